@@ -1,1 +1,9 @@
-export {}
+export * from './clock.js'
+export * from './commands.js'
+export * from './errors.js'
+export * from './limits.js'
+export * from './messages.js'
+export * from './slot.js'
+export * from './timing.js'
+export * from './topology/codec.js'
+export * from './topology/topology.js'

@@ -1,0 +1,4 @@
+/** Monotonic time in milliseconds (fractions allowed). Only differences mean anything. */
+export interface Clock {
+  now(): number
+}

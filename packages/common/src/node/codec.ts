@@ -1,0 +1,70 @@
+import msgpackr from 'msgpackr/index-no-eval'
+import { IcfError } from '../errors.js'
+import type { Message } from '../messages.js'
+
+const { addExtension, Packr, Unpackr } = msgpackr
+
+const STAGED_EXTENSION = 0x69
+
+/**
+ * Stands in a message for a value that was sent ahead in chunks. The receiving link puts the assembled bytes in its
+ * place before anyone else sees the message.
+ */
+export class Staged {
+  constructor(readonly id: number) {}
+}
+
+/** Set while decoding: most frames hold no Staged, and then nobody needs to look for one. */
+let sawStaged = false
+
+addExtension({
+  Class: Staged,
+  type: STAGED_EXTENSION,
+  pack(staged: Staged) {
+    const id = Buffer.allocUnsafe(4)
+    id.writeUInt32LE(staged.id)
+    return id
+  },
+  unpack(id: Uint8Array) {
+    if (id.length !== 4) throw new RangeError('a staged value is named by 4 bytes')
+    sawStaged = true
+    return new Staged(new DataView(id.buffer, id.byteOffset, 4).getUint32(0, true))
+  },
+})
+
+const options = { useRecords: false, moreTypes: false, int64AsType: 'number' } as const
+const packr = new Packr(options)
+const unpackr = new Unpackr(options)
+
+export function encodeFrame(message: Message): Buffer {
+  return packr.pack(message)
+}
+
+/**
+ * Binary values in the result alias `frame`: copy before keeping one.
+ * @throws IcfError PROTOCOL when the frame is not one msgpack array that starts with a number
+ */
+export function decodeFrame(frame: Uint8Array, resolve: (id: number) => Uint8Array | undefined): Message {
+  sawStaged = false
+  let message: unknown
+  try {
+    message = unpackr.unpack(frame)
+  } catch (cause) {
+    throw new IcfError('PROTOCOL', 'a frame is not valid msgpack', { cause })
+  }
+  if (!Array.isArray(message) || typeof message[0] !== 'number')
+    throw new IcfError('PROTOCOL', 'a frame must be a msgpack array that starts with the number of its message')
+  if (sawStaged) replaceStaged(message, resolve)
+  return message
+}
+
+function replaceStaged(message: unknown[], resolve: (id: number) => Uint8Array | undefined): void {
+  for (let i = 0; i < message.length; i++) {
+    const element = message[i]
+    if (Array.isArray(element)) replaceStaged(element as unknown[], resolve)
+    if (!(element instanceof Staged)) continue
+    const bytes = resolve(element.id)
+    if (!bytes) throw new IcfError('PROTOCOL', `a message refers to value ${element.id}, which was not sent ahead`)
+    message[i] = bytes
+  }
+}

@@ -1,0 +1,55 @@
+import { errorFromWire, IcfError } from '../errors.js'
+import { limits } from '../limits.js'
+import { MessageType, PROTOCOL_VERSION, roles, type Message, type Role } from '../messages.js'
+import type { Introduction } from './link.js'
+
+/**
+ * HELLO and WELCOME are [type, protocol version, role, cluster, id, details]. Their layout, and that of REFUSED,
+ * never changes, so that processes of any two versions can tell each other apart.
+ */
+export function helloMessage(self: Introduction): Message {
+  return [MessageType.HELLO, PROTOCOL_VERSION, self.role, self.cluster, self.id, self.details]
+}
+
+export function welcomeMessage(self: Introduction): Message {
+  return [MessageType.WELCOME, PROTOCOL_VERSION, self.role, self.cluster, self.id, self.details]
+}
+
+/** @throws IcfError when the opener is no icf process, or one that this process can not talk to */
+export function readHello(message: Message, cluster: string): Introduction {
+  if (message[0] !== MessageType.HELLO)
+    throw new IcfError('PROTOCOL', 'the first message of a connection must be HELLO')
+  return readIntroduction(message, cluster)
+}
+
+/** @throws IcfError the refusal of the acceptor, or PROTOCOL when it is no icf process */
+export function readWelcome(message: Message, cluster: string): Introduction {
+  if (message[0] === MessageType.REFUSED) throw readRefusal(message)
+  if (message[0] !== MessageType.WELCOME) throw new IcfError('PROTOCOL', 'HELLO was not answered with WELCOME')
+  return readIntroduction(message, cluster)
+}
+
+export function readRefusal(message: Message): IcfError {
+  return new IcfError(errorFromWire(message[1]), String(message[2]).slice(0, 1000))
+}
+
+function readIntroduction(message: Message, ownCluster: string): Introduction {
+  const [, version, role, cluster, id, details] = message
+  if (version !== PROTOCOL_VERSION)
+    throw new IcfError(
+      'WRONG_PROTOCOL_VERSION',
+      `this process speaks protocol version ${PROTOCOL_VERSION}, the other one ${String(version).slice(0, 20)}: run the same release of icf on both`,
+    )
+  if (!isName(cluster) || !isName(id) || !Array.isArray(details) || !roles.includes(role as Role))
+    throw new IcfError('PROTOCOL', 'malformed introduction')
+  if (cluster !== ownCluster)
+    throw new IcfError(
+      'WRONG_CLUSTER',
+      `this process belongs to cluster "${ownCluster}", the other one to "${cluster}": check --cluster and the addresses`,
+    )
+  return { role: role as Role, cluster, id, details: details as unknown[] }
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= limits.maxNameLength
+}

@@ -1,0 +1,7 @@
+export { Staged } from './codec.js'
+export { encodeFrame } from './codec.js'
+export { dial, formatAddress, isRefused, parseAddress, type Address } from './dial.js'
+export { readRefusal } from './handshake.js'
+export { Link, type Introduction, type LinkHandlers } from './link.js'
+export { listen, type Acceptor, type Listener } from './listen.js'
+export { Redialer } from './redial.js'

@@ -1,0 +1,87 @@
+import { WebSocketServer, type RawData, type WebSocket } from 'ws'
+import { IcfError } from '../errors.js'
+import { limits } from '../limits.js'
+import { decodeFrame, encodeFrame } from './codec.js'
+import { formatAddress, type Address } from './dial.js'
+import { readHello, welcomeMessage } from './handshake.js'
+import { Link, refusal, type Introduction } from './link.js'
+
+const HELLO_TIMEOUT_MS = 5000
+
+export interface Acceptor {
+  /** What WELCOME says; read at each handshake, since a cache server's id changes when it rejoins. */
+  introduce(hello: Introduction): Introduction
+  /** May throw IcfError to refuse the opener. Called right before WELCOME is sent; must not send. */
+  admit(hello: Introduction): void
+  /** The link is open; its handlers must be set before this returns. */
+  opened(link: Link): void
+}
+
+export interface Listener {
+  readonly address: Address
+  /** Terminates every connection and frees the port. */
+  close(): Promise<void>
+}
+
+/**
+ * Accepts links at an address. A peer that does not introduce itself properly is told why and closed; nobody else notices.
+ * @throws IcfError INVALID_ARGUMENT when the address can not be bound
+ */
+export async function listen(address: Address, cluster: string, acceptor: Acceptor): Promise<Listener> {
+  const server = new WebSocketServer({
+    host: address.host,
+    port: address.port,
+    perMessageDeflate: false,
+    maxPayload: limits.maxFrameBytes,
+    skipUTF8Validation: true,
+  })
+  server.on('connection', (socket, request) => {
+    socket.on('error', () => socket.terminate())
+    if (server.clients.size > limits.maxConnections) return socket.close(1013, 'too many connections')
+    const timer = setTimeout(() => socket.terminate(), HELLO_TIMEOUT_MS)
+    socket.once('close', () => clearTimeout(timer))
+    socket.once('message', (data: RawData) => {
+      clearTimeout(timer)
+      greet(socket, data as Buffer, request.socket.remoteAddress ?? '', cluster, acceptor)
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve)
+    server.once('error', (cause) => reject(cannotBind(address, cause)))
+  })
+  const bound = server.address() as { port: number }
+  return {
+    address: { host: address.host, port: bound.port },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        for (const socket of server.clients) socket.terminate()
+      }),
+  }
+}
+
+function greet(socket: WebSocket, data: Buffer, remoteAddress: string, cluster: string, acceptor: Acceptor): void {
+  try {
+    const hello = readHello(decodeFrame(data, () => undefined), cluster)
+    acceptor.admit(hello)
+    const link = new Link(socket, hello, remoteAddress)
+    link.send(welcomeMessage(acceptor.introduce(hello)))
+    acceptor.opened(link)
+  } catch (error) {
+    if (!(error instanceof IcfError)) throw error
+    socket.send(encodeFrame(refusal(error)))
+    socket.close(4000, error.code)
+    setTimeout(() => socket.terminate(), 2000).unref()
+  }
+}
+
+function cannotBind(address: Address, cause: NodeJS.ErrnoException): IcfError {
+  const where = formatAddress(address)
+  const reason =
+    cause.code === 'EADDRINUSE'
+      ? 'another process listens there: choose another port'
+      : cause.code === 'EACCES'
+        ? 'not permitted: ports below 1024 need privileges'
+        : cause.message
+  return new IcfError('INVALID_ARGUMENT', `can not listen on ${where}: ${reason}`, { cause })
+}

@@ -1,0 +1,71 @@
+import { IcfError } from '../errors.js'
+import { dial, type Address } from './dial.js'
+import type { Introduction, Link } from './link.js'
+
+export interface RedialOptions {
+  /** Asked before each attempt; undefined skips it. */
+  address(): Address | undefined
+  /** Asked before each attempt. */
+  introduce(): Introduction
+  /** The link is open; set its handlers, of which `close` must call `lost()`. */
+  opened(link: Link): void
+  /** An attempt failed, which began at `startedAt` (performance.now()). */
+  failed(error: IcfError, startedAt: number): void
+  timeoutMs: number
+  /** First pause between attempts; it doubles up to `maxDelayMs`, with jitter. */
+  minDelayMs: number
+  maxDelayMs: number
+}
+
+/** Keeps one link open for as long as it is wanted: dials, and dials again after a failure or a loss. */
+export class Redialer {
+  readonly #options: RedialOptions
+  #delayMs: number
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+  #dialing = false
+
+  constructor(options: RedialOptions) {
+    this.#options = options
+    this.#delayMs = options.minDelayMs
+    this.#attempt()
+  }
+
+  /** The link that was opened is gone: dial again at once. */
+  lost(): void {
+    if (!this.#dialing && this.#timer === undefined) this.#attempt()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+  }
+
+  #attempt(): void {
+    this.#timer = undefined
+    if (this.#stopped || this.#dialing) return
+    const address = this.#options.address()
+    if (!address) return this.#later()
+    this.#dialing = true
+    const startedAt = performance.now()
+    dial(address, this.#options.introduce(), this.#options.timeoutMs).then(
+      (link) => {
+        this.#dialing = false
+        if (this.#stopped) return link.terminate()
+        this.#delayMs = this.#options.minDelayMs
+        this.#options.opened(link)
+      },
+      (error: IcfError) => {
+        this.#dialing = false
+        if (this.#stopped) return
+        this.#later()
+        this.#options.failed(error, startedAt)
+      },
+    )
+  }
+
+  #later(): void {
+    this.#timer = setTimeout(() => this.#attempt(), this.#delayMs * (0.75 + Math.random() / 2))
+    this.#delayMs = Math.min(this.#delayMs * 2, this.#options.maxDelayMs)
+  }
+}

@@ -1,0 +1,210 @@
+import { IcfError } from '../errors.js'
+import { limits } from '../limits.js'
+import { SLOT_COUNT } from '../slot.js'
+import { compareVersions, NONE, type ServerInfo, type Topology, type Transition } from './topology.js'
+
+/**
+ * The wire form of a topology: whole, or as the difference from another one. Both are positional arrays. Columns
+ * travel as little-endian bytes, 64 KiB together; a difference lists runs of slots that changed alike.
+ */
+type WireServer = [string, string, number, number, string, number, 0 | 1] | null
+const FULL = 0
+const DIFFERENCE = 1
+
+export function encodeTopology(topology: Topology): unknown[] {
+  return [
+    FULL,
+    topology.epoch,
+    topology.version,
+    [topology.ring.virtualNodes, topology.ring.seed],
+    topology.servers.map(encodeServer),
+    columnBytes(topology.primary),
+    columnBytes(topology.backup),
+    [...topology.transitions].flatMap(([slot, t]) => [slot, t.to, t.intent === 'primary' ? 1 : 0, t.since]),
+    [...topology.pins].flat(),
+  ]
+}
+
+/** What turns `base` into `next`; both must share their ring settings, else the whole of `next` is returned. */
+export function encodeDifference(base: Topology, next: Topology): unknown[] {
+  if (base.ring !== next.ring && (base.ring.seed !== next.ring.seed || base.ring.virtualNodes !== next.ring.virtualNodes))
+    return encodeTopology(next)
+  const runs: unknown[] = []
+  let runStart = -1
+  for (let slot = 0; slot <= SLOT_COUNT; slot++) {
+    const changed = slot < SLOT_COUNT && !sameSlot(base, next, slot)
+    if (runStart >= 0 && (!changed || !alike(next, runStart, slot))) {
+      const transition = next.transitions.get(runStart)
+      runs.push(runStart, slot - runStart, next.primary[runStart], next.backup[runStart])
+      runs.push(transition ? transition.to : NONE, transition?.intent === 'primary' ? 1 : 0, transition?.since ?? 0)
+      runStart = -1
+    }
+    if (changed && runStart < 0) runStart = slot
+  }
+  return [
+    DIFFERENCE,
+    next.epoch,
+    next.version,
+    base.epoch,
+    base.version,
+    base.servers === next.servers ? null : next.servers.map(encodeServer),
+    runs,
+    base.pins === next.pins ? null : [...next.pins].flat(),
+  ]
+}
+
+/**
+ * Reads a topology from the wire.
+ * @returns undefined when it is a difference from a topology that `base` is not: ask for the whole.
+ * @throws IcfError PROTOCOL when it is malformed
+ */
+export function decodeTopology(wire: unknown, base: Topology | undefined): Topology | undefined {
+  const fields = asArray(wire, 'topology')
+  const [form, epoch, version] = [fields[0], asCount(fields[1], 'epoch'), asCount(fields[2], 'version')]
+  if (form === FULL) return decodeFull(fields, epoch, version)
+  if (form !== DIFFERENCE) throw malformed('form')
+  if (!base || compareVersions(base.epoch, base.version, Number(fields[3]), Number(fields[4])) !== 0) return undefined
+  return applyDifference(fields, epoch, version, base)
+}
+
+function decodeFull(fields: readonly unknown[], epoch: number, version: number): Topology {
+  const ring = asArray(fields[3], 'ring')
+  const servers = decodeServers(fields[4])
+  const transitions = new Map<number, Transition>()
+  const flat = asArray(fields[7], 'transitions')
+  for (let i = 0; i + 3 < flat.length; i += 4)
+    transitions.set(asSlot(flat[i]), decodeTransition(flat[i + 1], flat[i + 2], flat[i + 3], servers.length))
+  return {
+    epoch,
+    version,
+    ring: { virtualNodes: asCount(ring[0], 'virtual nodes'), seed: asCount(ring[1], 'seed') },
+    servers,
+    primary: decodeColumn(fields[5], servers.length),
+    backup: decodeColumn(fields[6], servers.length),
+    transitions,
+    pins: decodePins(fields[8]),
+  }
+}
+
+function applyDifference(fields: readonly unknown[], epoch: number, version: number, base: Topology): Topology {
+  const servers = fields[5] === null ? base.servers : decodeServers(fields[5])
+  const primary = base.primary.slice()
+  const backup = base.backup.slice()
+  const transitions = new Map(base.transitions)
+  const runs = asArray(fields[6], 'runs')
+  for (let i = 0; i + 6 < runs.length; i += 7) {
+    const start = asSlot(runs[i])
+    const end = start + asCount(runs[i + 1], 'run')
+    if (end > SLOT_COUNT) throw malformed('run')
+    const [p, b, to] = [runs[i + 2], runs[i + 3], runs[i + 4]].map((seat) => asSeat(seat, servers.length))
+    const transition = to === NONE ? undefined : decodeTransition(to, runs[i + 5], runs[i + 6], servers.length)
+    primary.fill(p!, start, end)
+    backup.fill(b!, start, end)
+    for (let slot = start; slot < end; slot++)
+      if (transition) transitions.set(slot, transition)
+      else transitions.delete(slot)
+  }
+  const pins = fields[7] === null ? base.pins : decodePins(fields[7])
+  return { epoch, version, ring: base.ring, servers, primary, backup, transitions, pins }
+}
+
+function sameSlot(a: Topology, b: Topology, slot: number): boolean {
+  return (
+    a.primary[slot] === b.primary[slot] &&
+    a.backup[slot] === b.backup[slot] &&
+    sameTransition(a.transitions.get(slot), b.transitions.get(slot))
+  )
+}
+
+function alike(topology: Topology, a: number, b: number): boolean {
+  return (
+    topology.primary[a] === topology.primary[b] &&
+    topology.backup[a] === topology.backup[b] &&
+    sameTransition(topology.transitions.get(a), topology.transitions.get(b))
+  )
+}
+
+export function sameTransition(a: Transition | undefined, b: Transition | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && a.to === b.to && a.intent === b.intent && a.since === b.since)
+}
+
+function encodeServer(server: ServerInfo | undefined): WireServer {
+  if (!server) return null
+  const { id, host, port, respPort, zone, weight, state } = server
+  return [id, host, port, respPort, zone, weight, state === 'leaving' ? 1 : 0]
+}
+
+function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
+  const list = asArray(wire, 'servers')
+  if (list.length > limits.maxServers) throw malformed('servers')
+  return list.map((entry) => {
+    if (entry === null) return undefined
+    const [id, host, port, respPort, zone, weight, leaving] = asArray(entry, 'server')
+    if (typeof id !== 'string' || typeof host !== 'string' || typeof zone !== 'string') throw malformed('server')
+    if (typeof weight !== 'number' || !(weight >= 0)) throw malformed('weight')
+    return {
+      id,
+      host,
+      port: asCount(port, 'port'),
+      respPort: asCount(respPort, 'port'),
+      zone,
+      weight,
+      state: leaving === 1 ? 'leaving' : 'active',
+    }
+  })
+}
+
+function decodePins(wire: unknown): Map<number, string> {
+  const flat = asArray(wire, 'pins')
+  const pins = new Map<number, string>()
+  for (let i = 0; i + 1 < flat.length; i += 2) pins.set(asSlot(flat[i]), String(flat[i + 1]))
+  return pins
+}
+
+function decodeTransition(to: unknown, intent: unknown, since: unknown, serverCount: number): Transition {
+  const seat = asSeat(to, serverCount)
+  if (seat === NONE) throw malformed('transition')
+  return { to: seat, intent: intent === 1 ? 'primary' : 'backup', since: asCount(since, 'since') }
+}
+
+function columnBytes(column: Readonly<Uint16Array>): Uint8Array {
+  const bytes = new Uint8Array(SLOT_COUNT * 2)
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    bytes[slot * 2] = column[slot]! & 0xff
+    bytes[slot * 2 + 1] = column[slot]! >> 8
+  }
+  return bytes
+}
+
+function decodeColumn(wire: unknown, serverCount: number): Uint16Array {
+  if (!(wire instanceof Uint8Array) || wire.length !== SLOT_COUNT * 2) throw malformed('column')
+  const column = new Uint16Array(SLOT_COUNT)
+  for (let slot = 0; slot < SLOT_COUNT; slot++)
+    column[slot] = asSeat(wire[slot * 2]! | (wire[slot * 2 + 1]! << 8), serverCount)
+  return column
+}
+
+function asArray(value: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw malformed(what)
+  return value as readonly unknown[]
+}
+
+function asCount(value: unknown, what: string): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw malformed(what)
+  return value as number
+}
+
+function asSlot(value: unknown): number {
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= SLOT_COUNT) throw malformed('slot')
+  return value as number
+}
+
+function asSeat(value: unknown, serverCount: number): number {
+  if (value === NONE) return NONE
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= serverCount) throw malformed('seat')
+  return value as number
+}
+
+function malformed(what: string): IcfError {
+  return new IcfError('PROTOCOL', `malformed topology: ${what}`)
+}

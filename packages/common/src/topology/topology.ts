@@ -1,0 +1,94 @@
+import { SLOT_COUNT } from '../slot.js'
+
+/** In an assignment column: no server. */
+export const NONE = 0xffff
+
+/** A cache server as every participant sees it. `seat` is its index in the assignment's columns. */
+export interface ServerInfo {
+  /** 40 hex characters, new at every process start. */
+  readonly id: string
+  readonly host: string
+  readonly port: number
+  /** Port of the Redis face; 0 when it has none. */
+  readonly respPort: number
+  /** '' when none was given. */
+  readonly zone: string
+  /** Share of the data, relative to the others; 0 holds nothing. */
+  readonly weight: number
+  /** A leaving server is being emptied; it serves until its last slot is handed off. */
+  readonly state: 'active' | 'leaving'
+}
+
+/** What a copy under way is to become. */
+export type Intent = 'backup' | 'primary'
+
+/**
+ * A copy of one slot that its primary is making. From the moment the primary knows of it, a write is acknowledged
+ * only after this copy has it too; so a slot whose backup died has a second copy of new writes at once.
+ */
+export interface Transition {
+  /** Seat of the receiver. When it is the slot's backup already (a swap), nothing is copied. */
+  readonly to: number
+  readonly intent: Intent
+  /** Version of the topology that started it: names the transition, so that late reports of an older one are refused. */
+  readonly since: number
+}
+
+export interface RingSettings {
+  /** Points a server has on the ring, for each unit of weight. */
+  readonly virtualNodes: number
+  readonly seed: number
+}
+
+/**
+ * Who is there and who owns what: immutable, totally ordered by (epoch, version). The version never restarts, also
+ * not when the epoch grows.
+ */
+export interface Topology {
+  /** Term of the active master that made it. */
+  readonly epoch: number
+  readonly version: number
+  readonly ring: RingSettings
+  /** By seat; undefined where a seat is vacant. */
+  readonly servers: readonly (ServerInfo | undefined)[]
+  /** Slot → seat of the server that serves it. */
+  readonly primary: Readonly<Uint16Array>
+  /** Slot → seat of the complete copy. */
+  readonly backup: Readonly<Uint16Array>
+  readonly transitions: ReadonlyMap<number, Transition>
+  /** Slot → id of the server that an operator pinned it to. */
+  readonly pins: ReadonlyMap<number, string>
+}
+
+export function emptyTopology(ring: RingSettings): Topology {
+  return {
+    epoch: 0,
+    version: 0,
+    ring,
+    servers: [],
+    primary: new Uint16Array(SLOT_COUNT).fill(NONE),
+    backup: new Uint16Array(SLOT_COUNT).fill(NONE),
+    transitions: new Map(),
+    pins: new Map(),
+  }
+}
+
+/** Negative, zero or positive as (epoch, version) a is older than, equal to or newer than b. */
+export function compareVersions(aEpoch: number, aVersion: number, bEpoch: number, bVersion: number): number {
+  return aEpoch - bEpoch || aVersion - bVersion
+}
+
+export function isNewer(a: Topology, b: Topology): boolean {
+  return compareVersions(a.epoch, a.version, b.epoch, b.version) > 0
+}
+
+/** Seat of a server, or NONE. */
+export function seatOf(topology: Topology, serverId: string): number {
+  const seat = topology.servers.findIndex((server) => server?.id === serverId)
+  return seat === -1 ? NONE : seat
+}
+
+/** The servers that are there, in the order of their seats. */
+export function presentServers(topology: Topology): ServerInfo[] {
+  return topology.servers.filter((server) => server !== undefined)
+}
