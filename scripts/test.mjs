@@ -1,0 +1,168 @@
+// `npm test`: installs, builds, checks, runs every test. Also, without the checks:
+//   node scripts/test.mjs ring              every test file with "ring" in its path
+//   node scripts/test.mjs packages/common/src/slot.test.ts
+//   node scripts/test.mjs --name 'wraps'    only the tests whose name matches
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { check } from './check.mjs'
+import { prepare, projects, root } from './prepare.mjs'
+
+const UNIT_FILES_AT_ONCE = 2
+const UNIT_FILE_TIMEOUT_MS = 120_000
+const CROSS_PROCESS_FILE_TIMEOUT_MS = 600_000
+const MAX_OUTPUT_CHARS = 100_000
+const OWN_GROUPS = process.platform !== 'win32'
+
+const { values: options, positionals: patterns } = parseArgs({
+  allowPositionals: true,
+  options: { 'no-check': { type: 'boolean' }, name: { type: 'string' } },
+})
+const total = { passed: 0, failed: 0, skipped: 0 }
+const scratch = mkdtempSync(join(tmpdir(), 'icf-test-'))
+const running = new Set()
+let filesRun = 0
+
+delete process.env.NODE_TEST_CONTEXT // set when a test starts this script, and changes how tests report
+process.on('exit', cleanUp)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
+
+if (!prepare()) total.failed++
+if (total.failed === 0 && wantsChecks() && (await check()).length > 0) total.failed++
+const { unit, crossProcess } = select(testFiles())
+if (patterns.length > 0 && unit.length + crossProcess.length === 0) console.log('No test file matches.')
+await Promise.all(Array.from({ length: UNIT_FILES_AT_ONCE }, () => runAll(unit, UNIT_FILE_TIMEOUT_MS)))
+await runAll(crossProcess, CROSS_PROCESS_FILE_TIMEOUT_MS)
+if (total.passed + total.failed === 0) {
+  console.log('No test ran.')
+  process.exitCode = 1
+}
+if (total.failed > 0) process.exitCode = 1
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
+
+function cleanUp() {
+  for (const child of running) killGroup(child)
+  rmSync(scratch, { recursive: true, force: true })
+}
+
+function wantsChecks() {
+  return !options['no-check'] && !options.name && patterns.length === 0
+}
+
+/** The list comes from the sources, so that a compiled test whose source is gone does not run. */
+function testFiles() {
+  return projects().flatMap(({ source, dist }) =>
+    readdirSync(source, { recursive: true })
+      .filter((file) => file.endsWith('.test.ts') && !/(^|[\\/])(node_modules|dist)[\\/]/.test(file))
+      .sort()
+      .map((file) => ({
+        name: relative(root, join(source, file)).split(sep).join('/'),
+        compiled: join(dist, file.replace(/\.ts$/, '.js')),
+      })),
+  )
+}
+
+/** Simulations share neither ports nor clocks with anyone; everything else below test/ needs the machine for itself. */
+function select(files) {
+  const wanted = patterns.map((pattern) => pattern.replace(`${root}/`, '').replace(/^\.\//, ''))
+  const chosen =
+    wanted.length === 0 ? files : files.filter(({ name }) => wanted.some((text) => name.includes(text)))
+  const isAlone = ({ name }) => name.startsWith('test/') && !name.startsWith('test/simulation/')
+  return { unit: chosen.filter((file) => !isAlone(file)), crossProcess: chosen.filter(isAlone) }
+}
+
+async function runAll(queue, timeoutMs) {
+  for (let file = queue.shift(); file; file = queue.shift()) await runFile(file, timeoutMs)
+}
+
+/** Runs one file in a process group of its own; prints one line, and for a failure all that is known. */
+async function runFile({ name, compiled }, timeoutMs) {
+  const resultsFile = join(scratch, `${++filesRun}.ndjson`)
+  const startMs = performance.now()
+  const { status, timedOut, output } = await spawnTest(compiled, resultsFile, timeoutMs)
+  const results = readResults(resultsFile)
+  const failures = results.filter(({ outcome }) => outcome === 'fail')
+  if (timedOut) {
+    failures.push({
+      name: `still running after ${timeoutMs / 1000} s: a test or an open handle`,
+      error: output,
+    })
+  } else if (status !== 0 && failures.length === 0) {
+    failures.push({ name: `ended with ${status}`, error: output })
+  } else if (results.length === 0 && !options.name) {
+    failures.push({ name: 'no test in this file', error: output })
+  } else if (failures.length > 0 && output) {
+    failures.push({ name: 'what it printed', error: output, isOnlyOutput: true })
+  }
+  const counts = {
+    passed: results.filter(({ outcome }) => outcome === 'pass').length,
+    failed: failures.filter(({ isOnlyOutput }) => !isOnlyOutput).length,
+    skipped: results.filter(({ outcome }) => outcome === 'skipped').length,
+  }
+  for (const key of Object.keys(total)) total[key] += counts[key]
+  print(name, counts, failures, performance.now() - startMs)
+}
+
+function spawnTest(compiled, resultsFile, timeoutMs) {
+  return new Promise((done) => {
+    const reporter = pathToFileURL(join(root, 'scripts/test-reporter.mjs')).href
+    const child = spawn(
+      process.execPath,
+      [
+        '--enable-source-maps',
+        `--test-reporter=${reporter}`,
+        `--test-reporter-destination=${resultsFile}`,
+        ...(options.name ? [`--test-name-pattern=${options.name}`] : []),
+        compiled,
+      ],
+      { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: OWN_GROUPS },
+    )
+    running.add(child)
+    let output = ''
+    let timedOut = false
+    child.stdout.setEncoding('utf8').on('data', (text) => (output += text))
+    child.stderr.setEncoding('utf8').on('data', (text) => (output += text))
+    const timer = setTimeout(() => {
+      timedOut = true
+      killGroup(child)
+    }, timeoutMs)
+    // Processes that a test left behind would hold its pipes open, and disturb the next one.
+    child.on('exit', () => killGroup(child))
+    child.on('close', (code, signal) => {
+      clearTimeout(timer)
+      running.delete(child)
+      done({ status: code ?? signal, timedOut, output: output.slice(-MAX_OUTPUT_CHARS) })
+    })
+  })
+}
+
+function killGroup(child) {
+  try {
+    if (OWN_GROUPS) process.kill(-child.pid, 'SIGKILL')
+    else child.kill('SIGKILL')
+  } catch {
+    // Nothing is left of it, as it should be.
+  }
+}
+
+function readResults(file) {
+  if (!existsSync(file)) return []
+  const lines = readFileSync(file, 'utf8').split('\n')
+  lines.pop() // empty, or cut off when the process died
+  return lines.map((line) => JSON.parse(line))
+}
+
+function print(name, { passed, failed, skipped }, failures, tookMs) {
+  const numbers = [`${passed} passed`, failed > 0 && `${failed} failed`, skipped > 0 && `${skipped} skipped`]
+  console.log(
+    `${failed > 0 ? '✖' : '✔'} ${name}: ${numbers.filter(Boolean).join(', ')} (${Math.round(tookMs)} ms)`,
+  )
+  for (const failure of failures) {
+    console.log(`    ✖ ${failure.name}`)
+    console.log((failure.error ?? '').trimEnd().replace(/^/gm, '      '))
+  }
+}
