@@ -1,9 +1,10 @@
-// `npm run check`: formatting, lint, import boundaries, dead code. The build comes first: the boundaries are
+// `npm run check`: lock file, formatting, lint, import boundaries, dead code. The build comes first: the boundaries are
 // checked on what was compiled, and the type-aware rules need the declarations.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { lockProblems } from './check-lock.mjs'
 import { prepare, projects, root } from './prepare.mjs'
 
 const checks = () => [
@@ -16,6 +17,12 @@ const checks = () => [
 /** Runs every check, prints what failed, and returns the names of those. */
 export async function check() {
   const failed = []
+  const problems = lockProblems()
+  console.log(`${problems.length === 0 ? '✔' : '✖'} check: lock file`)
+  if (problems.length > 0) {
+    failed.push('lock file')
+    console.log(problems.join('\n'))
+  }
   for (const [name, script, ...args] of checks()) {
     const startMs = performance.now()
     const { status, output } = await run(script, args)
