@@ -1,1 +1,1 @@
-export {}
+export { startCacheServer, type CacheServerOptions, type RunningCacheServer } from './shell/start.js'

@@ -3,23 +3,63 @@
  * the caller. The wire carries the number; the code is what programs compare.
  */
 const table = {
-  INVALID_ARGUMENT: { wire: 1, retryable: false, meaning: 'an argument or option is of the wrong type or out of range' },
+  INVALID_ARGUMENT: {
+    wire: 1,
+    retryable: false,
+    meaning: 'an argument or option is of the wrong type or out of range',
+  },
   INVALID_KEY: { wire: 2, retryable: false, meaning: 'a key is empty, too long, or not well-formed text' },
   INVALID_VALUE: { wire: 3, retryable: false, meaning: 'a value can not be encoded' },
   VALUE_TOO_LARGE: { wire: 4, retryable: false, meaning: 'a value exceeds the largest size' },
-  PROTOCOL: { wire: 5, retryable: false, meaning: 'the peer sent something that the protocol does not allow' },
-  WRONG_PROTOCOL_VERSION: { wire: 6, retryable: false, meaning: 'the peer speaks another version of the protocol' },
+  PROTOCOL: {
+    wire: 5,
+    retryable: false,
+    meaning: 'the peer sent something that the protocol does not allow',
+  },
+  WRONG_PROTOCOL_VERSION: {
+    wire: 6,
+    retryable: false,
+    meaning: 'the peer speaks another version of the protocol',
+  },
   WRONG_CLUSTER: { wire: 7, retryable: false, meaning: 'the peer belongs to another cluster' },
-  WRONG_ROLE: { wire: 8, retryable: false, meaning: 'this process does not serve the role that the peer asked for' },
-  FENCED: { wire: 9, retryable: false, meaning: 'this incarnation of a server was declared dead and must rejoin' },
-  NOT_OWNER: { wire: 10, retryable: true, meaning: 'the server does not own the slot; the topology tells who does' },
+  WRONG_ROLE: {
+    wire: 8,
+    retryable: false,
+    meaning: 'this process does not serve the role that the peer asked for',
+  },
+  FENCED: {
+    wire: 9,
+    retryable: false,
+    meaning: 'this incarnation of a server was declared dead and must rejoin',
+  },
+  NOT_OWNER: {
+    wire: 10,
+    retryable: true,
+    meaning: 'the server does not own the slot; the topology tells who does',
+  },
   BUSY: { wire: 11, retryable: true, meaning: 'a queue is full' },
-  TIMEOUT: { wire: 12, retryable: true, meaning: 'no answer within the deadline of the call; a write may have happened' },
-  ABORTED: { wire: 13, retryable: false, meaning: "the caller's signal was aborted; a write may have happened" },
+  TIMEOUT: {
+    wire: 12,
+    retryable: true,
+    meaning: 'no answer within the deadline of the call; a write may have happened',
+  },
+  ABORTED: {
+    wire: 13,
+    retryable: false,
+    meaning: "the caller's signal was aborted; a write may have happened",
+  },
   CLOSED: { wire: 14, retryable: false, meaning: 'the client or server was closed' },
   UNREACHABLE: { wire: 15, retryable: true, meaning: 'no connection to the process can be made' },
-  UNKNOWN_SERVER: { wire: 16, retryable: false, meaning: 'no cache server matches the given id, prefix or address' },
-  LAST_SERVER: { wire: 17, retryable: false, meaning: 'the last cache server can not hand its slots to anyone' },
+  UNKNOWN_SERVER: {
+    wire: 16,
+    retryable: false,
+    meaning: 'no cache server matches the given id, prefix or address',
+  },
+  LAST_SERVER: {
+    wire: 17,
+    retryable: false,
+    meaning: 'the last cache server can not hand its slots to anyone',
+  },
   UNKNOWN_COMMAND: { wire: 18, retryable: false, meaning: 'the command is not known here' },
   INTERNAL: { wire: 19, retryable: false, meaning: 'an invariant was broken; please report it' },
 } as const

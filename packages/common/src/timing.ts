@@ -10,7 +10,11 @@ export interface Timing {
   readonly deadAfterMs: number
 }
 
-export const defaultTiming: Timing = Object.freeze({ heartbeatIntervalMs: 100, leaseMs: 1000, deadAfterMs: 1500 })
+export const defaultTiming: Timing = Object.freeze({
+  heartbeatIntervalMs: 100,
+  leaseMs: 1000,
+  deadAfterMs: 1500,
+})
 
 /** Clocks of two machines may drift apart by this share while one lease runs. */
 const MAX_CLOCK_DRIFT = 0.1
@@ -22,7 +26,10 @@ const MAX_CLOCK_DRIFT = 0.1
 export function checkTiming(timing: Timing): Timing {
   for (const [name, value] of Object.entries(timing))
     if (!Number.isInteger(value) || value < 1)
-      throw new IcfError('INVALID_ARGUMENT', `${name} must be a whole number of milliseconds from 1, got ${value}`)
+      throw new IcfError(
+        'INVALID_ARGUMENT',
+        `${name} must be a whole number of milliseconds from 1, got ${value}`,
+      )
   if (timing.leaseMs < 3 * timing.heartbeatIntervalMs)
     throw new IcfError(
       'INVALID_ARGUMENT',

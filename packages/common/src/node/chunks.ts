@@ -15,7 +15,12 @@ export class ChunkReceiver {
       throw new IcfError('PROTOCOL', 'malformed VALUE_CHUNK')
     if (offset === 0) this.#begin(id, total)
     const partial = this.#partial
-    if (!partial || partial.id !== id || partial.filled !== offset || offset + piece.length > partial.bytes.length)
+    if (
+      !partial ||
+      partial.id !== id ||
+      partial.filled !== offset ||
+      offset + piece.length > partial.bytes.length
+    )
       throw new IcfError('PROTOCOL', 'VALUE_CHUNK out of order')
     partial.bytes.set(piece, offset)
     partial.filled += piece.length
@@ -35,7 +40,10 @@ export class ChunkReceiver {
 
   #begin(id: number, total: number): void {
     if (!Number.isInteger(total) || total <= 0 || total > limits.maxValueBytes)
-      throw new IcfError('PROTOCOL', `a value of ${total} bytes is announced; the largest is ${limits.maxValueBytes}`)
+      throw new IcfError(
+        'PROTOCOL',
+        `a value of ${total} bytes is announced; the largest is ${limits.maxValueBytes}`,
+      )
     if (this.#partial || this.#heldBytes + total > 2 * limits.maxValueBytes || this.#complete.size >= 1024)
       throw new IcfError('PROTOCOL', 'too many values are sent ahead at once')
     this.#heldBytes += total

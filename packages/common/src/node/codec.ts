@@ -53,7 +53,10 @@ export function decodeFrame(frame: Uint8Array, resolve: (id: number) => Uint8Arr
     throw new IcfError('PROTOCOL', 'a frame is not valid msgpack', { cause })
   }
   if (!Array.isArray(message) || typeof message[0] !== 'number')
-    throw new IcfError('PROTOCOL', 'a frame must be a msgpack array that starts with the number of its message')
+    throw new IcfError(
+      'PROTOCOL',
+      'a frame must be a msgpack array that starts with the number of its message',
+    )
   if (sawStaged) replaceStaged(message, resolve)
   return message
 }
@@ -64,7 +67,8 @@ function replaceStaged(message: unknown[], resolve: (id: number) => Uint8Array |
     if (Array.isArray(element)) replaceStaged(element as unknown[], resolve)
     if (!(element instanceof Staged)) continue
     const bytes = resolve(element.id)
-    if (!bytes) throw new IcfError('PROTOCOL', `a message refers to value ${element.id}, which was not sent ahead`)
+    if (!bytes)
+      throw new IcfError('PROTOCOL', `a message refers to value ${element.id}, which was not sent ahead`)
     message[i] = bytes
   }
 }

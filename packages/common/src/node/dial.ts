@@ -24,7 +24,10 @@ export function dial(address: Address, self: Introduction, timeoutMs: number): P
     generateMask: (mask) => mask.fill(0),
   })
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => fail(new IcfError('TIMEOUT', `${where} did not answer within ${timeoutMs} ms`)), timeoutMs)
+    const timer = setTimeout(
+      () => fail(new IcfError('TIMEOUT', `${where} did not answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    )
     const fail = (error: IcfError): void => {
       clearTimeout(timer)
       socket.terminate()
@@ -32,10 +35,15 @@ export function dial(address: Address, self: Introduction, timeoutMs: number): P
     }
     socket.on('error', (cause) => fail(unreachable(where, cause)))
     socket.on('open', () => socket.send(encodeFrame(helloMessage(self))))
-    socket.once('close', () => fail(new IcfError('UNREACHABLE', `${where} closed the connection before WELCOME`)))
+    socket.once('close', () =>
+      fail(new IcfError('UNREACHABLE', `${where} closed the connection before WELCOME`)),
+    )
     socket.once('message', (data: RawData) => {
       try {
-        const remote = readWelcome(decodeFrame(data as Buffer, () => undefined), self.cluster)
+        const remote = readWelcome(
+          decodeFrame(data as Buffer, () => undefined),
+          self.cluster,
+        )
         clearTimeout(timer)
         resolve(new Link(socket, remote, where))
       } catch (error) {
@@ -48,7 +56,9 @@ export function dial(address: Address, self: Introduction, timeoutMs: number): P
 
 /** True when the failure proves that no process listens at the address. */
 export function isRefused(error: unknown): boolean {
-  return error instanceof IcfError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED'
+  return (
+    error instanceof IcfError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED'
+  )
 }
 
 export function formatAddress({ host, port }: Address): string {
@@ -63,7 +73,10 @@ export function parseAddress(text: string): Address {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(text.trim())
   const port = Number(match?.[3])
   if (!match || port < 1 || port > 65535)
-    throw new IcfError('INVALID_ARGUMENT', `"${text}" is not an address: write host:port, for example 127.0.0.1:7000`)
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      `"${text}" is not an address: write host:port, for example 127.0.0.1:7000`,
+    )
   return { host: (match[1] ?? match[2])!, port }
 }
 

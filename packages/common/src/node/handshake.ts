@@ -25,7 +25,8 @@ export function readHello(message: Message, cluster: string): Introduction {
 /** @throws IcfError the refusal of the acceptor, or PROTOCOL when it is no icf process */
 export function readWelcome(message: Message, cluster: string): Introduction {
   if (message[0] === MessageType.REFUSED) throw readRefusal(message)
-  if (message[0] !== MessageType.WELCOME) throw new IcfError('PROTOCOL', 'HELLO was not answered with WELCOME')
+  if (message[0] !== MessageType.WELCOME)
+    throw new IcfError('PROTOCOL', 'HELLO was not answered with WELCOME')
   return readIntroduction(message, cluster)
 }
 

@@ -39,7 +39,12 @@ export class Link {
   #early: Message[] = []
   readonly #socket: WebSocket
   readonly #chunks = new ChunkReceiver()
-  readonly #staging: { staged: Staged; bytes: Uint8Array; offset: number; ready: (staged: Staged) => void }[] = []
+  readonly #staging: {
+    staged: Staged
+    bytes: Uint8Array
+    offset: number
+    ready: (staged: Staged) => void
+  }[] = []
   #nextStagedId = 1
   #pumping = false
   #aboveHighWater = false

@@ -15,6 +15,8 @@ export interface Acceptor {
   admit(hello: Introduction): void
   /** The link is open; its handlers must be set before this returns. */
   opened(link: Link): void
+  /** A link that was opened is closed; after its own handler. */
+  closed?(link: Link): void
 }
 
 export interface Listener {
@@ -60,13 +62,23 @@ export async function listen(address: Address, cluster: string, acceptor: Accept
   }
 }
 
-function greet(socket: WebSocket, data: Buffer, remoteAddress: string, cluster: string, acceptor: Acceptor): void {
+function greet(
+  socket: WebSocket,
+  data: Buffer,
+  remoteAddress: string,
+  cluster: string,
+  acceptor: Acceptor,
+): void {
   try {
-    const hello = readHello(decodeFrame(data, () => undefined), cluster)
+    const hello = readHello(
+      decodeFrame(data, () => undefined),
+      cluster,
+    )
     acceptor.admit(hello)
     const link = new Link(socket, hello, remoteAddress)
     link.send(welcomeMessage(acceptor.introduce(hello)))
     acceptor.opened(link)
+    socket.once('close', () => acceptor.closed?.(link))
   } catch (error) {
     if (!(error instanceof IcfError)) throw error
     socket.send(encodeFrame(refusal(error)))

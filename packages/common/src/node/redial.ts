@@ -22,6 +22,7 @@ export class Redialer {
   readonly #options: RedialOptions
   #delayMs: number
   #timer: NodeJS.Timeout | undefined
+  #openedAt = -Infinity
   #stopped = false
   #dialing = false
 
@@ -31,9 +32,12 @@ export class Redialer {
     this.#attempt()
   }
 
-  /** The link that was opened is gone: dial again at once. */
+  /** The link that was opened is gone: dials again at once, or after a pause when it did not last. */
   lost(): void {
-    if (!this.#dialing && this.#timer === undefined) this.#attempt()
+    if (this.#stopped || this.#dialing || this.#timer !== undefined) return
+    if (performance.now() - this.#openedAt < this.#options.maxDelayMs) return this.#later()
+    this.#delayMs = this.#options.minDelayMs
+    this.#attempt()
   }
 
   stop(): void {
@@ -52,7 +56,7 @@ export class Redialer {
       (link) => {
         this.#dialing = false
         if (this.#stopped) return link.terminate()
-        this.#delayMs = this.#options.minDelayMs
+        this.#openedAt = performance.now()
         this.#options.opened(link)
       },
       (error: IcfError) => {

@@ -27,7 +27,10 @@ export function encodeTopology(topology: Topology): unknown[] {
 
 /** What turns `base` into `next`; both must share their ring settings, else the whole of `next` is returned. */
 export function encodeDifference(base: Topology, next: Topology): unknown[] {
-  if (base.ring !== next.ring && (base.ring.seed !== next.ring.seed || base.ring.virtualNodes !== next.ring.virtualNodes))
+  if (
+    base.ring !== next.ring &&
+    (base.ring.seed !== next.ring.seed || base.ring.virtualNodes !== next.ring.virtualNodes)
+  )
     return encodeTopology(next)
   const runs: unknown[] = []
   let runStart = -1
@@ -36,7 +39,11 @@ export function encodeDifference(base: Topology, next: Topology): unknown[] {
     if (runStart >= 0 && (!changed || !alike(next, runStart, slot))) {
       const transition = next.transitions.get(runStart)
       runs.push(runStart, slot - runStart, next.primary[runStart], next.backup[runStart])
-      runs.push(transition ? transition.to : NONE, transition?.intent === 'primary' ? 1 : 0, transition?.since ?? 0)
+      runs.push(
+        transition ? transition.to : NONE,
+        transition?.intent === 'primary' ? 1 : 0,
+        transition?.since ?? 0,
+      )
       runStart = -1
     }
     if (changed && runStart < 0) runStart = slot
@@ -63,7 +70,8 @@ export function decodeTopology(wire: unknown, base: Topology | undefined): Topol
   const [form, epoch, version] = [fields[0], asCount(fields[1], 'epoch'), asCount(fields[2], 'version')]
   if (form === FULL) return decodeFull(fields, epoch, version)
   if (form !== DIFFERENCE) throw malformed('form')
-  if (!base || compareVersions(base.epoch, base.version, Number(fields[3]), Number(fields[4])) !== 0) return undefined
+  if (!base || compareVersions(base.epoch, base.version, Number(fields[3]), Number(fields[4])) !== 0)
+    return undefined
   return applyDifference(fields, epoch, version, base)
 }
 
@@ -86,7 +94,12 @@ function decodeFull(fields: readonly unknown[], epoch: number, version: number):
   }
 }
 
-function applyDifference(fields: readonly unknown[], epoch: number, version: number, base: Topology): Topology {
+function applyDifference(
+  fields: readonly unknown[],
+  epoch: number,
+  version: number,
+  base: Topology,
+): Topology {
   const servers = fields[5] === null ? base.servers : decodeServers(fields[5])
   const primary = base.primary.slice()
   const backup = base.backup.slice()
@@ -97,7 +110,8 @@ function applyDifference(fields: readonly unknown[], epoch: number, version: num
     const end = start + asCount(runs[i + 1], 'run')
     if (end > SLOT_COUNT) throw malformed('run')
     const [p, b, to] = [runs[i + 2], runs[i + 3], runs[i + 4]].map((seat) => asSeat(seat, servers.length))
-    const transition = to === NONE ? undefined : decodeTransition(to, runs[i + 5], runs[i + 6], servers.length)
+    const transition =
+      to === NONE ? undefined : decodeTransition(to, runs[i + 5], runs[i + 6], servers.length)
     primary.fill(p!, start, end)
     backup.fill(b!, start, end)
     for (let slot = start; slot < end; slot++)
@@ -125,7 +139,10 @@ function alike(topology: Topology, a: number, b: number): boolean {
 }
 
 export function sameTransition(a: Transition | undefined, b: Transition | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && a.to === b.to && a.intent === b.intent && a.since === b.since)
+  return (
+    a === b ||
+    (a !== undefined && b !== undefined && a.to === b.to && a.intent === b.intent && a.since === b.since)
+  )
 }
 
 function encodeServer(server: ServerInfo | undefined): WireServer {
@@ -140,7 +157,8 @@ function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
   return list.map((entry) => {
     if (entry === null) return undefined
     const [id, host, port, respPort, zone, weight, leaving] = asArray(entry, 'server')
-    if (typeof id !== 'string' || typeof host !== 'string' || typeof zone !== 'string') throw malformed('server')
+    if (typeof id !== 'string' || typeof host !== 'string' || typeof zone !== 'string')
+      throw malformed('server')
     if (typeof weight !== 'number' || !(weight >= 0)) throw malformed('weight')
     return {
       id,
@@ -195,13 +213,15 @@ function asCount(value: unknown, what: string): number {
 }
 
 function asSlot(value: unknown): number {
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= SLOT_COUNT) throw malformed('slot')
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= SLOT_COUNT)
+    throw malformed('slot')
   return value as number
 }
 
 function asSeat(value: unknown, serverCount: number): number {
   if (value === NONE) return NONE
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= serverCount) throw malformed('seat')
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= serverCount)
+    throw malformed('seat')
   return value as number
 }
 

@@ -1,0 +1,40 @@
+import type { Message } from '@icf/common'
+import type { ClientSession } from '../core/client-session.js'
+import type { Entry } from '../core/entry.js'
+import type { Writer } from '../core/writer.js'
+
+/** What a command may use. One implementation serves every face. */
+export interface CommandContext {
+  readonly writer: Writer
+  /** The entry of the command's key if it is there and not expired; an expired one is removed on the way. */
+  find(key: string): Entry | undefined
+  /** Monotonic time in ms, of this turn. */
+  readonly now: number
+}
+
+/**
+ * Runs for a key whose slot this server serves. Arguments stand in `message` from `at` on, the key first; the key is
+ * checked already. Answers exactly once, now or later. Throws IcfError for bad arguments.
+ */
+export type Command = (
+  context: CommandContext,
+  client: ClientSession,
+  id: number,
+  slot: number,
+  message: Message,
+  at: number,
+) => void
+
+/** Answers with what was found, or with its absence, once that is safe from a failover. */
+export function answerRead(
+  context: CommandContext,
+  client: ClientSession,
+  id: number,
+  key: string,
+  entry: Entry | undefined,
+  result: unknown,
+): void {
+  const write = entry ? entry.pending : context.writer.pendingRemoval(key)
+  if (write) write.addReader(client, id, result)
+  else client.reply(id, result)
+}

@@ -1,0 +1,92 @@
+import { NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import type { Copier } from './copier.js'
+import type { ReplicaChannel } from './replica-channel.js'
+import { Held, Serving, type SlotTable } from './slot-table.js'
+import type { Store } from './store.js'
+
+export interface TopologyEffects {
+  /** Slots that stopped being parked: served again, or owned by another server. */
+  readonly released: number[]
+  /** Copies begun by this topology: a write that lost a copy waits for them. */
+  readonly begun: Map<number, ReplicaChannel>
+  /** True when some slot has one copy less to wait for, or is no longer ours. */
+  lostTarget: boolean
+}
+
+/** Makes `next` the topology in force for this server: the only place where the slot table changes. */
+export function applyTopology(
+  slots: SlotTable,
+  store: Store,
+  copier: Copier,
+  next: Topology,
+  channelTo: (serverId: string) => ReplicaChannel,
+): TopologyEffects {
+  const effects: TopologyEffects = { released: [], begun: new Map(), lostTarget: false }
+  slots.topology = next
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const heldBefore = slots.held[slot]!
+    const held = heldBy(next, slots.seat, slot)
+    slots.held[slot] = held
+    if (held !== heldBefore) changeStore(store, slot, heldBefore, held)
+    if (held === Held.PRIMARY) lead(slots, copier, next, slot, channelTo, effects)
+    else if (heldBefore === Held.PRIMARY) giveUp(slots, copier, slot, effects)
+  }
+  return effects
+}
+
+function heldBy(topology: Topology, seat: number, slot: number): number {
+  if (seat === NONE) return Held.NOTHING
+  if (topology.primary[slot] === seat) return Held.PRIMARY
+  if (topology.backup[slot] === seat) return Held.BACKUP
+  return topology.transitions.get(slot)?.to === seat ? Held.INCOMING : Held.NOTHING
+}
+
+function changeStore(store: Store, slot: number, before: number, held: number): void {
+  if (held === Held.NOTHING) return store.drop(slot)
+  // What is left of an earlier copy must not be taken for this one.
+  if (before === Held.NOTHING) store.clear(slot)
+  store.setRole(slot, held === Held.PRIMARY ? 'primary' : 'backup')
+}
+
+/** This server is the primary of the slot: who has to have its writes, and is its copy under way? */
+function lead(
+  slots: SlotTable,
+  copier: Copier,
+  topology: Topology,
+  slot: number,
+  channelTo: (serverId: string) => ReplicaChannel,
+  effects: TopologyEffects,
+): void {
+  const channelAt = (seat: number): ReplicaChannel => channelTo(topology.servers[seat]!.id)
+  const transition = topology.transitions.get(slot)
+  const backupSeat = topology.backup[slot]!
+  const backup = backupSeat === NONE ? undefined : channelAt(backupSeat)
+  const copy = transition && transition.to !== backupSeat ? channelAt(transition.to) : undefined
+  const [oldBackup, oldCopy] = [slots.backup[slot], slots.copy[slot]]
+  if (
+    (oldBackup && oldBackup !== backup && oldBackup !== copy) ||
+    (oldCopy && oldCopy !== copy && oldCopy !== backup)
+  )
+    effects.lostTarget = true
+  slots.backup[slot] = backup
+  slots.copy[slot] = copy
+
+  let fresh = true
+  if (!transition) copier.cancel(slot)
+  else {
+    fresh = copier.ensure(slot, transition, topology.servers[transition.to]!.id, copy)
+    if (fresh && copy) effects.begun.set(slot, copy)
+  }
+  if (slots.serving[slot] === Serving.PARKED && !fresh) return
+  if (slots.serving[slot] === Serving.PARKED) effects.released.push(slot)
+  slots.serving[slot] = Serving.YES
+}
+
+function giveUp(slots: SlotTable, copier: Copier, slot: number, effects: TopologyEffects): void {
+  copier.cancel(slot)
+  if (slots.backup[slot] || slots.copy[slot]) effects.lostTarget = true
+  slots.backup[slot] = undefined
+  slots.copy[slot] = undefined
+  if (slots.serving[slot] === Serving.PARKED) effects.released.push(slot)
+  slots.serving[slot] = Serving.NO
+}

@@ -1,0 +1,290 @@
+import {
+  compareVersions,
+  decodeTopology,
+  encodeTopology,
+  IcfError,
+  isNewer,
+  MessageType,
+  NONE,
+  seatOf,
+  type Message,
+  type Topology,
+} from '@icf/common'
+import { applyTopology, type TopologyEffects } from './apply-topology.js'
+import { ClientSession } from './client-session.js'
+import { CommandRunner } from './command-runner.js'
+import { Copier } from './copier.js'
+import type { PendingWrite } from './pending-write.js'
+import type { LinkPort } from './ports.js'
+import { ReplicaChannel } from './replica-channel.js'
+import { ReplicaIntake } from './replica-intake.js'
+import { Serving, SlotTable } from './slot-table.js'
+import { Store } from './store.js'
+import { sweepExpired } from './sweeper.js'
+import { Writer } from './writer.js'
+
+/** Entries that one slice of background work touches: well below a millisecond. */
+const SLICE_ENTRIES = 500
+
+export interface CacheServerOptions {
+  /** 40 hex characters, new for each incarnation. */
+  readonly id: string
+  readonly maxMemoryBytes: number
+  /** Sends to the master; what is sent while there is no link is lost, and sent again by `masterConnected`. */
+  toMaster(message: Message): void
+}
+
+/**
+ * One incarnation of a cache server, without sockets or timers: messages and time come in, messages go out through
+ * ports. Every input ends with `flush`, so that each peer gets one message for all that an input caused.
+ */
+export class CacheServerCore {
+  readonly id: string
+  /** How long an answered KEEP_ALIVE lets this server serve; the master tells it. */
+  leaseMs = 0
+  /** Set when a topology without this server comes: it was declared dead (or released) and must end. */
+  fenced = false
+  readonly slots = new SlotTable()
+  readonly store: Store
+  readonly writer: Writer
+  readonly runner: CommandRunner
+  readonly #options: CacheServerOptions
+  readonly #copier: Copier
+  readonly #intake: ReplicaIntake
+  readonly #channels = new Map<string, ReplicaChannel>()
+  readonly #dirtyClients: ClientSession[] = []
+  readonly #dirtyChannels: ReplicaChannel[] = []
+  #beat = 0
+  readonly #beatsSentAt = new Map<number, number>()
+
+  constructor(options: CacheServerOptions) {
+    this.id = options.id
+    this.#options = options
+    this.store = new Store(options.maxMemoryBytes)
+    this.writer = new Writer(this.slots, this.store, (slot) => this.#copier.drained(slot))
+    this.runner = new CommandRunner(this.slots, this.store, this.writer)
+    this.#copier = new Copier(this.slots, this.store, {
+      toMaster: options.toMaster,
+      park: (slot) => (this.slots.serving[slot] = Serving.PARKED),
+    })
+    this.#intake = new ReplicaIntake(this.slots, this.store, () => this.writer.enforceBudget())
+  }
+
+  // --- clients
+
+  openClient(port: LinkPort): ClientSession {
+    return new ClientSession(port, this.#dirtyClients)
+  }
+
+  /** @throws IcfError PROTOCOL */
+  clientMessage(client: ClientSession, message: Message, now: number): void {
+    if (message[0] !== MessageType.COMMANDS)
+      throw new IcfError('PROTOCOL', `a client can not send message ${String(message[0])}`)
+    this.runner.runFrame(client, message, now)
+    this.#flush(now)
+  }
+
+  // --- other servers, as their primary
+
+  /** The link to `serverId` is open. @param lastStored by its WELCOME */
+  peerConnected(serverId: string, port: LinkPort, lastStored: number, now: number): void {
+    this.#channelTo(serverId).connected(port, lastStored, this.writer.acknowledged)
+    this.#flush(now)
+  }
+
+  peerLost(serverId: string): void {
+    this.#channels.get(serverId)?.disconnected()
+  }
+
+  /** Number of the last batch that `serverId` acknowledged: HELLO tells it. */
+  acknowledgedBy(serverId: string): number {
+    return this.#channels.get(serverId)?.acknowledged ?? 0
+  }
+
+  /** What a backup answers. @throws IcfError PROTOCOL */
+  peerMessage(serverId: string, port: LinkPort, message: Message, now: number): void {
+    const channel = this.#channels.get(serverId)
+    if (!channel || channel.port !== port) return
+    if (message[0] === MessageType.BACK_ACK) this.#acknowledged(channel, message)
+    else this.#exchangeTopology(port, message, now)
+    this.#flush(now)
+  }
+
+  // --- other servers, as their backup
+
+  /** Number of the last batch stored from `serverId`: WELCOME tells it. */
+  lastStoredFrom(serverId: string): number {
+    return this.#intake.lastStored(serverId)
+  }
+
+  primaryConnected(serverId: string, port: LinkPort): void {
+    this.#intake.connected(serverId, port)
+  }
+
+  primaryLost(serverId: string, port: LinkPort): void {
+    this.#intake.disconnected(serverId, port)
+  }
+
+  /** @throws IcfError PROTOCOL */
+  primaryMessage(serverId: string, port: LinkPort, message: Message, now: number): void {
+    if (message[0] === MessageType.KEY_VALUE_RESPONCE_BACK) this.#intake.receive(serverId, port, message, now)
+    else this.#exchangeTopology(port, message, now)
+    this.#flush(now)
+  }
+
+  // --- the master
+
+  masterConnected(now: number): void {
+    this.#beatsSentAt.clear()
+    this.#copier.reportAgain()
+    this.#flush(now)
+  }
+
+  /** @throws IcfError PROTOCOL */
+  masterMessage(message: Message, now: number): void {
+    switch (message[0]) {
+      case MessageType.KEEP_ALIVE:
+        this.#leaseAnswered(message, now)
+        break
+      case MessageType.DISTRIBUTION_RESPOND:
+      case MessageType.ADD_CACHE_SERVER:
+      case MessageType.SHUTDOWN_CACHE:
+      case MessageType.REFLESH_IP:
+        this.#receiveTopology(message, now)
+        break
+      default:
+        throw new IcfError('PROTOCOL', `a master can not send message ${String(message[0])}`)
+    }
+    this.#flush(now)
+  }
+
+  heartbeat(leaving: boolean, processStatistics: readonly number[], now: number): void {
+    this.#beatsSentAt.set(++this.#beat, now)
+    this.#beatsSentAt.delete(this.#beat - 1000)
+    const { epoch, version } = this.slots.topology
+    const { primaryKeys, primaryBytes, backupKeys, backupBytes } = this.store.counts()
+    const { evictions, backupEvictions } = this.writer
+    const statistics = [primaryKeys, primaryBytes, backupKeys, backupBytes, evictions, backupEvictions]
+    statistics.push(this.runner.commandsRun, ...processStatistics)
+    this.#options.toMaster([MessageType.KEEP_ALIVE, this.#beat, leaving ? 1 : 0, epoch, version, statistics])
+  }
+
+  /** No master process exists at its address since `at`: nobody can have given our slots to others. */
+  masterProvenGone(at: number, now: number): void {
+    this.runner.leaseRenewed(at + this.leaseMs, now)
+    this.#flush(now)
+  }
+
+  // --- time
+
+  /** A slice of work that nobody waits for; true when more is left. */
+  work(now: number): boolean {
+    this.store.work(SLICE_ENTRIES)
+    const more = sweepExpired(this.slots, this.store, this.writer, SLICE_ENTRIES, now)
+    this.#flush(now)
+    return more || this.store.hasBackgroundWork
+  }
+
+  /** Bytes on their way to backups. */
+  get replicationBytes(): number {
+    let bytes = 0
+    for (const channel of this.#channels.values()) bytes += channel.bytesInFlight
+    return bytes
+  }
+
+  get isMember(): boolean {
+    return this.slots.seat !== NONE
+  }
+
+  /** Adopts a topology if it is newer than the present one. */
+  adopt(topology: Topology, now: number): void {
+    const { slots } = this
+    if (!isNewer(topology, slots.topology)) return
+    const seat = seatOf(topology, this.id)
+    if (this.isMember && seat === NONE) this.fenced = true
+    slots.seat = seat
+    const effects = applyTopology(slots, this.store, this.#copier, topology, (id) => this.#channelTo(id))
+    this.#retarget(effects, now)
+    for (const id of [...this.#channels.keys()]) if (seatOf(topology, id) === NONE) this.#channels.delete(id)
+    for (const slot of effects.released) this.runner.releaseSlot(slot, now)
+    this.runner.topologyChanged(now)
+    this.#intake.topologyChanged(now)
+  }
+
+  /** Writes that waited for a copy which is none any more: they wait for the new copy instead, or for nobody. */
+  #retarget({ begun, lostTarget }: TopologyEffects, now: number): void {
+    const { slots } = this
+    for (const channel of this.#channels.values()) {
+      if (!lostTarget && !channel.holdsWrites) continue
+      const isLost = ({ slot }: PendingWrite): boolean =>
+        slots.backup[slot] !== channel && slots.copy[slot] !== channel
+      for (const write of channel.takeWrites(isLost)) {
+        const copy = begun.get(write.slot)
+        if (copy) this.#waitForCopy(write, copy, now)
+        else if (!isLost(write)) {
+          channel.hold(write)
+          continue
+        }
+        if (slots.serving[write.slot] !== Serving.NO) this.writer.acknowledged(write)
+        else if (--write.remaining === 0) this.writer.abandon(write, this.runner.notOwner())
+      }
+    }
+  }
+
+  #waitForCopy(write: PendingWrite, copy: ReplicaChannel, now: number): void {
+    const { entry, slot, key } = write
+    if (entry && this.store.peek(slot, key) === entry) copy.fill(entry, now, write)
+    else copy.expect(write)
+  }
+
+  /** @throws IcfError PROTOCOL */
+  #receiveTopology(message: Message, now: number): void {
+    const topology = decodeTopology(message[1], this.slots.topology)
+    if (topology) this.adopt(topology, now)
+    else this.#options.toMaster([MessageType.DISTRIBUTION_REQUEST])
+  }
+
+  #acknowledged(channel: ReplicaChannel, message: Message): void {
+    const [, number, epoch, version, refused] = message
+    if (typeof number !== 'number' || !Array.isArray(refused))
+      throw new IcfError('PROTOCOL', 'malformed BACK_ACK')
+    if (refused.length === 0) return channel.acknowledge(number, this.writer.acknowledged)
+    channel.acknowledge(number, this.writer.acknowledged, new Set<unknown>(refused))
+    const mine = this.slots.topology
+    if (compareVersions(Number(epoch), Number(version), mine.epoch, mine.version) > 0)
+      channel.port?.send([MessageType.DISTRIBUTION_REQUEST])
+  }
+
+  /** Two servers tell each other the topology when one knows a newer one. @throws IcfError PROTOCOL */
+  #exchangeTopology(port: LinkPort, message: Message, now: number): void {
+    if (message[0] === MessageType.DISTRIBUTION_RESPOND) this.#receiveTopology(message, now)
+    else if (message[0] === MessageType.DISTRIBUTION_REQUEST)
+      port.send([MessageType.DISTRIBUTION_RESPOND, encodeTopology(this.slots.topology), []])
+    else throw new IcfError('PROTOCOL', `a cache server can not send message ${String(message[0])} here`)
+  }
+
+  #leaseAnswered(message: Message, now: number): void {
+    const sentAt = this.#beatsSentAt.get(message[1] as number)
+    if (sentAt === undefined) return
+    this.#beatsSentAt.delete(message[1] as number)
+    this.runner.leaseRenewed(sentAt + this.leaseMs, now)
+  }
+
+  #channelTo(serverId: string): ReplicaChannel {
+    let channel = this.#channels.get(serverId)
+    if (!channel) {
+      channel = new ReplicaChannel(serverId, this.#dirtyChannels)
+      this.#channels.set(serverId, channel)
+    }
+    return channel
+  }
+
+  #flush(now: number): void {
+    this.#copier.advance(now)
+    const { epoch, version } = this.slots.topology
+    for (const channel of this.#dirtyChannels) channel.flush(epoch, version)
+    this.#dirtyChannels.length = 0
+    for (const client of this.#dirtyClients) client.flush()
+    this.#dirtyClients.length = 0
+  }
+}

@@ -1,0 +1,76 @@
+import { limits, MessageType, ValueKind } from '@icf/common'
+import { Entry } from './entry.js'
+import type { LinkPort } from './ports.js'
+
+/**
+ * The answers to one client. They leave together, once a turn; results with consecutive ids share one run, so the
+ * usual answer to a batch is one id, one count and the values.
+ */
+export class ClientSession {
+  /** Its link is gone: answers go nowhere, and what it still waits for is not done. */
+  closed = false
+  readonly #port: LinkPort
+  readonly #dirty: ClientSession[]
+  #out: unknown[] = []
+  #runStart = 0
+  #nextId = -1
+  #bytes = 0
+
+  /** @param dirty where the session puts itself when it has something to flush */
+  constructor(port: LinkPort, dirty: ClientSession[]) {
+    this.#port = port
+    this.#dirty = dirty
+  }
+
+  /** @param result what the wire carries, or the Entry that a GET found */
+  reply(id: number, result: unknown): void {
+    if (result instanceof Entry) this.#replyEntry(id, result)
+    else this.#append(id, result)
+  }
+
+  #append(id: number, result: unknown): void {
+    const out = this.#out
+    if (out.length === 0) {
+      out.push(MessageType.RESULTS)
+      this.#dirty.push(this)
+      this.#nextId = -1
+    }
+    if (id === this.#nextId) (out[this.#runStart + 1] as number)++
+    else {
+      this.#runStart = out.length
+      out.push(id, 1)
+    }
+    out.push(result)
+    this.#nextId = id + 1
+    if (typeof result === 'string' || result instanceof Uint8Array) this.#count(result.length)
+  }
+
+  #replyEntry(id: number, entry: Entry): void {
+    const { value, kind } = entry
+    if (typeof value !== 'string' && value.length > limits.chunkBytes)
+      this.#port.stage(value, (staged) => {
+        this.#append(id, [kind, staged])
+        this.flush()
+      })
+    else this.#append(id, valueResult(entry))
+  }
+
+  flush(): void {
+    const out = this.#out
+    if (out.length === 0) return
+    this.#out = []
+    this.#bytes = 0
+    this.#port.send(out)
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    if (this.#bytes > limits.softFrameBytes) this.flush()
+  }
+}
+
+/** A value as GET answers it: bare wherever its kind shows by its type. */
+function valueResult({ value, kind }: Entry): unknown {
+  if (typeof value === 'string' || kind === ValueKind.BYTES) return value
+  return [kind, value]
+}

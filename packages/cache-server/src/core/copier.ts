@@ -1,0 +1,176 @@
+import { MessageType, type Intent, type Transition } from '@icf/common'
+import type { ReplicaChannel } from './replica-channel.js'
+import { Serving, type SlotTable } from './slot-table.js'
+import type { Store } from './store.js'
+
+/** Copied entries on their way to one server: enough to keep it busy, little enough to let live writes pass. */
+const WINDOW_BYTES = 256 * 1024
+
+/** Slots parked at once: bounds how many keys wait while the master commits new primaries. */
+const MAX_PARKED_SLOTS = 64
+
+type Stage = 'waiting' | 'copying' | 'ending' | 'copied' | 'parked' | 'reported'
+
+/** One transition of a slot that this server is the primary of. */
+interface CopyTask {
+  readonly slot: number
+  readonly peerId: string
+  readonly intent: Intent
+  readonly since: number
+  /** undefined for a swap: the backup has everything. */
+  readonly channel: ReplicaChannel | undefined
+  stage: Stage
+  keys: Iterator<string> | undefined
+  entries: number
+  bytes: number
+}
+
+export interface CopierPorts {
+  toMaster(message: readonly unknown[]): void
+  /** Stop serving the slot; its requests wait. */
+  park(slot: number): void
+}
+
+/**
+ * Makes the copies that the topology asks of this server: streams a slot's entries while live writes go beside them
+ * on the same channel, then reports; a slot that is to change its primary is parked and drained first.
+ */
+export class Copier {
+  readonly #tasks = new Map<number, CopyTask>()
+  readonly #queues = new Map<ReplicaChannel, CopyTask[]>()
+  readonly #toPark: CopyTask[] = []
+  #parked = 0
+  #toReport: CopyTask[] = []
+
+  constructor(
+    private readonly slots: SlotTable,
+    private readonly store: Store,
+    private readonly ports: CopierPorts,
+  ) {}
+
+  /** Makes sure that the slot's transition is under way. True when it is a new one. */
+  ensure(slot: number, transition: Transition, peerId: string, channel: ReplicaChannel | undefined): boolean {
+    const present = this.#tasks.get(slot)
+    if (present && present.since === transition.since && present.peerId === peerId) return false
+    this.cancel(slot)
+    const { intent, since } = transition
+    const task: CopyTask = {
+      slot, peerId, intent, since, channel, stage: 'waiting', keys: undefined, entries: 0, bytes: 0,
+    } // prettier-ignore
+    this.#tasks.set(slot, task)
+    if (!channel) {
+      task.stage = 'copied'
+      this.#toPark.push(task)
+      return true
+    }
+    channel.fillBegin(slot, this.slots.seq[slot]!, since)
+    const queue = this.#queues.get(channel)
+    if (queue) queue.push(task)
+    else this.#queues.set(channel, [task])
+    return true
+  }
+
+  /** The transition is over or called off. A parked slot is set free by the caller. */
+  cancel(slot: number): void {
+    const task = this.#tasks.get(slot)
+    if (!task) return
+    this.#tasks.delete(slot)
+    if (task.intent === 'primary' && (task.stage === 'parked' || task.stage === 'reported')) this.#parked--
+  }
+
+  /** The last unacknowledged write of a parked slot is on every copy. */
+  drained(slot: number): void {
+    const task = this.#tasks.get(slot)
+    if (task?.stage === 'parked') this.#report(task)
+  }
+
+  /** A master may not have our reports: it lost the link, or it is a new one. */
+  reportAgain(): void {
+    this.#toReport = [...this.#tasks.values()].filter((task) => task.stage === 'reported')
+  }
+
+  /** Goes on as far as windows and bounds allow; called once a turn. */
+  advance(now: number): void {
+    for (const [channel, queue] of this.#queues) {
+      this.#stream(channel, queue, now)
+      if (queue.length === 0) this.#queues.delete(channel)
+    }
+    while (this.#toPark.length > 0 && this.#parked < MAX_PARKED_SLOTS) this.#park(this.#toPark.shift()!)
+    if (this.#toReport.length > 0) this.#sendReports()
+  }
+
+  #stream(channel: ReplicaChannel, queue: CopyTask[], now: number): void {
+    let done = 0
+    for (const task of queue) {
+      if (this.#isCurrent(task) && !this.#copyEntries(channel, task, now)) break
+      done++
+    }
+    queue.splice(0, done)
+  }
+
+  /** True when the slot's last entry is on its way. */
+  #copyEntries(channel: ReplicaChannel, task: CopyTask, now: number): boolean {
+    const { slot } = task
+    task.keys ??= this.store.keysOf(slot)[Symbol.iterator]()
+    task.stage = 'copying'
+    while (channel.fillBytesInFlight < WINDOW_BYTES) {
+      const next = task.keys.next()
+      if (next.done) {
+        task.stage = 'ending'
+        channel.fillEnd(slot, () => this.#stored(task))
+        return true
+      }
+      const entry = this.store.peek(slot, next.value)
+      if (!entry) continue
+      channel.fill(entry, now, undefined)
+      task.entries++
+      task.bytes += entry.costBytes
+    }
+    return false
+  }
+
+  #stored(task: CopyTask): void {
+    if (!this.#isCurrent(task)) return
+    task.stage = 'copied'
+    if (task.intent === 'primary') this.#toPark.push(task)
+    else this.#report(task)
+  }
+
+  #park(task: CopyTask): void {
+    if (!this.#isCurrent(task)) return
+    task.stage = 'parked'
+    this.#parked++
+    this.ports.park(task.slot)
+    if (this.slots.unacknowledged[task.slot] === 0) this.#report(task)
+  }
+
+  #report(task: CopyTask): void {
+    task.stage = 'reported'
+    this.#toReport.push(task)
+  }
+
+  #sendReports(): void {
+    const groups = new Map<string, CopyTask[]>()
+    for (const task of this.#toReport) {
+      if (!this.#isCurrent(task)) continue
+      const key = `${task.intent} ${task.peerId}`
+      const group = groups.get(key)
+      if (group) group.push(task)
+      else groups.set(key, [task])
+    }
+    this.#toReport = []
+    for (const tasks of groups.values()) this.ports.toMaster(reportMessage(tasks))
+  }
+
+  #isCurrent(task: CopyTask): boolean {
+    return this.#tasks.get(task.slot) === task && this.slots.serving[task.slot] !== Serving.NO
+  }
+}
+
+function reportMessage(tasks: readonly CopyTask[]): readonly unknown[] {
+  const first = tasks[0]!
+  const type = first.intent === 'primary' ? MessageType.SLOTS_HANDED_OFF : MessageType.SLOTS_COPIED
+  const entries = tasks.reduce((sum, task) => sum + task.entries, 0)
+  const bytes = tasks.reduce((sum, task) => sum + task.bytes, 0)
+  return [type, first.peerId, entries, bytes, tasks.flatMap((task) => [task.slot, task.since])]
+}

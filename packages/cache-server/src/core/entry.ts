@@ -1,0 +1,30 @@
+import type { PendingWrite } from './pending-write.js'
+
+/**
+ * What one entry costs beside its key and value: the Entry, its places in the LRU, in V8's map and in its slot's
+ * index. Measured as resident memory per entry with bench/memory.
+ */
+export const ENTRY_OVERHEAD_BYTES = 320
+
+/** Short text stays a string, everything else is bytes that the entry alone refers to. */
+export type StoredValue = string | Uint8Array
+
+/** One version of one key. Never changed once stored: a write puts a new one in its place. */
+export class Entry {
+  /** The write that brought it, until every copy has it. Whoever reads the entry waits for that. */
+  pending: PendingWrite | undefined = undefined
+  readonly costBytes: number
+
+  constructor(
+    readonly key: string,
+    readonly slot: number,
+    /** Position in the slot's history of writes. */
+    readonly seq: number,
+    readonly value: StoredValue,
+    readonly kind: number,
+    /** By this process's clock, in ms; 0: never. */
+    readonly expiresAt: number,
+  ) {
+    this.costBytes = ENTRY_OVERHEAD_BYTES + key.length + value.length
+  }
+}

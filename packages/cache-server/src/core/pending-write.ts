@@ -1,0 +1,52 @@
+import type { ClientSession } from './client-session.js'
+import type { Entry } from './entry.js'
+
+interface Reader {
+  readonly client: ClientSession
+  readonly id: number
+  /** As ClientSession.reply takes it. */
+  readonly result: unknown
+}
+
+/**
+ * A write that some copy of its slot has not stored yet. Its client and everyone who read what it wrote are
+ * answered when the last copy has it: so nobody sees a value that a failover could take back.
+ */
+export class PendingWrite {
+  /** Copies that have not acknowledged it. */
+  remaining = 0
+  #readers: Reader[] | undefined
+
+  constructor(
+    readonly slot: number,
+    readonly key: string,
+    /** What it stored; undefined for a removal. */
+    readonly entry: Entry | undefined,
+    readonly client: ClientSession | undefined,
+    readonly id: number,
+    readonly result: unknown,
+  ) {}
+
+  /** Answers `client` with `result` once this write is safe. */
+  addReader(client: ClientSession, id: number, result: unknown): void {
+    this.#readers ??= []
+    this.#readers.push({ client, id, result })
+  }
+
+  answer(): void {
+    this.client?.reply(this.id, this.result)
+    this.#answerReaders((reader) => reader.result)
+  }
+
+  /** The slot went to another server before the write was safe: everyone has to ask there. */
+  answerInstead(result: unknown): void {
+    this.client?.reply(this.id, result)
+    this.#answerReaders(() => result)
+  }
+
+  #answerReaders(result: (reader: Reader) => unknown): void {
+    if (!this.#readers) return
+    for (const reader of this.#readers) reader.client.reply(reader.id, result(reader))
+    this.#readers = undefined
+  }
+}

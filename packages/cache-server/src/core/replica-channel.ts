@@ -1,0 +1,244 @@
+import { limits, MessageType, ReplicaOp } from '@icf/common'
+import type { Entry, StoredValue } from './entry.js'
+import type { PendingWrite } from './pending-write.js'
+import type { LinkPort } from './ports.js'
+
+/** Estimated size of an operation beside its key and value. */
+const OPERATION_BYTES = 32
+
+interface LargeValue {
+  readonly index: number
+  readonly bytes: Uint8Array
+  port: LinkPort | undefined
+}
+
+interface Batch {
+  readonly number: number
+  /** The message as it is sent: type, epoch, version, number, operations. */
+  readonly message: unknown[]
+  readonly writes: PendingWrite[]
+  /** Long values, where they stand in the message, and the link on which they went ahead of it. */
+  large: LargeValue[] | undefined
+  /** Called when the peer has stored the batch: ends of copies. */
+  stored: (() => void)[] | undefined
+  fillBytes: number
+  bytes: number
+}
+
+/**
+ * All that this server sends to one other as copies of its slots: batches in order, kept until they are
+ * acknowledged and sent again after a reconnect, so that each is applied exactly once.
+ */
+export class ReplicaChannel {
+  #port: LinkPort | undefined
+  #number = 0
+  #open: Batch | undefined
+  /** Closed batches that are not acknowledged, oldest first. */
+  readonly #inFlight: Batch[] = []
+  /** How many of them have been sent on the present link. */
+  #sent = 0
+  /** Writes that the peer refused. */
+  readonly #held: PendingWrite[] = []
+  #epoch = 0
+  #version = 0
+  /** The link on which a long value is going ahead. */
+  #staging: LinkPort | undefined
+  /** Bytes of copied entries on their way. */
+  fillBytesInFlight = 0
+  /** All bytes on their way: bounded by the clients that wait for them, and by the copying window. */
+  bytesInFlight = 0
+
+  /** @param dirty where the channel puts itself when it has something to flush */
+  constructor(
+    readonly peerId: string,
+    private readonly dirty: ReplicaChannel[],
+  ) {}
+
+  get port(): LinkPort | undefined {
+    return this.#port
+  }
+
+  /** Number of the last batch that was acknowledged. */
+  get acknowledged(): number {
+    return (this.#inFlight[0]?.number ?? (this.#open ? this.#open.number : this.#number + 1)) - 1
+  }
+
+  /** @param lastStored the last batch that the peer has, by its WELCOME */
+  connected(port: LinkPort, lastStored: number, done: (write: PendingWrite) => void): void {
+    this.#port = port
+    this.acknowledge(lastStored, done)
+    this.#sent = 0
+    this.#send()
+  }
+
+  disconnected(): void {
+    this.#staging = undefined
+    this.#port = undefined
+    this.#sent = 0
+  }
+
+  /** A live write. The entry's remaining time is taken at `now`. */
+  put(entry: Entry, now: number, write: PendingWrite | undefined): void {
+    const batch = this.#batch()
+    this.#pushEntry(batch, ReplicaOp.PUT, entry, now)
+    this.#expect(batch, write)
+  }
+
+  remove(slot: number, seq: number, key: string, write: PendingWrite | undefined): void {
+    const batch = this.#batch()
+    batch.message.push(ReplicaOp.REMOVE, slot, seq, key)
+    this.#expect(batch, write)
+  }
+
+  fillBegin(slot: number, seq: number, since: number): void {
+    this.#batch().message.push(ReplicaOp.FILL_BEGIN, slot, seq, since)
+  }
+
+  /** An entry that was there before; a write that was not acknowledged elsewhere may wait for it. */
+  fill(entry: Entry, now: number, write: PendingWrite | undefined): void {
+    const batch = this.#batch()
+    const size = this.#pushEntry(batch, ReplicaOp.FILL, entry, now)
+    batch.fillBytes += size
+    this.fillBytesInFlight += size
+    if (write) this.#expect(batch, write)
+  }
+
+  fillEnd(slot: number, stored: () => void): void {
+    const batch = this.#batch()
+    batch.message.push(ReplicaOp.FILL_END, slot)
+    batch.fillBytes += OPERATION_BYTES
+    this.fillBytesInFlight += OPERATION_BYTES
+    batch.stored ??= []
+    batch.stored.push(stored)
+  }
+
+  /** A write without an operation of its own waits until everything put in so far is stored. */
+  expect(write: PendingWrite): void {
+    this.#expect(this.#batch(), write)
+  }
+
+  /** Closes and sends what has been put in since the last time. */
+  flush(epoch: number, version: number): void {
+    this.#epoch = epoch
+    this.#version = version
+    this.#close()
+    this.#send()
+  }
+
+  /**
+   * The peer has processed all batches up to `number`. Writes of the slots it refused are held: it knows a newer
+   * topology than ours, and what they wait for is settled when that comes.
+   */
+  acknowledge(number: number, done: (write: PendingWrite) => void, refused?: ReadonlySet<unknown>): void {
+    let count = 0
+    while (count < this.#inFlight.length && this.#inFlight[count]!.number <= number) count++
+    this.#sent = Math.max(0, this.#sent - count)
+    for (const batch of this.#inFlight.splice(0, count)) {
+      this.fillBytesInFlight -= batch.fillBytes
+      this.bytesInFlight -= batch.bytes
+      for (const write of batch.writes)
+        if (refused?.has(write.slot)) this.#held.push(write)
+        else done(write)
+      if (batch.stored) for (const stored of batch.stored) stored()
+    }
+  }
+
+  get holdsWrites(): boolean {
+    return this.#held.length > 0
+  }
+
+  /** Takes out the writes that wait for this peer though their slot is no longer copied to it, and all that are held. */
+  takeWrites(isLost: (write: PendingWrite) => boolean): PendingWrite[] {
+    const taken = this.#held.splice(0)
+    const batches = this.#open ? [...this.#inFlight, this.#open] : this.#inFlight
+    for (const { writes } of batches) {
+      let kept = 0
+      for (const write of writes)
+        if (isLost(write)) taken.push(write)
+        else writes[kept++] = write
+      writes.length = kept
+    }
+    return taken
+  }
+
+  /** Holds a write (again) until a newer topology comes. */
+  hold(write: PendingWrite): void {
+    this.#held.push(write)
+  }
+
+  #batch(): Batch {
+    if (this.#open && this.#open.bytes > limits.softFrameBytes) this.flush(this.#epoch, this.#version)
+    if (this.#open) return this.#open
+    const number = ++this.#number
+    this.dirty.push(this)
+    this.#open = {
+      number,
+      message: [MessageType.KEY_VALUE_RESPONCE_BACK, 0, 0, number],
+      writes: [],
+      large: undefined,
+      stored: undefined,
+      fillBytes: 0,
+      bytes: 0,
+    }
+    return this.#open
+  }
+
+  #expect(batch: Batch, write: PendingWrite | undefined): void {
+    if (!write) return
+    write.remaining++
+    batch.writes.push(write)
+  }
+
+  #pushEntry(batch: Batch, op: number, entry: Entry, now: number): number {
+    const { slot, seq, key, value, kind, expiresAt } = entry
+    const ttlMs = expiresAt === 0 ? 0 : Math.max(1, Math.ceil(expiresAt - now))
+    const large = isLarge(value)
+    if (large) {
+      batch.large ??= []
+      batch.large.push({ index: batch.message.length + 4, bytes: value, port: undefined })
+    }
+    batch.message.push(op, slot, seq, key, large ? null : value, kind, ttlMs)
+    const size = key.length + value.length + OPERATION_BYTES
+    batch.bytes += size
+    this.bytesInFlight += size
+    return size
+  }
+
+  #close(): void {
+    const batch = this.#open
+    if (!batch) return
+    this.#open = undefined
+    batch.message[1] = this.#epoch
+    batch.message[2] = this.#version
+    this.#inFlight.push(batch)
+  }
+
+  /** Sends what has not been sent on this link, in order; a batch waits for its long values to go ahead. */
+  #send(): void {
+    const port = this.#port
+    while (port && port === this.#port && this.#sent < this.#inFlight.length) {
+      const batch = this.#inFlight[this.#sent]!
+      const unsent = batch.large?.find((large) => large.port !== port)
+      if (unsent) return this.#stage(port, batch, unsent)
+      this.#sent++
+      port.send(batch.message)
+    }
+  }
+
+  #stage(port: LinkPort, batch: Batch, large: LargeValue): void {
+    if (this.#staging === port) return
+    this.#staging = port
+    port.stage(large.bytes, (staged) => {
+      this.#staging = undefined
+      if (this.#port !== port) return
+      large.port = port
+      batch.message[large.index] = staged
+      this.#send()
+    })
+  }
+}
+
+/** Whether a value is too long for the frame of its operation. */
+function isLarge(value: StoredValue): value is Uint8Array {
+  return typeof value !== 'string' && value.length > limits.chunkBytes
+}

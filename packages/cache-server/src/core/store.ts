@@ -1,0 +1,165 @@
+import { SLOT_COUNT } from '@icf/common'
+import { LRUCache } from 'lru-cache'
+import type { Entry } from './entry.js'
+import { ExpiryIndex } from './expiry-index.js'
+
+const PRIMARY = 0
+const BACKUP = 1
+
+/** What the primaries may always keep, whatever the backups take. */
+const PRIMARY_SHARE = 0.5
+
+/**
+ * The entries of every slot this server has a copy of: a primary LRU and a backup LRU within one byte budget, and an
+ * index of each slot's keys. A slot changes from one LRU to the other (its promotion) at once by name, and its
+ * entries follow in slices: until then both are looked into.
+ */
+export class Store {
+  readonly #lrus: readonly [LRUCache<string, Entry>, LRUCache<string, Entry>]
+  /** Slot → the LRU that its entries belong to. */
+  readonly #home = new Uint8Array(SLOT_COUNT).fill(BACKUP)
+  readonly #keys: (Set<string> | undefined)[] = new Array<undefined>(SLOT_COUNT).fill(undefined)
+  /** Slots of which some entries may still be in the other LRU. */
+  readonly #moving = new Map<number, Iterator<string>>()
+  /** Slots whose entries are to be freed. */
+  readonly #dropping = new Set<number>()
+  readonly expiry = new ExpiryIndex()
+
+  /** @param maxBytes budget of both LRUs together, in bytes as Entry.costBytes counts them */
+  constructor(readonly maxBytes: number) {
+    const lru = (): LRUCache<string, Entry> =>
+      new LRUCache({ maxSize: 2 * maxBytes, sizeCalculation: (entry) => entry.costBytes })
+    this.#lrus = [lru(), lru()]
+  }
+
+  /** The entry of a key in whichever LRU, as the most recently used one. The caller checks who owns its slot. */
+  get(key: string): Entry | undefined {
+    const entry = this.#lrus[PRIMARY].get(key)
+    return entry !== undefined || this.#moving.size === 0 ? entry : this.#getMoving(key)
+  }
+
+  /** The entry of a key of this slot, without touching its recency. */
+  peek(slot: number, key: string): Entry | undefined {
+    const home = this.#home[slot]!
+    const entry = this.#lrus[home]!.peek(key)
+    return entry ?? (this.#moving.has(slot) ? this.#lrus[1 - home]!.peek(key) : undefined)
+  }
+
+  put(entry: Entry): void {
+    const { slot, key } = entry
+    const home = this.#home[slot]!
+    const lru = this.#lrus[home]!
+    if (this.#moving.size > 0 && this.#moving.has(slot)) this.#lrus[1 - home]!.delete(key)
+    const before = lru.size
+    lru.set(key, entry)
+    if (lru.size !== before) this.#indexKey(slot, key)
+    if (entry.expiresAt !== 0) this.expiry.note(slot, entry.expiresAt)
+  }
+
+  remove(slot: number, key: string): void {
+    this.#lrus[PRIMARY].delete(key)
+    if (this.#home[slot] === BACKUP || this.#moving.has(slot)) this.#lrus[BACKUP].delete(key)
+    this.#keys[slot]?.delete(key)
+  }
+
+  /** Keys of a slot. The iterator stays valid while entries come (it will see them) and go. */
+  keysOf(slot: number): Iterable<string> {
+    return this.#keys[slot] ?? []
+  }
+
+  countOf(slot: number): number {
+    return this.#keys[slot]?.size ?? 0
+  }
+
+  /** Makes a slot's entries count as primary or backup ones from now on. */
+  setRole(slot: number, role: 'primary' | 'backup'): void {
+    const home = role === 'primary' ? PRIMARY : BACKUP
+    if (this.#home[slot] === home) return
+    this.#home[slot] = home
+    if (this.countOf(slot) > 0) this.#moving.set(slot, this.#keys[slot]!.values())
+  }
+
+  /** Frees a slot's entries in slices. Nobody may ask for them meanwhile; `clear` ends it before the slot is used again. */
+  drop(slot: number): void {
+    if (this.countOf(slot) > 0) this.#dropping.add(slot)
+  }
+
+  /** Frees a slot's entries now. */
+  clear(slot: number): void {
+    this.#dropping.delete(slot)
+    for (const key of this.keysOf(slot)) this.remove(slot, key)
+    this.#moving.delete(slot)
+  }
+
+  get hasBackgroundWork(): boolean {
+    return this.#moving.size > 0 || this.#dropping.size > 0
+  }
+
+  /** Moves and frees up to `count` entries. */
+  work(count: number): void {
+    let left = count
+    for (const slot of this.#dropping) {
+      for (const key of this.keysOf(slot)) {
+        if (left-- <= 0) return
+        this.remove(slot, key)
+      }
+      this.#dropping.delete(slot)
+      this.#moving.delete(slot)
+    }
+    for (const [slot, keys] of this.#moving) {
+      for (let next = keys.next(); !next.done; next = keys.next()) {
+        this.#moveHome(slot, next.value)
+        if (left-- <= 0) return
+      }
+      this.#moving.delete(slot)
+    }
+  }
+
+  get isOverBudget(): boolean {
+    return this.#lrus[PRIMARY].calculatedSize + this.#lrus[BACKUP].calculatedSize > this.maxBytes
+  }
+
+  /**
+   * Takes out the least recently used entry of the side that has more than its share: normally the primaries, whose
+   * eviction the backups are told. A backup that goes first is an alarm.
+   */
+  evict(): { entry: Entry; side: 'primary' | 'backup' } | undefined {
+    const side = this.#lrus[PRIMARY].calculatedSize > PRIMARY_SHARE * this.maxBytes ? PRIMARY : BACKUP
+    const entry = this.#lrus[side].pop()
+    if (!entry) return undefined
+    this.#keys[entry.slot]?.delete(entry.key)
+    return { entry, side: side === PRIMARY ? 'primary' : 'backup' }
+  }
+
+  counts(): { primaryKeys: number; primaryBytes: number; backupKeys: number; backupBytes: number } {
+    const [primary, backup] = this.#lrus
+    return {
+      primaryKeys: primary.size,
+      primaryBytes: primary.calculatedSize,
+      backupKeys: backup.size,
+      backupBytes: backup.calculatedSize,
+    }
+  }
+
+  #getMoving(key: string): Entry | undefined {
+    const entry = this.#lrus[BACKUP].peek(key)
+    if (!entry || !this.#moving.has(entry.slot)) return undefined
+    this.#moveHome(entry.slot, key)
+    return entry
+  }
+
+  #moveHome(slot: number, key: string): void {
+    const home = this.#home[slot]!
+    const other = this.#lrus[1 - home]!
+    const entry = other.peek(key)
+    if (!entry) return
+    other.delete(key)
+    this.#lrus[home]!.set(key, entry)
+  }
+
+  #indexKey(slot: number, key: string): void {
+    const keys = this.#keys[slot]
+    if (keys) keys.add(key)
+    else this.#keys[slot] = new Set([key])
+  }
+}

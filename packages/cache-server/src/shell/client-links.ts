@@ -1,0 +1,42 @@
+import { limits } from '@icf/common'
+import type { Link } from '@icf/common/node'
+import type { CacheServerCore } from '../core/cache-server-core.js'
+
+/** While more than this is on its way to backups, clients are not read: they feel what the slowest backup bears. */
+const MAX_REPLICATION_BYTES = 64 * 1024 * 1024
+
+/** Links of clients. A client that does not read its answers, or writes faster than backups store, is not read either. */
+export class ClientLinks {
+  readonly #held = new Set<Link>()
+
+  constructor(private readonly core: CacheServerCore) {}
+
+  open(link: Link): void {
+    const { core } = this
+    const session = core.openClient(link)
+    link.handlers = {
+      message: (message) => {
+        core.clientMessage(session, message, performance.now())
+        if (link.unsentBytes > limits.linkHighWaterBytes) link.pause()
+        else if (core.replicationBytes > MAX_REPLICATION_BYTES) {
+          link.pause()
+          this.#held.add(link)
+        }
+      },
+      drain: () => {
+        if (!this.#held.has(link)) link.resume()
+      },
+      close: () => {
+        session.closed = true
+        this.#held.delete(link)
+      },
+    }
+  }
+
+  /** Backups stored something: reads on when they have caught up. */
+  backupsAdvanced(): void {
+    if (this.#held.size === 0 || this.core.replicationBytes > MAX_REPLICATION_BYTES / 2) return
+    for (const link of this.#held) if (link.unsentBytes <= limits.linkHighWaterBytes) link.resume()
+    this.#held.clear()
+  }
+}

@@ -1,0 +1,15 @@
+import type { ProbeOutcome } from '@icf/common'
+import { dial, isRefused, type Address } from '@icf/common/node'
+
+const PROBE_TIMEOUT_MS = 300
+
+/** Is the process with this id gone? Only a refused connection, or another process in its place, proves it. */
+export async function probe(serverId: string, address: Address, cluster: string): Promise<ProbeOutcome> {
+  try {
+    const link = await dial(address, { role: 'probe', cluster, id: '', details: [] }, PROBE_TIMEOUT_MS)
+    link.terminate()
+    return link.remote.id === serverId ? 'alive' : 'gone'
+  } catch (error) {
+    return isRefused(error) ? 'gone' : 'unknown'
+  }
+}
