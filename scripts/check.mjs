@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 import { lockProblems } from './check-lock.mjs'
 import { prepare, projects, root } from './prepare.mjs'
 
@@ -51,7 +52,7 @@ function run(script, args) {
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (text) => (output += text))
     child.stderr.setEncoding('utf8').on('data', (text) => (output += text))
-    child.on('close', (status) => done({ status: status ?? 1, output }))
+    child.on('close', (status) => done({ status: status ?? 1, output: stripVTControlCharacters(output) }))
   })
 }
 

@@ -60,7 +60,7 @@ function readLock(path) {
 
 function build() {
   for (const { source, dist } of projects()) removeOrphans(source, dist)
-  const status = run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', '--pretty'])
+  const status = run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'])
   linkBin()
   if (status !== 0) console.error('The build failed; see above.')
   return status === 0

@@ -7,9 +7,11 @@ import { pathToFileURL } from 'node:url'
 import { prepare, root } from './prepare.mjs'
 
 const REPEATED_SIGNAL_MS = 500
+const PARENT_CHECK_MS = 250
 
 if (!prepare()) process.exit(1)
 dropRepeatedSignals()
+if (process.env.npm_lifecycle_event === 'start') endWithParent()
 const main = join(root, 'packages/cli/dist/main.js')
 process.argv = [process.argv[0], main, 'up', ...process.argv.slice(2)]
 await import(pathToFileURL(main).href)
@@ -27,4 +29,15 @@ function dropRepeatedSignals() {
     }
     return emit.call(this, event, ...args)
   }
+}
+
+/** A signal for npm reaches only the shell that it put between itself and us, and that shell passes nothing on. */
+function endWithParent() {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    process.kill(process.pid, 'SIGTERM')
+  }, PARENT_CHECK_MS)
+  timer.unref()
 }

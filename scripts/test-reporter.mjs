@@ -7,8 +7,8 @@ export default async function* report(events) {
     if (type === 'test:start') parents[data.nesting] = data.name
     if (type !== 'test:pass' && type !== 'test:fail') continue
     const error = data.details.error
-    const isSuite = data.details.type === 'suite'
-    if (isSuite && (type === 'test:pass' || error?.failureType === 'subtestsFailed')) continue
+    if (type === 'test:pass' && data.details.type === 'suite') continue
+    if (error?.failureType === 'subtestsFailed') continue // its subtests are counted
     const result = {
       name: [...parents.slice(0, data.nesting), data.name].join(' › '),
       outcome: data.skip !== undefined || data.todo !== undefined ? 'skipped' : type.slice('test:'.length),
