@@ -1,0 +1,89 @@
+import { decodeTopology, errorFromWire, IcfError, MessageType, type Topology } from '@icf/common'
+import { dial, parseAddress } from '@icf/common/node'
+
+export interface ServerStatus {
+  readonly id: string
+  readonly host: string
+  readonly port: number
+  readonly respPort: number
+  readonly state: string
+  readonly primarySlots: number
+  readonly backupSlots: number
+  readonly keys: number
+  readonly bytes: number
+}
+
+/** What `icf status --json` prints. */
+export interface Status {
+  readonly epoch: number
+  readonly version: number
+  readonly settled: boolean
+  readonly slotsServed: number
+  readonly movesPending: number
+  readonly masters: readonly {
+    readonly id: string
+    readonly port: number
+    readonly role: string
+    readonly alive: boolean
+  }[]
+  readonly servers: readonly ServerStatus[]
+}
+
+const TIMEOUT_MS = 10_000
+
+/**
+ * One operator's request over a connection of its own: a poll that does not cost the start of a process.
+ * @throws IcfError what the master answered, or why none could be reached
+ */
+export async function askMaster(
+  masters: readonly string[],
+  cluster: string,
+  name: string,
+  args: object = {},
+): Promise<unknown> {
+  let failure: unknown
+  for (const master of masters) {
+    try {
+      return await ask(master, cluster, name, args)
+    } catch (error) {
+      failure = error
+    }
+  }
+  throw failure
+}
+
+async function ask(master: string, cluster: string, name: string, args: object): Promise<unknown> {
+  const link = await dial(parseAddress(master), { role: 'admin', cluster, id: '', details: [] }, TIMEOUT_MS)
+  try {
+    return await new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new IcfError('TIMEOUT', `${name}: no answer from ${master}`)),
+        TIMEOUT_MS,
+      )
+      link.handlers = {
+        message: ([type, number, ok, result, text]) => {
+          if (type !== MessageType.ADMIN_RESPONSE || number !== 1) return
+          clearTimeout(timer)
+          if (ok === true) resolve(result)
+          else reject(new IcfError(errorFromWire(result), String(text)))
+        },
+        close: () => {
+          clearTimeout(timer)
+          reject(new IcfError('UNREACHABLE', `${master} closed the connection`))
+        },
+      }
+      link.send([MessageType.ADMIN_REQUEST, 1, name, args])
+    })
+  } finally {
+    link.terminate()
+  }
+}
+
+export async function askTopology(masters: readonly string[], cluster: string): Promise<Topology> {
+  return decodeTopology(await askMaster(masters, cluster, 'TOPOLOGY'), undefined)!
+}
+
+/** For each slot, who is primary and who is backup: what two assignments are compared by. */
+export function assignmentOf({ servers, primary, backup }: Topology): string[] {
+  return Array.from(primary, (seat, slot) => `${servers[seat]?.id} ${servers[backup[slot]!]?.id}`)
+}

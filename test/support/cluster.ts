@@ -1,0 +1,246 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { askMaster, askTopology, assignmentOf, type Status } from './admin.js'
+import type { Child, Exit } from './child.js'
+import { icf } from './icf.js'
+import { freePort } from './ports.js'
+import { waitUntil } from './wait.js'
+
+export interface ClusterOptions {
+  readonly servers?: number
+  /** More options for every `icf master` and every `icf cache`. */
+  readonly masterArgs?: readonly string[]
+  readonly serverArgs?: readonly string[]
+}
+
+/** What is expected of a cache server from now on. */
+type Expectation = 'member' | 'paused' | 'leaving' | 'gone'
+
+export class Server {
+  expectation: Expectation = 'member'
+  /** Of its present incarnation, once the cluster was settled with it. */
+  id = ''
+
+  constructor(
+    readonly port: number,
+    readonly child: Child,
+  ) {}
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`
+  }
+}
+
+interface Master {
+  readonly port: number
+  readonly args: readonly (string | number)[]
+  child: Child
+  isExpected: boolean
+}
+
+let nextCluster = 1
+
+/** A master and cache servers, each a real process of its own, started and killed one by one. */
+export class Cluster {
+  /** Every cache server ever started here, also those that have gone. */
+  readonly servers: Server[] = []
+  readonly name = `test-${process.pid}-${nextCluster++}`
+  readonly #masters: Master[] = []
+  /** Ids of incarnations that must not come back. */
+  readonly #retiredIds = new Set<string>()
+  readonly #dir = mkdtempSync(join(tmpdir(), 'icf-test-'))
+  readonly #serverArgs: readonly string[]
+
+  private constructor(options: ClusterOptions) {
+    this.#serverArgs = options.serverArgs ?? []
+  }
+
+  /** Returns when every slot has its primary and its backup. */
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const cluster = new Cluster(options)
+    try {
+      await cluster.#startMaster(options.masterArgs ?? [])
+      const count = options.servers ?? 3
+      await Promise.all(Array.from({ length: count }, () => cluster.addServer()))
+      await cluster.settled()
+      return cluster
+    } catch (error) {
+      console.error(cluster.transcript())
+      await cluster.#killAll()
+      throw error
+    }
+  }
+
+  get masterAddresses(): string[] {
+    return this.#masters.map(({ port }) => `127.0.0.1:${port}`)
+  }
+
+  /** Options by which `icf` commands find this cluster. */
+  get connectArgs(): string[] {
+    return ['--masters', this.masterAddresses.join(','), '--cluster', this.name]
+  }
+
+  get members(): Server[] {
+    return this.servers.filter(({ expectation }) => expectation === 'member')
+  }
+
+  /** Returns once it is started, not once it is a member: for that, wait for `settled`. */
+  async addServer(port?: number): Promise<Server> {
+    const ownPort = port ?? (await freePort())
+    const server = new Server(
+      ownPort,
+      icf(['cache', '--port', ownPort, ...this.connectArgs, ...this.#serverArgs]),
+    )
+    this.servers.push(server)
+    return server
+  }
+
+  /** Sends a signal, and from then on expects what must follow from it. */
+  kill(server: Server, signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void {
+    if (signal === 'SIGCONT') server.expectation = 'member'
+    else {
+      // A server that leaves is a member until it is empty; the others must never be seen again as they were.
+      if (signal !== 'SIGTERM') this.#retiredIds.add(server.id)
+      server.expectation = signal === 'SIGSTOP' ? 'paused' : signal === 'SIGTERM' ? 'leaving' : 'gone'
+    }
+    server.child.signal(signal)
+  }
+
+  /** Asks the master to let servers go, and waits until their processes have ended. */
+  async shutdown(...servers: Server[]): Promise<Exit[]> {
+    for (const server of servers) server.expectation = 'leaving'
+    await this.ask('SHUTDOWN_CACHE', { servers: servers.map(({ address }) => address), dryRun: false })
+    return Promise.all(servers.map(({ child }) => child.exited))
+  }
+
+  killMaster(index = 0): void {
+    const master = this.#masters[index]!
+    master.isExpected = false
+    master.child.signal('SIGKILL')
+  }
+
+  /** On its port and its data directory. */
+  restartMaster(index = 0): void {
+    const master = this.#masters[index]!
+    master.child = icf(master.args)
+    master.isExpected = true
+  }
+
+  ask(name: string, args: object = {}): Promise<unknown> {
+    return askMaster(this.masterAddresses, this.name, name, args)
+  }
+
+  async status(): Promise<Status> {
+    return (await this.ask('STATUS')) as Status
+  }
+
+  /** For each slot its primary and backup, as text. */
+  async assignment(): Promise<string[]> {
+    return assignmentOf(await askTopology(this.masterAddresses, this.name))
+  }
+
+  /** Waits until exactly the servers that should be members are, every slot and backup is complete, and nothing moves. */
+  async settled(timeoutMs = 120_000): Promise<void> {
+    let seen: Status | undefined
+    try {
+      await waitUntil(
+        async () => {
+          this.#requireExpectedExits()
+          seen = await this.status()
+          return seen.settled && this.#hasExpectedMembers(seen)
+        },
+        { what: 'the cluster to settle', timeoutMs },
+      )
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; the last status was ${JSON.stringify(seen)}`, {
+        cause: error,
+      })
+    }
+    for (const { id, port } of seen!.servers) this.members.find((server) => server.port === port)!.id = id
+  }
+
+  /** Waits until the status tells it. */
+  async untilStatus(what: string, holds: (status: Status) => boolean): Promise<void> {
+    await waitUntil(async () => holds(await this.status()), { what, everyMs: 5 })
+  }
+
+  /**
+   * Kills everything.
+   * @throws Error when a process had ended that should not have
+   */
+  async stop(): Promise<void> {
+    try {
+      this.#requireExpectedExits()
+    } finally {
+      await this.#killAll()
+    }
+  }
+
+  /** The last lines of every process, for the report of a failed test. */
+  transcript(): string {
+    return this.#children.map((child) => child.transcript()).join('\n')
+  }
+
+  get #children(): Child[] {
+    return [...this.#masters, ...this.servers].map(({ child }) => child)
+  }
+
+  #hasExpectedMembers({ servers }: Status): boolean {
+    const members = new Set(this.members.map(({ port }) => port))
+    return (
+      servers.length === members.size &&
+      servers.every(({ id, port }) => members.has(port) && !this.#retiredIds.has(id))
+    )
+  }
+
+  #requireExpectedExits(): void {
+    for (const { child, isExpected } of this.#masters)
+      if (isExpected && !child.isRunning) throw new Error(`a master ended by itself:\n${child.transcript()}`)
+    for (const { child, expectation } of this.servers)
+      if ((expectation === 'member' || expectation === 'paused') && !child.isRunning)
+        throw new Error(`a cache server ended by itself:\n${child.transcript()}`)
+  }
+
+  async #startMaster(moreArgs: readonly string[]): Promise<void> {
+    const [port, httpPort] = [await freePort(), await freePort()]
+    const dataDir = join(this.#dir, `master-${this.#masters.length}`)
+    const args = [
+      'master',
+      '--port',
+      port,
+      '--http-port',
+      httpPort,
+      '--data-dir',
+      dataDir,
+      '--cluster',
+      this.name,
+      ...moreArgs,
+    ]
+    this.#masters.push({ port, args, child: icf(args), isExpected: true })
+  }
+
+  async #killAll(): Promise<void> {
+    for (const child of this.#children) child.signal('SIGKILL')
+    await Promise.all(this.#children.map(({ exited }) => exited))
+    rmSync(this.#dir, { recursive: true, force: true })
+  }
+}
+
+/** Runs a test on a cluster of its own, shows what its processes said when the test fails, and leaves none behind. */
+export async function withCluster<T>(
+  options: ClusterOptions,
+  body: (cluster: Cluster) => Promise<T>,
+): Promise<T> {
+  const cluster = await Cluster.start(options)
+  let result: T
+  try {
+    result = await body(cluster)
+  } catch (error) {
+    console.error(cluster.transcript())
+    await cluster.stop().catch(() => undefined)
+    throw error
+  }
+  await cluster.stop()
+  return result
+}

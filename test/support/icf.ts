@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { Child } from './child.js'
+
+const main = fileURLToPath(new URL('../../../packages/cli/dist/main.js', import.meta.url))
+
+/** Starts the `icf` command, as a user would. */
+export function icf(args: readonly (string | number)[], env: NodeJS.ProcessEnv = {}): Child {
+  return new Child(`icf ${args.slice(0, 3).join(' ')}`, [main, ...args.map(String)], env)
+}
+
+export interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs an `icf` command to its end. */
+export async function runIcf(
+  args: readonly (string | number)[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Outcome> {
+  const child = icf(args, env)
+  const { code } = await child.exited
+  return { code, stdout: child.stdout, stderr: child.stderr }
+}

@@ -1,0 +1,26 @@
+/** A seeded generator (mulberry32), so that a run can be repeated. */
+export class Random {
+  #state: number
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0
+  }
+
+  /** From 0 to below 1. */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0
+    let mixed = this.#state
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+
+  /** A uniformly distributed whole number from 0 to bound - 1. */
+  below(bound: number): number {
+    return Math.floor(this.next() * bound)
+  }
+
+  chance(probability: number): boolean {
+    return this.next() < probability
+  }
+}
