@@ -1,1 +1,8 @@
-export {}
+export { IcfError, type ErrorCode, type ServerInfo } from '@icf/common'
+export { connect } from './connect.js'
+export type { Client, Storable } from './client.js'
+export type { CallOptions, ConnectOptions, SetOptions } from './options.js'
+export type { Location, TopologySnapshot } from './core/snapshot.js'
+export type { Value } from './core/value.js'
+export type { ClientEvents } from './shell/session.js'
+export type { MasterAddress } from './shell/masters.js'

@@ -1,0 +1,114 @@
+import type { CommandCode } from '@icf/common'
+import type { Staged } from '@icf/common/node'
+import type { Peer } from './peer.js'
+
+/** Where a call is. It leaves its place lazily: whoever comes across a SETTLED call skips it. */
+export const CallState = {
+  /** In the queue of its peer. */
+  QUEUED: 0,
+  /** Its value is being sent ahead in chunks. */
+  STAGING: 1,
+  /** In the in-flight table of its peer. */
+  SENT: 2,
+  /** Waits for a topology or a moment. */
+  PARKED: 3,
+  /** The caller has its answer. */
+  SETTLED: 4,
+} as const
+export type CallState = (typeof CallState)[keyof typeof CallState]
+
+export type Resolve = (value: unknown) => void
+export type Reject = (error: unknown) => void
+
+/** One command that a caller waits for. One object a call, always of the same shape: this is the hot path. */
+export class PendingCall {
+  state: CallState = CallState.QUEUED
+  /** The peer that it is queued at or was last sent to. */
+  peer: Peer | undefined = undefined
+
+  // The arguments of SET.
+  wire: string | Uint8Array | Staged | undefined = undefined
+  kind = 0
+  ttlMs = 0
+  ackPrimary: 0 | 1 = 0
+
+  /** What it counts for in bounds and frames: key and value, about. */
+  bytes: number
+  deadlineMs = 0
+
+  /** Answers that made it go round again. */
+  refusals = 0
+  /** The last of them, as it came. */
+  refusal: readonly unknown[] | undefined = undefined
+  /** An attempt was sent whose outcome nobody knows. */
+  maybeDone = false
+  /** Parked until the topology is at least this new … */
+  needEpoch = 0
+  needVersion = 0
+  /** … or until this moment. */
+  wakeAtMs = 0
+
+  /** Undoes what watching the caller's AbortSignal took. */
+  cleanup: (() => void) | undefined = undefined
+
+  constructor(
+    readonly code: CommandCode,
+    readonly key: string,
+    readonly slot: number,
+    readonly timeoutMs: number,
+    readonly resolve: Resolve,
+    readonly reject: Reject,
+    /** The calls of one getMany or setMany share a group, and settle that instead. */
+    readonly group: Group | undefined,
+    /** Place in the group. */
+    readonly index: number,
+  ) {
+    this.bytes = key.length
+  }
+
+  succeed(value: unknown): void {
+    if (this.group === undefined) this.resolve(value)
+    else this.group.done(this.index, value)
+  }
+
+  fail(error: unknown): void {
+    if (this.group === undefined) this.reject(error)
+    else this.group.failed(error)
+  }
+}
+
+/** Several calls with one promise: it settles when all of them have, with the first error if there is one. */
+export class Group {
+  #results: unknown[] = []
+  #left = 0
+  #error: unknown = undefined
+  cleanup: (() => void) | undefined = undefined
+
+  constructor(
+    readonly resolve: (results: unknown[]) => void,
+    readonly reject: Reject,
+  ) {}
+
+  /** Before the first of its calls is submitted. */
+  expect(count: number): void {
+    this.#left = count
+    this.#results = new Array<unknown>(count)
+  }
+
+  done(index: number, value: unknown): void {
+    this.#results[index] = value
+    this.#finish()
+  }
+
+  failed(error: unknown): void {
+    this.#error ??= error
+    this.#finish()
+  }
+
+  #finish(): void {
+    if (--this.#left > 0) return
+    this.cleanup?.()
+    if (this.#error === undefined) this.resolve(this.#results)
+    else this.reject(this.#error)
+  }
+}

@@ -1,0 +1,70 @@
+import { CommandCode, errorFromWire, IcfError } from '@icf/common'
+import { CallState, type PendingCall } from './call.js'
+import type { Peer } from './peer.js'
+
+const names = Object.keys(CommandCode)
+
+/** The errors that end a call: they say what was under way, where, and whether a write may have happened. */
+
+export function timedOut(call: PendingCall): IcfError {
+  const last = call.refusal ? `; the last answer was ${refusalText(call.refusal)}` : ''
+  const cause = call.refusal ? { cause: refused(call) } : undefined
+  return new IcfError(
+    'TIMEOUT',
+    `${name(call)} had no answer within ${call.timeoutMs} ms: ${whereabouts(call)}${last}${doubt(call)}`,
+    cause,
+  )
+}
+
+export function aborted(call: PendingCall, reason: unknown): IcfError {
+  return new IcfError('ABORTED', `${name(call)} was aborted by its signal${doubt(call)}`, { cause: reason })
+}
+
+export function closed(call: PendingCall): IcfError {
+  return new IcfError('CLOSED', `the client was closed while ${name(call)} was under way${doubt(call)}`)
+}
+
+export function connectionLost(call: PendingCall): IcfError {
+  const where = call.peer ? describe(call.peer) : 'the server'
+  return new IcfError(
+    'UNREACHABLE',
+    `the connection to ${where} broke before it answered ${name(call)}${doubt(call)}`,
+  )
+}
+
+/** The server's own answer, as an error. */
+export function refused(call: PendingCall): IcfError {
+  const [, wire, text] = call.refusal ?? []
+  const where = call.peer ? ` (${describe(call.peer)})` : ''
+  return new IcfError(errorFromWire(wire), `${name(call)}: ${String(text).slice(0, 1000)}${where}`)
+}
+
+function name(call: PendingCall): string {
+  const key = call.key.length > 64 ? `${call.key.slice(0, 64)}…` : call.key
+  return `${names[call.code]} ${JSON.stringify(key)}`
+}
+
+function whereabouts(call: PendingCall): string {
+  const { peer } = call
+  if (call.state === CallState.PARKED)
+    return `it waited for a topology in which a server answers for slot ${call.slot}`
+  if (peer === undefined) return 'it was not sent'
+  if (call.state !== CallState.QUEUED) return `it was sent to ${describe(peer)}`
+  return peer.link
+    ? `it waited to be sent to ${describe(peer)}`
+    : `there was no connection to ${describe(peer)}`
+}
+
+function describe({ server }: Peer): string {
+  return `${server.host}:${server.port} (server ${server.id.slice(0, 8)})`
+}
+
+function refusalText(refusal: readonly unknown[]): string {
+  return `${errorFromWire(refusal[1])}: ${String(refusal[2]).slice(0, 200)}`
+}
+
+function doubt(call: PendingCall): string {
+  if (call.code !== CommandCode.SET && call.code !== CommandCode.DELETE) return ''
+  const maybe = call.maybeDone || call.state === CallState.SENT || call.state === CallState.STAGING
+  return maybe ? '; the write may have happened' : '; the write did not happen'
+}

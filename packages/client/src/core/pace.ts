@@ -1,0 +1,24 @@
+/** When the router looks again, asks, or gives up on a connection. All in milliseconds. */
+export const pace = Object.freeze({
+  /** Between two sweeps: how exact deadlines and pauses are. */
+  sweepMs: 20,
+  /** A server named a newer topology: the master pushes it; ask only when it does not come within this. */
+  askAfterMs: 50,
+  /** Longest pause between two such questions; each is twice the one before. */
+  askAtMostMs: 1_000,
+  /** First pause after an answer of BUSY; doubles with each. */
+  busyMs: 5,
+  busyAtMostMs: 200,
+  /** A call that waits for a newer topology tries its old server again after this. */
+  parkedAtMostMs: 1_000,
+  /** Slots moved away from a server that has said nothing since: its calls go to the new owner. */
+  movedSilentMs: 250,
+  /** A connection over which an answer has been owed for this long is replaced. */
+  silentMs: 5_000,
+})
+
+/** Pause before attempt `attempt` (1 is the first repeat): exponential, spread by half so that callers do not march in step. */
+export function backoffMs(attempt: number, firstMs: number, atMostMs: number, random: () => number): number {
+  const full = Math.min(firstMs * 2 ** Math.min(attempt - 1, 30), atMostMs)
+  return full * (0.5 + random() / 2)
+}

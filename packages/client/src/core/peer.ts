@@ -1,0 +1,229 @@
+import { CommandCode, limits, MessageType, type Message, type ServerInfo } from '@icf/common'
+import type { Staged } from '@icf/common/node'
+import { CallState, type PendingCall } from './call.js'
+import { InFlight } from './in-flight.js'
+
+/** What a peer needs of a connection. */
+export interface PeerLink {
+  readonly unsentBytes: number
+  send(message: Message): void
+  stage(bytes: Uint8Array, ready: (staged: Staged) => void): void
+}
+
+/** The topology by which calls are routed; one object, shared by all peers of a router and kept current by it. */
+export interface Stamp {
+  epoch: number
+  version: number
+}
+
+/** A link reports that it drained only after it was above this; its own frame headers make the difference. */
+const BLOCKED_BYTES = limits.linkHighWaterBytes + 64
+
+const TOMBSTONE_STATE = { state: CallState.SETTLED }
+
+/** One cache server as the client sees it: what waits to be sent to it, and what it has not answered yet. */
+export class Peer {
+  link: PeerLink | undefined
+  /** The shell was told to open a link, and to keep it open. */
+  wanted = false
+  flushRequested = false
+  /** The link has taken as much as it should; a flush waits until it drains. */
+  blocked = false
+  /** Slots with calls in flight here moved to another server at this moment. */
+  movedAtMs: number | undefined
+
+  #inFlight = new InFlight()
+  #queue: PendingCall[] = []
+  /** The queue before this place was sent already. */
+  #head = 0
+  /** Calls whose value is sent ahead in chunks, one after the other: a link that stands still holds no more than one. */
+  #large: PendingCall[] = []
+  #staging: PendingCall | undefined
+  #waitingSinceMs = 0
+  readonly #stamp: Stamp
+
+  constructor(
+    /** As the newest topology describes it. */
+    public server: ServerInfo,
+    stamp: Stamp,
+  ) {
+    this.#stamp = stamp
+  }
+
+  /** True while nothing is under way: the next call may leave at once. */
+  get isIdle(): boolean {
+    return this.#inFlight.count === 0
+  }
+
+  get hasQueue(): boolean {
+    return this.#queue.length > 0 || this.#large.length > 0
+  }
+
+  /** For how long the server has owed an answer without giving any. */
+  silentMs(nowMs: number): number {
+    return this.#inFlight.count === 0 ? 0 : nowMs - this.#waitingSinceMs
+  }
+
+  opened(link: PeerLink): void {
+    this.link = link
+    this.blocked = false
+    this.movedAtMs = undefined
+    this.#inFlight = new InFlight()
+  }
+
+  enqueue(call: PendingCall): void {
+    call.state = CallState.QUEUED
+    call.peer = this
+    if (call.bytes > limits.chunkBytes && (call.wire as Uint8Array).length > limits.chunkBytes)
+      this.#large.push(call)
+    else this.#queue.push(call)
+  }
+
+  /** Sends what is queued, for as long as the link takes it. */
+  flush(nowMs: number): void {
+    this.flushRequested = false
+    const { link } = this
+    if (link === undefined) return
+    if (this.#inFlight.count === 0) this.#waitingSinceMs = nowMs
+    while (this.#head < this.#queue.length) {
+      if (link.unsentBytes > BLOCKED_BYTES) {
+        this.blocked = true
+        return
+      }
+      this.#sendFrame(link)
+    }
+    this.#queue = []
+    this.#head = 0
+    if (this.#large.length > 0) this.#stageNext(link)
+  }
+
+  /** Looks again whether the link takes more; true when there is something to flush. */
+  unblock(): boolean {
+    if (this.link === undefined || this.link.unsentBytes > BLOCKED_BYTES) return false
+    this.blocked = false
+    return this.hasQueue
+  }
+
+  /** A message of the server arrived: it is not silent. */
+  heard(nowMs: number): void {
+    this.#waitingSinceMs = nowMs
+    this.movedAtMs = undefined
+  }
+
+  /** The call that a result is for; undefined when nobody waits for it any more. */
+  take(id: number): PendingCall | undefined {
+    const call = this.#inFlight.take(id)
+    return call?.state === CallState.SENT ? call : undefined
+  }
+
+  /** Removes those calls that were not sent yet and pass the test; forgets those that are settled. */
+  withdraw(test: (call: PendingCall) => boolean): PendingCall[] {
+    const withdrawn: PendingCall[] = []
+    const keep = (call: PendingCall): boolean => {
+      if (call.state === CallState.SETTLED) return false
+      if (!test(call)) return true
+      withdrawn.push(call)
+      return false
+    }
+    this.#queue = this.#queue.slice(this.#head).filter(keep)
+    this.#head = 0
+    this.#large = this.#large.filter(keep)
+    return withdrawn
+  }
+
+  /** Gives up on the answers of those calls in flight that pass the test. Late ones are ignored. */
+  abandon(test: (call: PendingCall) => boolean): PendingCall[] {
+    const abandoned: PendingCall[] = []
+    this.#inFlight.update((call) => {
+      if (call.state === CallState.SETTLED || !test(call)) return call
+      call.maybeDone = true
+      abandoned.push(call)
+      return TOMBSTONE_STATE as PendingCall
+    })
+    return abandoned
+  }
+
+  /** The link is gone: gives back every call, in the order in which they came. */
+  reclaim(): PendingCall[] {
+    this.link = undefined
+    this.blocked = false
+    this.movedAtMs = undefined
+    const sent = this.#inFlight.drain()
+    for (const call of sent) call.maybeDone = true
+    const calls = [
+      ...sent,
+      ...(this.#staging ? [this.#staging] : []),
+      ...this.#large,
+      ...this.#queue.slice(this.#head),
+    ]
+    this.#staging = undefined
+    this.#large = []
+    this.#queue = []
+    this.#head = 0
+    return calls.filter((call) => call.state !== CallState.SETTLED)
+  }
+
+  forEach(visit: (call: PendingCall) => void): void {
+    const visitLive = (call: PendingCall): PendingCall => {
+      if (call.state !== CallState.SETTLED) visit(call)
+      return call
+    }
+    this.#inFlight.update(visitLive)
+    if (this.#staging) visitLive(this.#staging)
+    for (let i = this.#head; i < this.#queue.length; i++) visitLive(this.#queue[i]!)
+    this.#large.forEach(visitLive)
+  }
+
+  #sendFrame(link: PeerLink): void {
+    const queue = this.#queue
+    const frame: unknown[] = [
+      MessageType.COMMANDS,
+      this.#stamp.epoch,
+      this.#stamp.version,
+      this.#inFlight.beginFrame(),
+    ]
+    let count = 0
+    let bytes = 0
+    let next = this.#head
+    while (next < queue.length && count < limits.maxCommandsPerFrame && bytes < limits.softFrameBytes) {
+      const call = queue[next++]!
+      if (call.state === CallState.SETTLED) continue
+      count++
+      bytes += call.bytes
+      this.#add(frame, call, call.wire)
+    }
+    this.#head = next
+    if (count > 0) link.send(frame)
+  }
+
+  #add(frame: unknown[], call: PendingCall, wire: unknown): void {
+    if (call.code === CommandCode.SET)
+      frame.push(call.code, call.key, wire, call.kind, call.ttlMs, call.ackPrimary)
+    else frame.push(call.code, call.key)
+    if (call.state !== CallState.SETTLED) call.state = CallState.SENT
+    this.#inFlight.add(call)
+  }
+
+  #stageNext(link: PeerLink): void {
+    if (this.#staging !== undefined) return
+    let call = this.#large.shift()
+    while (call?.state === CallState.SETTLED) call = this.#large.shift()
+    if (call === undefined) return
+    const staged = call
+    staged.state = CallState.STAGING
+    this.#staging = staged
+    link.stage(staged.wire as Uint8Array, (reference) => {
+      if (this.link !== link) return
+      this.#staging = undefined
+      this.#sendStaged(link, staged, reference)
+      this.#stageNext(link)
+    })
+  }
+
+  /** Also when the caller has given up meanwhile: the server keeps the value until a command takes it. */
+  #sendStaged(link: PeerLink, call: PendingCall, reference: Staged): void {
+    const frame = [MessageType.COMMANDS, this.#stamp.epoch, this.#stamp.version, this.#inFlight.beginFrame()]
+    this.#add(frame, call, reference)
+    link.send(frame)
+  }
+}

@@ -1,0 +1,364 @@
+import {
+  CommandCode,
+  compareVersions,
+  errorFromWire,
+  IcfError,
+  NONE,
+  type Clock,
+  type Message,
+  type Topology,
+} from '@icf/common'
+import { CallState, type PendingCall } from './call.js'
+import { aborted, closed, connectionLost, refused, timedOut } from './failures.js'
+import { backoffMs, pace } from './pace.js'
+import { Peer, type PeerLink, type Stamp } from './peer.js'
+import { decodeValue } from './value.js'
+
+/** What the router needs done outside. None of it may call back into the router in the same turn. */
+export interface RouterShell {
+  /** Open a link to the peer and keep it open. */
+  connect(peer: Peer): void
+  /** The server is gone for good: terminate its link. */
+  disconnect(peer: Peer): void
+  /** The link is dead, though nobody closed it: terminate it and open another. */
+  reconnect(peer: Peer): void
+  /** Call `flush(peer)` soon, after what the caller is doing now. */
+  flushSoon(peer: Peer): void
+  /** Tell the master that the connection to this server broke. */
+  suspect(serverId: string): void
+  /** Ask the master for its topology. */
+  askTopology(): void
+  /** Calls are pending: call `sweep()` every `pace.sweepMs` until it returns false. */
+  startSweeping(): void
+}
+
+export interface RouterOptions {
+  readonly clock: Clock
+  readonly random: () => number
+  /** More servers than this are connected to only when a call needs them. */
+  readonly eagerServers: number
+  /** False: a write whose first attempt may have happened fails instead of being sent again. */
+  readonly resendWrites: boolean
+}
+
+/**
+ * Sends each call to the server that owns its slot, and again when the answer asks for that: without sockets, timers or
+ * a clock of its own.
+ *
+ *     submit → route → peer's queue → flush → in flight → result → settled
+ *                ↑ ↓ no owner, BUSY                  │ NOT_OWNER, connection lost, server gone
+ *               parked ←─────────────────────────────┘
+ */
+export class Router {
+  pendingCount = 0
+  pendingBytes = 0
+  #topology: Topology
+  #peers = new Map<string, Peer>()
+  #peerOfSeat: (Peer | undefined)[] = []
+  /** Servers that left in good order and may still answer what is in flight. */
+  readonly #retiring = new Set<Peer>()
+  #parked: PendingCall[] = []
+  /** No call ends before this. */
+  #nextDeadlineMs = Infinity
+  /** A newer topology is known to exist; ask for it at this moment. */
+  #askAtMs = Infinity
+  #asked = 0
+  readonly #stamp: Stamp = { epoch: 0, version: 0 }
+  readonly #shell: RouterShell
+  readonly #options: RouterOptions
+
+  constructor(topology: Topology, shell: RouterShell, options: RouterOptions) {
+    this.#shell = shell
+    this.#options = options
+    this.#topology = topology
+    this.follow(topology)
+  }
+
+  get topology(): Topology {
+    return this.#topology
+  }
+
+  /** Takes a call on; its promise settles in time, whatever happens. The caller has checked the bounds. */
+  submit(call: PendingCall): void {
+    call.deadlineMs = this.#options.clock.now() + call.timeoutMs
+    if (call.deadlineMs < this.#nextDeadlineMs) this.#nextDeadlineMs = call.deadlineMs
+    this.pendingBytes += call.bytes
+    if (this.pendingCount++ === 0) this.#shell.startSweeping()
+    this.#route(call)
+  }
+
+  abort(call: PendingCall, reason: unknown): void {
+    if (call.state !== CallState.SETTLED) this.#fail(call, aborted(call, reason))
+  }
+
+  /** Goes by a newer topology from now on; the caller has checked that it is newer. */
+  follow(topology: Topology): void {
+    this.#topology = topology
+    this.#stamp.epoch = topology.epoch
+    this.#stamp.version = topology.version
+    const gone = this.#adoptServers(topology)
+    const homeless: PendingCall[] = []
+    for (const peer of gone) homeless.push(...this.#dismiss(peer))
+    for (const peer of this.#peers.values()) {
+      homeless.push(...peer.withdraw((call) => this.#ownerOf(call) !== peer))
+      this.#noteMoves(peer)
+    }
+    for (const call of homeless) this.#routeAgain(call)
+    this.#wakeParked(this.#options.clock.now())
+  }
+
+  opened(peer: Peer, link: PeerLink): void {
+    peer.opened(link)
+    if (peer.hasQueue) this.#requestFlush(peer)
+  }
+
+  /** The link of this peer is gone; its calls go to whoever owns their slots. */
+  lost(peer: Peer): void {
+    if (this.#retiring.delete(peer)) this.#shell.disconnect(peer)
+    else if (this.#peers.has(peer.server.id)) this.#shell.suspect(peer.server.id)
+    for (const call of peer.reclaim()) this.#routeAgain(call)
+  }
+
+  /** The server closes the link because it can not read what was sent: sending that again would not help. */
+  refusedLink(peer: Peer, error: IcfError): void {
+    if (error.code !== 'PROTOCOL') return
+    for (const call of peer.abandon(() => true)) this.#fail(call, error)
+  }
+
+  /** The link of this peer takes more again. */
+  drained(peer: Peer): void {
+    if (peer.unblock()) this.#requestFlush(peer)
+  }
+
+  flush(peer: Peer): void {
+    peer.flush(this.#options.clock.now())
+  }
+
+  /** @throws IcfError PROTOCOL when the message is malformed */
+  receive(peer: Peer, message: Message): void {
+    peer.heard(this.#options.clock.now())
+    let at = 1
+    while (at < message.length) {
+      const firstId = message[at] as number
+      const count = message[at + 1] as number
+      at += 2
+      if (!Number.isInteger(firstId) || firstId < 0 || !(count > 0 && at + count <= message.length))
+        throw new IcfError('PROTOCOL', 'malformed RESULTS')
+      for (let i = 0; i < count; i++) {
+        const call = peer.take(firstId + i)
+        if (call !== undefined) this.#answered(call, message[at + i])
+      }
+      at += count
+    }
+    if (peer.isIdle && this.#retiring.delete(peer)) this.#shell.disconnect(peer)
+  }
+
+  /** Deadlines, pauses and silent servers. @returns whether calls are pending still */
+  sweep(): boolean {
+    const nowMs = this.#options.clock.now()
+    this.#wakeParked(nowMs)
+    if (nowMs >= this.#nextDeadlineMs) this.#expire(nowMs)
+    for (const peer of this.#peers.values()) this.#checkPeer(peer, nowMs)
+    for (const peer of this.#retiring) if (peer.silentMs(nowMs) >= pace.movedSilentMs) this.lost(peer)
+    if (nowMs >= this.#askAtMs) this.#ask(nowMs)
+    return this.pendingCount > 0
+  }
+
+  /** Fails everything that is pending. */
+  close(): void {
+    this.#forEach((call) => this.#fail(call, closed(call)))
+    this.#parked = []
+  }
+
+  #ownerOf(call: PendingCall): Peer | undefined {
+    const seat = this.#topology.primary[call.slot]!
+    return seat === NONE ? undefined : this.#peerOfSeat[seat]
+  }
+
+  #route(call: PendingCall): void {
+    const peer = this.#ownerOf(call)
+    if (peer === undefined) return this.#park(call, Infinity)
+    peer.enqueue(call)
+    if (peer.link !== undefined) this.#requestFlush(peer)
+    else if (!peer.wanted) this.#connect(peer)
+  }
+
+  #routeAgain(call: PendingCall): void {
+    if (call.state === CallState.SETTLED) return
+    const isWrite = call.code === CommandCode.SET || call.code === CommandCode.DELETE
+    if (isWrite && call.maybeDone && !this.#options.resendWrites) this.#fail(call, connectionLost(call))
+    else this.#route(call)
+  }
+
+  #requestFlush(peer: Peer): void {
+    if (peer.flushRequested || peer.blocked) return
+    peer.flushRequested = true
+    this.#shell.flushSoon(peer)
+  }
+
+  #connect(peer: Peer): void {
+    peer.wanted = true
+    this.#shell.connect(peer)
+  }
+
+  #answered(call: PendingCall, result: unknown): void {
+    if (Array.isArray(result) && result[0] === -1) return this.#refused(call, result)
+    let value: unknown
+    switch (call.code) {
+      case CommandCode.GET:
+        try {
+          value = decodeValue(result)
+        } catch (error) {
+          return this.#fail(call, error)
+        }
+        break
+      case CommandCode.SET:
+        break
+      case CommandCode.TTL:
+        value = result === null ? undefined : result === -1 ? null : result
+        break
+      default:
+        value = result === true
+    }
+    this.#settle(call)
+    call.succeed(value)
+  }
+
+  #refused(call: PendingCall, answer: readonly unknown[]): void {
+    call.refusal = answer
+    call.refusals++
+    const nowMs = this.#options.clock.now()
+    const pauseMs = backoffMs(call.refusals, pace.busyMs, pace.busyAtMostMs, this.#options.random)
+    switch (errorFromWire(answer[1])) {
+      case 'BUSY':
+      case 'UNREACHABLE':
+        return this.#park(call, nowMs + pauseMs)
+      case 'NOT_OWNER':
+      case 'FENCED':
+        break
+      default:
+        return this.#fail(call, refused(call))
+    }
+    const [epoch, version] = [Number(answer[3]), Number(answer[4])]
+    if (compareVersions(epoch, version, this.#topology.epoch, this.#topology.version) > 0) {
+      this.#wantTopology(nowMs)
+      return this.#park(call, nowMs + pace.parkedAtMostMs, epoch, version)
+    }
+    // By our topology, at least as new, someone else may own it; when it keeps going round, it pauses in between.
+    if (this.#ownerOf(call) !== call.peer && call.refusals <= 3) return this.#route(call)
+    this.#wantTopology(nowMs)
+    this.#park(call, nowMs + pauseMs)
+  }
+
+  #park(call: PendingCall, wakeAtMs: number, needEpoch = 0, needVersion = 0): void {
+    call.state = CallState.PARKED
+    call.wakeAtMs = wakeAtMs
+    call.needEpoch = needEpoch
+    call.needVersion = needVersion
+    this.#parked.push(call)
+  }
+
+  /** Parked calls go on when their moment has come, or the topology that they need and an owner in it. */
+  #wakeParked(nowMs: number): void {
+    if (this.#parked.length === 0) return
+    const { epoch, version } = this.#topology
+    const parked = this.#parked
+    this.#parked = []
+    for (const call of parked) {
+      if (call.state === CallState.SETTLED) continue
+      const hasCome =
+        call.needEpoch > 0 || call.wakeAtMs === Infinity
+          ? compareVersions(epoch, version, call.needEpoch, call.needVersion) >= 0
+          : false
+      if ((hasCome || nowMs >= call.wakeAtMs) && this.#ownerOf(call)) this.#route(call)
+      else this.#parked.push(call)
+    }
+  }
+
+  #wantTopology(nowMs: number): void {
+    if (this.#askAtMs === Infinity) this.#askAtMs = nowMs + pace.askAfterMs
+  }
+
+  #ask(nowMs: number): void {
+    this.#shell.askTopology()
+    this.#asked++
+    this.#askAtMs =
+      nowMs + backoffMs(this.#asked + 1, pace.askAfterMs, pace.askAtMostMs, this.#options.random)
+  }
+
+  /** @returns the peers whose server is no longer there */
+  #adoptServers(topology: Topology): Peer[] {
+    this.#askAtMs = Infinity
+    this.#asked = 0
+    const before = this.#peers
+    this.#peers = new Map()
+    this.#peerOfSeat = topology.servers.map((server) => {
+      if (server === undefined) return undefined
+      const peer = before.get(server.id) ?? new Peer(server, this.#stamp)
+      peer.server = server
+      before.delete(server.id)
+      this.#peers.set(server.id, peer)
+      return peer
+    })
+    if (this.#peers.size <= this.#options.eagerServers)
+      for (const peer of this.#peers.values()) if (!peer.wanted) this.#connect(peer)
+    return [...before.values()]
+  }
+
+  /**
+   * A server that died answers nothing any more. One that left in good order handed off its slots before, so what is in
+   * flight there will be answered: sending a write twice is avoided where it can be.
+   */
+  #dismiss(peer: Peer): PendingCall[] {
+    if (peer.server.state === 'leaving' && peer.link !== undefined && !peer.isIdle) {
+      this.#retiring.add(peer)
+      return peer.withdraw(() => true)
+    }
+    this.#shell.disconnect(peer)
+    return peer.reclaim()
+  }
+
+  #noteMoves(peer: Peer): void {
+    if (peer.isIdle || peer.movedAtMs !== undefined) return
+    let moved = false
+    peer.forEach((call) => (moved ||= this.#ownerOf(call) !== peer))
+    if (moved) peer.movedAtMs = this.#options.clock.now()
+  }
+
+  #checkPeer(peer: Peer, nowMs: number): void {
+    if (peer.blocked) this.drained(peer)
+    if (peer.silentMs(nowMs) >= pace.silentMs) this.#shell.reconnect(peer)
+    if (peer.movedAtMs === undefined || nowMs - peer.movedAtMs < pace.movedSilentMs) return
+    peer.movedAtMs = undefined
+    for (const call of peer.abandon((sent) => this.#ownerOf(sent) !== peer)) this.#routeAgain(call)
+  }
+
+  #expire(nowMs: number): void {
+    let next = Infinity
+    this.#forEach((call) => {
+      if (call.deadlineMs <= nowMs) this.#fail(call, timedOut(call))
+      else if (call.deadlineMs < next) next = call.deadlineMs
+    })
+    this.#nextDeadlineMs = next
+    for (const peer of this.#peers.values()) if (peer.link === undefined) peer.withdraw(() => false)
+  }
+
+  #forEach(visit: (call: PendingCall) => void): void {
+    for (const peer of this.#peers.values()) peer.forEach(visit)
+    for (const peer of this.#retiring) peer.forEach(visit)
+    for (const call of this.#parked) if (call.state !== CallState.SETTLED) visit(call)
+  }
+
+  #fail(call: PendingCall, error: unknown): void {
+    this.#settle(call)
+    call.fail(error)
+  }
+
+  #settle(call: PendingCall): void {
+    call.state = CallState.SETTLED
+    this.pendingCount--
+    this.pendingBytes -= call.bytes
+    call.wire = undefined
+    call.cleanup?.()
+  }
+}

@@ -1,0 +1,110 @@
+import type { IcfError, Message } from '@icf/common'
+import { Redialer, type Address, type Introduction, type Link } from '@icf/common/node'
+
+export interface ChannelOptions {
+  readonly address: Address
+  readonly self: Introduction
+  readonly dialTimeoutMs: number
+  readonly maxDelayMs: number
+  /** What is wrong with the process that answered, if anything. */
+  check(link: Link): IcfError | undefined
+  opened(link: Link): void
+  message(link: Link, message: Message): void
+  drain?(link: Link): void
+  /** The link that was opened is gone; another will be tried for. */
+  lost(link: Link): void
+  /** An attempt failed. */
+  failed(error: IcfError): void
+}
+
+/** A link that breaks sooner than this after it opened is not tried again at once. */
+const SHORT_LIFE_MS = 1_000
+const RETRY_SHORT_LIVED_MS = 200
+/** How long a close handshake may take before the connection is cut. */
+const CLOSE_PATIENCE_MS = 200
+
+/** One link to one address, kept open until the channel is closed. */
+export class Channel {
+  link: Link | undefined
+  readonly #options: ChannelOptions
+  readonly #redialer: Redialer
+  #timer: NodeJS.Timeout | undefined
+  #shortLives = 0
+  #isClosed = false
+  #whenGone: (() => void) | undefined
+
+  constructor(options: ChannelOptions) {
+    this.#options = options
+    this.#redialer = new Redialer({
+      address: () => options.address,
+      introduce: () => options.self,
+      opened: (link) => this.#opened(link),
+      failed: (error) => options.failed(error),
+      timeoutMs: options.dialTimeoutMs,
+      minDelayMs: 50,
+      maxDelayMs: options.maxDelayMs,
+    })
+  }
+
+  /** Cuts the connection; another is made. */
+  reconnect(): void {
+    this.link?.terminate()
+  }
+
+  /** Stops for good. Resolves when no connection is left. */
+  close(): Promise<void> {
+    this.#isClosed = true
+    this.#redialer.stop()
+    clearTimeout(this.#timer)
+    const { link } = this
+    if (link === undefined) return Promise.resolve()
+    link.close()
+    this.#timer = setTimeout(() => link.terminate(), CLOSE_PATIENCE_MS)
+    return new Promise((resolve) => (this.#whenGone = resolve))
+  }
+
+  /** Stops for good, at once. */
+  terminate(): void {
+    this.#isClosed = true
+    this.#redialer.stop()
+    clearTimeout(this.#timer)
+    this.link?.terminate()
+  }
+
+  #opened(link: Link): void {
+    const options = this.#options
+    const problem = options.check(link)
+    if (problem) {
+      link.handlers = { message: () => undefined, close: () => undefined }
+      link.terminate()
+      this.#redialLater(this.#shortLives++)
+      return options.failed(problem)
+    }
+    const openedAtMs = performance.now()
+    this.link = link
+    options.opened(link)
+    link.handlers = {
+      message: (message) => options.message(link, message),
+      drain: () => options.drain?.(link),
+      close: () => this.#gone(link, performance.now() - openedAtMs),
+    }
+  }
+
+  #gone(link: Link, livedMs: number): void {
+    this.link = undefined
+    if (this.#isClosed) {
+      clearTimeout(this.#timer)
+      this.#whenGone?.()
+    } else if (livedMs < SHORT_LIFE_MS) this.#redialLater(this.#shortLives++)
+    else {
+      this.#shortLives = 0
+      this.#redialer.lost()
+    }
+    this.#options.lost(link)
+  }
+
+  #redialLater(before: number): void {
+    const delayMs = Math.min(RETRY_SHORT_LIVED_MS * 2 ** Math.min(before, 10), this.#options.maxDelayMs)
+    this.#timer = setTimeout(() => this.#redialer.lost(), delayMs * (0.5 + Math.random() / 2))
+  }
+}

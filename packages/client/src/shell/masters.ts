@@ -1,0 +1,119 @@
+import {
+  compareVersions,
+  decodeTopology,
+  IcfError,
+  MessageType,
+  type Message,
+  type Topology,
+} from '@icf/common'
+import { formatAddress, readRefusal, type Address, type Introduction, type Link } from '@icf/common/node'
+import { Channel } from './channel.js'
+
+export interface MasterAddress extends Address {
+  /** `host:port` */
+  readonly address: string
+}
+
+export interface MastersOptions {
+  readonly addresses: readonly Address[]
+  readonly self: Introduction
+  readonly dialTimeoutMs: number
+  /** What the client goes by now. */
+  current(): Topology
+  /** A newer one arrived. */
+  topology(topology: Topology): void
+  connected(master: MasterAddress): void
+  lost(master: MasterAddress): void
+  /** An attempt to reach this master failed. */
+  failed(master: MasterAddress, error: IcfError): void
+}
+
+/** A master that does not come back is tried no more often than about this. */
+const MAX_DELAY_MS = 3_000
+
+/**
+ * A link to every master that was named, active and standby: whichever becomes active pushes its topologies at once.
+ * Nothing is polled.
+ */
+export class Masters {
+  readonly #options: MastersOptions
+  readonly #channels: Channel[]
+  /** The one that sent the topology in force, and is asked first. */
+  #informant: Channel | undefined
+
+  constructor(options: MastersOptions) {
+    this.#options = options
+    this.#channels = options.addresses.map((address) => this.#open(address))
+  }
+
+  get connectedCount(): number {
+    return this.#channels.filter((channel) => channel.link !== undefined).length
+  }
+
+  /** Asks one master for its topology: each time another one, beginning with the one that told the last. */
+  ask(): void {
+    const open = this.#channels.filter((channel) => channel.link !== undefined)
+    const asked = open.find((channel) => channel === this.#informant) ?? open[0]
+    asked?.link?.send([MessageType.DISTRIBUTION_REQUEST])
+    const at = asked ? open.indexOf(asked) : -1
+    if (open.length > 1) this.#informant = open[(at + 1) % open.length]
+  }
+
+  suspect(serverId: string): void {
+    for (const channel of this.#channels) channel.link?.send([MessageType.SUSPECT, serverId])
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#channels.map((channel) => channel.close()))
+  }
+
+  #open(address: Address): Channel {
+    const master = { ...address, address: formatAddress(address) }
+    const options = this.#options
+    const channel: Channel = new Channel({
+      address,
+      self: options.self,
+      dialTimeoutMs: options.dialTimeoutMs,
+      maxDelayMs: MAX_DELAY_MS,
+      check: (link) => notMaster(link),
+      opened: () => options.connected(master),
+      message: (link, message) => {
+        if (message[0] === MessageType.REFUSED) options.failed(master, readRefusal(message))
+        else this.#receive(channel, link, message)
+      },
+      lost: () => options.lost(master),
+      failed: (error) => options.failed(master, error),
+    })
+    return channel
+  }
+
+  /** Which of the four messages carries an update says why the topology changed; all are handled alike. */
+  #receive(channel: Channel, link: Link, message: Message): void {
+    switch (message[0]) {
+      case MessageType.DISTRIBUTION_RESPOND:
+      case MessageType.SHUTDOWN_CACHE:
+      case MessageType.ADD_CACHE_SERVER:
+      case MessageType.REFLESH_IP:
+        return this.#follow(channel, link, message[1])
+    }
+  }
+
+  #follow(channel: Channel, link: Link, update: unknown): void {
+    const current = this.#options.current()
+    const [, epoch, version] = Array.isArray(update) ? (update as unknown[]) : []
+    // The same update comes from every master; and nobody goes back to an older one.
+    if (compareVersions(Number(epoch), Number(version), current.epoch, current.version) <= 0) return
+    const topology = decodeTopology(update, current)
+    if (topology === undefined) return link.send([MessageType.DISTRIBUTION_REQUEST])
+    this.#informant = channel
+    this.#options.topology(topology)
+  }
+}
+
+function notMaster({ remote, remoteAddress }: Link): IcfError | undefined {
+  if (remote.role === 'master') return undefined
+  return new IcfError(
+    'WRONG_ROLE',
+    `${remoteAddress} is a ${remote.role}, not a master: name the masters' addresses`,
+  )
+}

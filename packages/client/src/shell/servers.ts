@@ -1,0 +1,78 @@
+import { IcfError, MessageType, type Message } from '@icf/common'
+import { isRefused, readRefusal, type Introduction, type Link } from '@icf/common/node'
+import type { Peer } from '../core/peer.js'
+import type { Router } from '../core/router.js'
+import { Channel } from './channel.js'
+
+const DIAL_TIMEOUT_MS = 2_000
+const MAX_DELAY_MS = 1_000
+
+export interface ServersOptions {
+  readonly self: Introduction
+  /** Only valid once the first peer is connected to. */
+  router(): Router
+  /** Nothing listens at the server's address, or another process does. */
+  suspect(serverId: string): void
+  error(error: IcfError): void
+}
+
+/** The links to cache servers, one for each peer that the router wants one for. */
+export class Servers {
+  readonly #options: ServersOptions
+  readonly #channels = new Map<Peer, Channel>()
+
+  constructor(options: ServersOptions) {
+    this.#options = options
+  }
+
+  connect(peer: Peer): void {
+    const { router, self, suspect, error } = this.#options
+    const { host, port } = peer.server
+    const channel: Channel = new Channel({
+      address: { host, port },
+      self,
+      dialTimeoutMs: DIAL_TIMEOUT_MS,
+      maxDelayMs: MAX_DELAY_MS,
+      check: (link) => impostor(peer, link),
+      opened: (link) => router().opened(peer, link),
+      message: (link, message) => this.#receive(peer, message),
+      drain: () => router().drained(peer),
+      lost: () => router().lost(peer),
+      failed: (problem) => {
+        // The process with this id is proven gone; the master may not know yet.
+        if (isRefused(problem) || problem.code === 'UNKNOWN_SERVER') suspect(peer.server.id)
+        else if (!problem.retryable) error(problem)
+      },
+    })
+    this.#channels.set(peer, channel)
+  }
+
+  disconnect(peer: Peer): void {
+    this.#channels.get(peer)?.terminate()
+    this.#channels.delete(peer)
+  }
+
+  reconnect(peer: Peer): void {
+    this.#channels.get(peer)?.reconnect()
+  }
+
+  async close(): Promise<void> {
+    const channels = [...this.#channels.values()]
+    this.#channels.clear()
+    await Promise.all(channels.map((channel) => channel.close()))
+  }
+
+  #receive(peer: Peer, message: Message): void {
+    if (message[0] === MessageType.RESULTS) return this.#options.router().receive(peer, message)
+    if (message[0] !== MessageType.REFUSED) return
+    const refusal = readRefusal(message)
+    this.#options.router().refusedLink(peer, refusal)
+    this.#options.error(refusal)
+  }
+}
+
+/** Ids are new at every process start: another id at the address means that the server is gone. */
+function impostor({ server }: Peer, { remote, remoteAddress }: Link): IcfError | undefined {
+  if (remote.role === 'cache-server' && remote.id === server.id) return undefined
+  return new IcfError('UNKNOWN_SERVER', `${remoteAddress} is no longer server ${server.id.slice(0, 8)}`)
+}

@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto'
+import { emptyTopology, IcfError, presentServers, type ServerInfo, type Topology } from '@icf/common'
+import { formatAddress, type Introduction } from '@icf/common/node'
+import { pace } from '../core/pace.js'
+import type { Peer } from '../core/peer.js'
+import { Router, type RouterShell } from '../core/router.js'
+import { TopologySnapshot } from '../core/snapshot.js'
+import type { Settings } from '../options.js'
+import type { Emitter } from './emitter.js'
+import { Flusher } from './flusher.js'
+import { Masters, type MasterAddress } from './masters.js'
+import { Servers } from './servers.js'
+
+export interface ClientEvents {
+  /** The client goes by a newer topology now. */
+  topology: TopologySnapshot
+  /** A cache server joined the cluster. */
+  serverJoined: ServerInfo
+  /** A cache server died or left. */
+  serverLost: ServerInfo
+  /** A connection to a master, active or standby, was made. */
+  masterConnected: MasterAddress
+  /** The connection to a master broke. Calls go on by the last topology. */
+  masterLost: MasterAddress
+  /** Something in the background that waiting may not cure, such as a process of another cluster. */
+  error: IcfError
+  close: undefined
+}
+
+/** With more servers than this, each is connected to when first needed. */
+const EAGER_SERVERS = 32
+const DIAL_TIMEOUT_MS = 2_000
+const SUSPECT_AGAIN_MS = 1_000
+
+/** The refusals of a master that trying again will not change. */
+const fatal = new Set(['WRONG_CLUSTER', 'WRONG_PROTOCOL_VERSION'])
+
+/** Everything that runs behind a client: the router, its links and its clockwork. */
+export class Session {
+  readonly router: Router
+  readonly settings: Settings
+  #snapshot: TopologySnapshot
+  #isClosed = false
+  readonly #events: Emitter<ClientEvents>
+  readonly #masters: Masters
+  readonly #servers: Servers
+  #sweeper: NodeJS.Timeout | undefined
+  readonly #suspectedAtMs = new Map<string, number>()
+  #closing: Promise<void> | undefined
+  /** Why each master could not be reached, while there is no topology yet. */
+  readonly #reasons = new Map<string, string>()
+  #onFirstTopology: (() => void) | undefined
+  #onFatal: ((error: IcfError) => void) | undefined
+
+  constructor(settings: Settings, events: Emitter<ClientEvents>) {
+    this.settings = settings
+    this.#events = events
+    // A new id for each client: a server may tell by it that an older connection of this client is history.
+    const self: Introduction = {
+      role: 'client',
+      cluster: settings.cluster,
+      id: randomBytes(20).toString('hex'),
+      details: [],
+    }
+    const nothing = emptyTopology({ virtualNodes: 1, seed: 0 })
+    this.#snapshot = new TopologySnapshot(nothing)
+    this.#servers = new Servers({
+      self,
+      router: () => this.router,
+      suspect: (serverId) => this.#suspect(serverId),
+      error: (error) => events.emit('error', error),
+    })
+    this.router = new Router(nothing, this.#routerShell(), {
+      clock: performance,
+      random: Math.random,
+      eagerServers: EAGER_SERVERS,
+      resendWrites: settings.resendWrites,
+    })
+    this.#masters = new Masters({
+      addresses: settings.masters,
+      self,
+      dialTimeoutMs: DIAL_TIMEOUT_MS,
+      current: () => this.router.topology,
+      topology: (topology) => this.#follow(topology),
+      connected: (master) => {
+        this.#reasons.set(master.address, 'connected, but it sent no topology: is a master active?')
+        events.emit('masterConnected', master)
+      },
+      lost: (master) => events.emit('masterLost', master),
+      failed: (master, error) => this.#masterFailed(master, error),
+    })
+  }
+
+  get snapshot(): TopologySnapshot {
+    return this.#snapshot
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /**
+   * Resolves when a master has sent a topology.
+   * @throws IcfError UNREACHABLE with the reason for each address; WRONG_CLUSTER, WRONG_PROTOCOL_VERSION at once
+   */
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(this.#unreachable()), this.settings.connectTimeoutMs)
+      this.#onFirstTopology = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#onFatal = (error) => {
+        clearTimeout(timer)
+        reject(error)
+      }
+    })
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#sweeper)
+    this.router.close()
+    await Promise.all([this.#masters.close(), this.#servers.close()])
+    this.#events.emit('close', undefined)
+  }
+
+  #routerShell(): RouterShell {
+    const flusher = new Flusher<Peer>((peer) => this.router.flush(peer))
+    return {
+      connect: (peer) => this.#servers.connect(peer),
+      disconnect: (peer) => this.#servers.disconnect(peer),
+      reconnect: (peer) => this.#servers.reconnect(peer),
+      flushSoon: (peer) => flusher.request(peer),
+      suspect: (serverId) => this.#suspect(serverId),
+      askTopology: () => this.#masters.ask(),
+      startSweeping: () => {
+        this.#sweeper ??= setInterval(() => this.#sweep(), pace.sweepMs)
+      },
+    }
+  }
+
+  #sweep(): void {
+    if (this.router.sweep()) return
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
+  }
+
+  #follow(topology: Topology): void {
+    if (this.#isClosed) return
+    const before = this.#snapshot.servers
+    this.router.follow(topology)
+    this.#snapshot = new TopologySnapshot(topology)
+    const now = presentServers(topology)
+    for (const server of before) {
+      if (now.some(({ id }) => id === server.id)) continue
+      this.#suspectedAtMs.delete(server.id)
+      this.#events.emit('serverLost', server)
+    }
+    for (const server of now)
+      if (!before.some(({ id }) => id === server.id)) this.#events.emit('serverJoined', server)
+    this.#events.emit('topology', this.#snapshot)
+    this.#onFirstTopology?.()
+  }
+
+  /** Only a hint: one a second is enough, also when every attempt to reconnect is refused. */
+  #suspect(serverId: string): void {
+    const nowMs = performance.now()
+    if (this.#isClosed || nowMs - (this.#suspectedAtMs.get(serverId) ?? -Infinity) < SUSPECT_AGAIN_MS) return
+    this.#suspectedAtMs.set(serverId, nowMs)
+    this.#masters.suspect(serverId)
+  }
+
+  #masterFailed(master: MasterAddress, error: IcfError): void {
+    this.#reasons.set(master.address, error.message)
+    if (fatal.has(error.code)) this.#onFatal?.(error)
+    if (!error.retryable) this.#events.emit('error', error)
+  }
+
+  #unreachable(): IcfError {
+    const masters = this.settings.masters.map((address) => {
+      const where = formatAddress(address)
+      return `${where} (${this.#reasons.get(where) ?? 'no answer yet'})`
+    })
+    return new IcfError(
+      'UNREACHABLE',
+      `no topology from a master of cluster "${this.settings.cluster}" within ${this.settings.connectTimeoutMs} ms: ${masters.join('; ')}`,
+    )
+  }
+}

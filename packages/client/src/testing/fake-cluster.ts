@@ -1,0 +1,308 @@
+import { once } from 'node:events'
+import {
+  CommandCode,
+  commandArity,
+  emptyTopology,
+  encodeDifference,
+  encodeTopology,
+  errorToWire,
+  IcfError,
+  keySlot,
+  limits,
+  MessageType,
+  NONE,
+  ValueKind,
+  type ErrorCode,
+  type Message,
+  type ServerInfo,
+  type Topology,
+} from '@icf/common'
+import { listen, type Introduction, type Link, type Listener } from '@icf/common/node'
+import { EventEmitter } from 'node:events'
+
+/** A small stand-in for masters and cache servers, on real sockets in this process, for the tests of the client. */
+
+interface Entry {
+  readonly wire: unknown
+  readonly kind: number
+  readonly expiresAtMs: number
+}
+
+/** One command as it arrived. */
+export interface Command {
+  readonly id: number
+  readonly code: number
+  readonly args: readonly unknown[]
+}
+
+/** Answers a command instead of the fake server; undefined: let the fake server answer, HOLD: never answer. */
+export type Interceptor = (command: Command, server: FakeServer) => unknown
+export const HOLD = Symbol('hold')
+
+const HOST = '127.0.0.1'
+let lastId = 0
+
+export function errorResult(code: ErrorCode, topology: Pick<Topology, 'epoch' | 'version'>): unknown[] {
+  return [-1, errorToWire(code), `fake ${code}`, topology.epoch, topology.version]
+}
+
+/** Emits `opened`, `message` (link, message), `closed`. */
+class FakeProcess extends EventEmitter {
+  readonly links = new Set<Link>()
+  readonly received: Message[] = []
+  port = 0
+  #listener: Listener | undefined
+  accept: ((hello: Introduction) => void) | undefined
+
+  constructor(
+    readonly cluster: string,
+    readonly self: () => Introduction,
+  ) {
+    super()
+  }
+
+  async start(port = 0): Promise<void> {
+    this.#listener = await listen({ host: HOST, port }, this.cluster, {
+      introduce: () => this.self(),
+      admit: (hello) => this.accept?.(hello),
+      opened: (link) => {
+        this.links.add(link)
+        link.handlers = {
+          message: (message) => {
+            this.received.push(message)
+            this.emit('message', link, message)
+          },
+          close: () => {
+            this.links.delete(link)
+            this.emit('closed', link)
+          },
+        }
+        this.emit('opened', link)
+      },
+    })
+    this.port = this.#listener.address.port
+  }
+
+  /** As a killed process: connections break, and new ones are refused. */
+  async stop(): Promise<void> {
+    await this.#listener?.close()
+    this.#listener = undefined
+  }
+
+  async until(event: string, condition: () => boolean): Promise<void> {
+    while (!condition()) await once(this, event)
+  }
+}
+
+export class FakeServer extends FakeProcess {
+  readonly id: string
+  /** Every COMMANDS frame, as it arrived. */
+  readonly frames: Message[] = []
+  intercept: Interceptor | undefined
+  /** Like SIGSTOP: connections stay open, nothing is read. What came is held until `resume`. */
+  #held: (() => void)[] | undefined
+
+  constructor(readonly owner: FakeCluster) {
+    const id = (++lastId).toString(16).padStart(40, '0')
+    super(owner.name, () => ({ role: 'cache-server', cluster: owner.name, id: this.id, details: [] }))
+    this.id = id
+    this.on('message', (link: Link, message: Message) => {
+      if (message[0] !== MessageType.COMMANDS) return
+      this.frames.push(message)
+      if (this.#held) this.#held.push(() => this.#answer(link, message))
+      else this.#answer(link, message)
+      this.emit('frame')
+    })
+  }
+
+  get info(): ServerInfo {
+    return { id: this.id, host: HOST, port: this.port, respPort: 0, zone: '', weight: 1, state: 'active' }
+  }
+
+  get commandCount(): number {
+    return this.frames.reduce((sum, frame) => sum + parse(frame).length, 0)
+  }
+
+  pause(): void {
+    this.#held ??= []
+  }
+
+  resume(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const run of held) run()
+  }
+
+  #answer(link: Link, message: Message): void {
+    const results: unknown[] = []
+    for (const command of parse(message)) {
+      const answer = this.intercept?.(command, this) ?? this.owner.execute(command, this)
+      if (answer === HOLD) continue
+      if (answer instanceof StagedAnswer)
+        link.stage(answer.bytes, (staged) =>
+          link.send([MessageType.RESULTS, command.id, 1, answer.wrap(staged)]),
+        )
+      else results.push(command.id, 1, answer)
+    }
+    if (results.length > 0) link.send([MessageType.RESULTS, ...results])
+  }
+}
+
+class StagedAnswer {
+  constructor(
+    readonly bytes: Uint8Array,
+    readonly wrap: (staged: unknown) => unknown,
+  ) {}
+}
+
+export class FakeMaster extends FakeProcess {
+  constructor(readonly owner: FakeCluster) {
+    super(owner.name, () => ({ role: 'master', cluster: owner.name, id: 'm', details: [] }))
+    this.on('opened', (link: Link) => {
+      if (this.owner.topology.version > 0) this.tell(link)
+    })
+    this.on('message', (link: Link, message: Message) => {
+      if (message[0] === MessageType.DISTRIBUTION_REQUEST) this.tell(link)
+    })
+  }
+
+  get address(): string {
+    return `${HOST}:${this.port}`
+  }
+
+  tell(link: Link): void {
+    link.send([MessageType.DISTRIBUTION_RESPOND, encodeTopology(this.owner.topology), []])
+  }
+
+  push(type: number, update: unknown[]): void {
+    for (const link of this.links) link.send([type, update, []])
+  }
+}
+
+export class FakeCluster {
+  readonly name: string
+  readonly masters: FakeMaster[] = []
+  readonly servers: FakeServer[] = []
+  readonly entries = new Map<string, Entry>()
+  /** What the servers go by. */
+  topology: Topology = emptyTopology({ virtualNodes: 1, seed: 1 })
+
+  constructor(name = 'icf') {
+    this.name = name
+  }
+
+  static async start({ servers = 1, masters = 1, name = 'icf' } = {}): Promise<FakeCluster> {
+    const cluster = new FakeCluster(name)
+    for (let i = 0; i < servers; i++) {
+      const server = new FakeServer(cluster)
+      await server.start()
+      cluster.servers.push(server)
+    }
+    for (let i = 0; i < masters; i++) {
+      const master = new FakeMaster(cluster)
+      await master.start()
+      cluster.masters.push(master)
+    }
+    cluster.set({ servers: cluster.servers.map(({ info }) => info), owner: (slot) => slot % servers })
+    return cluster
+  }
+
+  get addresses(): string[] {
+    return this.masters.map(({ address }) => address)
+  }
+
+  /** Makes the next topology, and keeps it to itself. @returns the one before */
+  set(change: {
+    servers?: (ServerInfo | undefined)[]
+    owner?: (slot: number) => number
+    epoch?: number
+  }): Topology {
+    const before = this.topology
+    const primary = before.primary.slice()
+    const { owner } = change
+    if (owner) for (let slot = 0; slot < primary.length; slot++) primary[slot] = owner(slot)
+    this.topology = {
+      ...before,
+      epoch: change.epoch ?? Math.max(before.epoch, 1),
+      version: before.version + 1,
+      servers: change.servers ?? before.servers,
+      primary,
+    }
+    return before
+  }
+
+  /** Tells the clients of the present topology, as the difference from `base`. */
+  push(base: Topology, type: number = MessageType.DISTRIBUTION_RESPOND): void {
+    for (const master of this.masters) master.push(type, encodeDifference(base, this.topology))
+  }
+
+  pushWhole(type: number = MessageType.DISTRIBUTION_RESPOND): void {
+    for (const master of this.masters) master.push(type, encodeTopology(this.topology))
+  }
+
+  /** A key of a slot that seat `seat` owns; `n` makes different ones. */
+  keyOf(seat: number, n = 0): string {
+    for (let i = 0; ; i++) {
+      const key = `key-${n}-${i}`
+      if (this.topology.primary[keySlot(key)] === seat) return key
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.servers, ...this.masters].map((process) => process.stop()))
+  }
+
+  execute(command: Command, server: FakeServer): unknown {
+    const key = command.args[0] as string
+    const seat = this.topology.primary[keySlot(key)]!
+    if (seat === NONE || this.topology.servers[seat]?.id !== server.id)
+      return errorResult('NOT_OWNER', this.topology)
+    const entry = this.entries.get(key)
+    switch (command.code) {
+      case CommandCode.GET:
+        return entry ? answerOf(entry) : null
+      case CommandCode.SET:
+        this.entries.set(key, toEntry(command.args))
+        return true
+      case CommandCode.DELETE:
+        return this.entries.delete(key)
+      case CommandCode.HAS:
+        return entry !== undefined
+      case CommandCode.TTL:
+        return entry === undefined
+          ? null
+          : entry.expiresAtMs === 0
+            ? -1
+            : entry.expiresAtMs - performance.now()
+    }
+    throw new IcfError('PROTOCOL', 'unknown command')
+  }
+}
+
+export function parse(frame: Message): Command[] {
+  const commands: Command[] = []
+  let id = frame[3] as number
+  for (let at = 4; at < frame.length; id++) {
+    const code = frame[at] as number
+    const arity = commandArity[code]!
+    commands.push({ id, code, args: frame.slice(at + 1, at + 1 + arity) })
+    at += 1 + arity
+  }
+  return commands
+}
+
+function toEntry([, wire, kind, ttlMs]: readonly unknown[]): Entry {
+  const stored = wire instanceof Uint8Array ? Buffer.from(wire) : wire
+  return {
+    wire: stored,
+    kind: kind as number,
+    expiresAtMs: ttlMs === 0 ? 0 : performance.now() + (ttlMs as number),
+  }
+}
+
+function answerOf({ wire, kind }: Entry): unknown {
+  const isPlain = typeof wire === 'string' || kind === ValueKind.BYTES
+  const wrap = (bytes: unknown): unknown => (isPlain ? bytes : [kind, bytes])
+  if (wire instanceof Uint8Array && wire.length > limits.chunkBytes) return new StagedAnswer(wire, wrap)
+  return wrap(wire)
+}
