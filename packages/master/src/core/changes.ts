@@ -1,0 +1,54 @@
+import { IcfError, MessageType, type Topology } from '@icf/common'
+import { Draft } from './draft.js'
+import type { ClusterEvent, LinkId } from './events.js'
+import type { Outlook } from './reconciler.js'
+
+/** Why a topology changed: the number of the message that carries it. */
+export type Cause =
+  | typeof MessageType.DISTRIBUTION_RESPOND
+  | typeof MessageType.ADD_CACHE_SERVER
+  | typeof MessageType.SHUTDOWN_CACHE
+  | typeof MessageType.REFLESH_IP
+
+/** An answer to an operator that is only true once its topology is in effect. */
+export interface Answer {
+  readonly request: number
+  readonly result: readonly string[] | IcfError
+}
+
+/** The next version under construction, and everything that becomes true with it. */
+export class Changes {
+  readonly draft: Draft
+  readonly joined: string[] = []
+  readonly leaving: string[] = []
+  readonly died: string[] = []
+  /** Links of servers that hold nothing any more. */
+  readonly released: LinkId[] = []
+  readonly answers: Answer[] = []
+  readonly events: ClusterEvent[] = []
+
+  constructor(base: Topology, epoch: number) {
+    this.draft = new Draft(base, epoch)
+  }
+}
+
+/** A version whose state is being made safe, or is. */
+export interface Commit {
+  readonly topology: Topology
+  readonly cause: Cause
+  /** Ids of the servers that the cause is about. */
+  readonly concerned: readonly string[]
+  readonly released: readonly LinkId[]
+  readonly answers: readonly Answer[]
+  readonly outlook: Outlook
+}
+
+/** Several causes may share a version; the gravest names it. Receivers handle all alike. */
+export function freeze(changes: Changes, outlook: Outlook): Commit {
+  const { draft, died, leaving, joined, released, answers } = changes
+  const rest = { topology: draft.freeze(), released, answers, outlook }
+  if (died.length > 0) return { ...rest, cause: MessageType.REFLESH_IP, concerned: died }
+  if (leaving.length > 0) return { ...rest, cause: MessageType.SHUTDOWN_CACHE, concerned: leaving }
+  if (joined.length > 0) return { ...rest, cause: MessageType.ADD_CACHE_SERVER, concerned: joined }
+  return { ...rest, cause: MessageType.DISTRIBUTION_RESPOND, concerned: [] }
+}

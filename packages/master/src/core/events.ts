@@ -1,0 +1,91 @@
+import type { IcfError, Message, ProbeOutcome, Role, ServerInfo, Topology } from '@icf/common'
+import type { Retired } from './retired.js'
+
+/** Names one open connection; the shell never uses a number twice. */
+export type LinkId = number
+
+/** What the opener of a link said in HELLO. */
+export interface Hello {
+  readonly role: Role
+  readonly id: string
+  readonly details: readonly unknown[]
+}
+
+/** What the core survives a restart by. */
+export interface MasterState {
+  readonly topology: Topology
+  /** Incarnations that must not come back, oldest first. */
+  readonly retired: readonly Retired[]
+}
+
+/** All that can happen to the core. The time of each is given with it, in monotonic milliseconds. */
+export type MasterEvent =
+  | { readonly type: 'started' }
+  /** HELLO was accepted by `admit()` and WELCOME is sent. */
+  | { readonly type: 'linkOpened'; readonly link: LinkId; readonly hello: Hello }
+  | { readonly type: 'message'; readonly link: LinkId; readonly message: Message }
+  | { readonly type: 'linkLost'; readonly link: LinkId }
+  /** Too much is unsent: no topology is sent there before linkDrained. */
+  | { readonly type: 'linkCongested'; readonly link: LinkId }
+  | { readonly type: 'linkDrained'; readonly link: LinkId }
+  /** The answer to a `probe` effect. */
+  | { readonly type: 'probed'; readonly probe: number; readonly finding: Finding }
+  /** The answer to a `persist` effect: that state is safe. */
+  | { readonly type: 'persisted'; readonly version: number }
+  /** An operator wants these servers (ids) to leave. */
+  | { readonly type: 'shutdown'; readonly request: number; readonly servers: readonly string[] }
+  | { readonly type: 'tick' }
+
+/** What the master itself found at a server's address. `foundId`: who answered there. */
+export interface Finding {
+  readonly outcome: ProbeOutcome
+  readonly foundId?: string
+}
+
+/** What the shell has to do, in this order. */
+export type Effect =
+  /** Make it safe, then say `persisted`. The next one comes only after that. `events` are then true, and shown. */
+  | { readonly type: 'persist'; readonly state: MasterState; readonly events: readonly ClusterEvent[] }
+  | { readonly type: 'send'; readonly links: readonly LinkId[]; readonly message: Message }
+  /** Tell the peer why and close. */
+  | { readonly type: 'refuse'; readonly link: LinkId; readonly error: IcfError }
+  | { readonly type: 'close'; readonly link: LinkId }
+  /** See who is at the server's address, within `timeoutMs`. */
+  | {
+      readonly type: 'probe'
+      readonly probe: number
+      readonly server: Pick<ServerInfo, 'id' | 'host' | 'port'>
+      readonly timeoutMs: number
+    }
+  /** The answer to a `shutdown` event: every server that now leaves, or why none does. */
+  | { readonly type: 'answer'; readonly request: number; readonly result: readonly string[] | IcfError }
+  | {
+      readonly type: 'log'
+      readonly level: 'info' | 'warn'
+      readonly text: string
+      readonly fields: Readonly<Record<string, unknown>>
+    }
+
+export type DeathReason = 'silence' | 'process gone' | 'replaced'
+
+/** An entry of the event log, before the shell gives it its number and wall-clock time. */
+export interface ClusterEvent {
+  readonly type:
+    | 'MASTER_STARTED'
+    | 'ADD_CACHE_SERVER'
+    | 'SHUTDOWN_CACHE'
+    | 'REFLESH_IP'
+    | 'RELEASED'
+    | 'MOVED'
+    | 'SETTLED'
+    | 'DATA_LOST'
+  readonly server?: string
+  readonly address?: string
+  readonly reason?: string
+  /** Slots that moved, were promoted, or were lost. */
+  readonly slots?: number
+  readonly entries?: number
+  readonly bytes?: number
+  /** How long it took: a move from start to end, a death from the last sign of life to its discovery. */
+  readonly ms?: number
+}

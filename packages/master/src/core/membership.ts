@@ -1,0 +1,199 @@
+import { formatServer } from './address.js'
+import type { Changes } from './changes.js'
+import { slotsHeld } from './draft.js'
+import type { DeathReason, Hello, LinkId, MasterState } from './events.js'
+import { readServerHello, type ServerHello } from './hello.js'
+import type { Load } from './parse.js'
+import { RetiredServers } from './retired.js'
+import { Silence } from './silence.js'
+import { bury, type Burial } from './slots.js'
+import { IcfError, limits, NONE, presentServers, seatOf, SLOT_COUNT, type Timing } from '@icf/common'
+import { canHold } from './reconciler.js'
+
+/** A cache server that is part of the cluster, or will be with the next version. */
+export interface Member {
+  readonly id: string
+  link: LinkId | undefined
+  /** As it said in HELLO; 0 until it reconnects after a restart of the master. */
+  maxMemoryBytes: number
+  load: Load | undefined
+}
+
+/** A member that says nothing for this many heartbeats is quiet. */
+const QUIET_HEARTBEATS = 3
+
+/** Who belongs to the cluster: joins, leaves and deaths, and the incarnations that are over. */
+export class Membership {
+  readonly retired: RetiredServers
+  readonly silence: Silence
+  readonly #timing: Timing
+  readonly #members = new Map<string, Member>()
+
+  /** Everybody in the stored state has a fresh grace to reconnect. */
+  constructor(timing: Timing, stored: MasterState, now: number) {
+    this.#timing = timing
+    this.retired = new RetiredServers(stored.retired)
+    this.silence = new Silence(timing.deadAfterMs)
+    for (const { id } of presentServers(stored.topology)) this.#add(id, 0, now)
+  }
+
+  get(id: string): Member | undefined {
+    return this.#members.get(id)
+  }
+
+  all(): IterableIterator<Member> {
+    return this.#members.values()
+  }
+
+  /** Connected members other than `id`, in the order of their seats after its own. */
+  peersOf(id: string, count: number, { draft }: Changes): string[] {
+    const seat = seatOf(draft, id)
+    const others = [...draft.servers.slice(seat + 1), ...draft.servers.slice(0, seat)]
+    return others
+      .filter((server) => server !== undefined && this.#members.get(server.id)?.link !== undefined)
+      .slice(0, count)
+      .map((server) => server!.id)
+  }
+
+  /** @throws IcfError the refusal */
+  admit(hello: Hello, { draft }: Changes): ServerHello {
+    const server = readServerHello(hello)
+    if (this.retired.how(hello.id) === 'dead')
+      throw new IcfError('FENCED', 'this incarnation was declared dead: rejoin with a new id')
+    if (!this.#members.has(hello.id) && !draft.hasFreeSeat())
+      throw new IcfError('BUSY', `the cluster has ${limits.maxServers} cache servers, which is the most`)
+    return server
+  }
+
+  /** Another link replaces the one before. @returns the link that was replaced */
+  attach(member: Member, link: LinkId, { maxMemoryBytes }: ServerHello, now: number): LinkId | undefined {
+    const replaced = member.link
+    member.link = link
+    member.maxMemoryBytes = maxMemoryBytes
+    this.silence.heard(member.id, now)
+    return replaced
+  }
+
+  join({ info, maxMemoryBytes }: ServerHello, changes: Changes, now: number): Member {
+    changes.draft.seat(info)
+    changes.joined.push(info.id)
+    changes.events.push({ type: 'ADD_CACHE_SERVER', server: info.id, address: formatServer(info) })
+    return this.#add(info.id, maxMemoryBytes, now)
+  }
+
+  /** Others that are registered at the same address: at most one of them is really there. */
+  namesakes({ info }: ServerHello, { draft }: Changes): string[] {
+    return presentServers(draft)
+      .filter(({ id, host, port }) => id !== info.id && host === info.host && port === info.port)
+      .map(({ id }) => id)
+  }
+
+  /** Whether nothing speaks against it being gone: its link broke, or it fell silent. */
+  isQuiet(member: Member, now: number): boolean {
+    const quietMs = QUIET_HEARTBEATS * this.#timing.heartbeatIntervalMs
+    return member.link === undefined || this.silence.of(member.id, now) >= quietMs
+  }
+
+  /**
+   * Marks servers as leaving.
+   * @throws IcfError LAST_SERVER when nobody would be left to take their slots
+   */
+  leave(ids: readonly string[], changes: Changes): void {
+    const { draft } = changes
+    const staying = draft.servers.filter((server) => canHold(server) && !ids.includes(server!.id))
+    if (staying.length === 0)
+      throw new IcfError(
+        'LAST_SERVER',
+        'no cache server would be left to take over the slots: start another one first, or stop the cluster with a signal to every server',
+      )
+    for (const id of ids) {
+      const seat = seatOf(draft, id)
+      const server = draft.servers[seat]!
+      if (server.state === 'leaving') continue
+      draft.setServer(seat, { ...server, state: 'leaving' })
+      changes.leaving.push(id)
+      changes.events.push({ type: 'SHUTDOWN_CACHE', server: id, address: formatServer(server) })
+    }
+  }
+
+  /** The last server that could hold data goes: whoever else was leaving has nobody to hand over to any more. */
+  abandon(id: string, changes: Changes): void {
+    const { draft } = changes
+    const going = presentServers(draft).filter((server) => server.id === id || server.state === 'leaving')
+    const seats = going.map((server) => seatOf(draft, server.id))
+    const { lost } = bury(draft, new Set(seats))
+    for (const server of going) this.#release(server.id, formatServer(server), changes)
+    if (lost > 0)
+      changes.events.push({ type: 'DATA_LOST', slots: lost, reason: 'the last cache server left' })
+  }
+
+  /** Lets those go that leave and have no part in any slot, now and in the version that is in effect. */
+  releaseEmpty(changes: Changes, inEffect: ReadonlySet<string>): void {
+    const { draft } = changes
+    if (inEffect.size === 0) return
+    const held = slotsHeld(draft)
+    draft.servers.forEach((server, seat) => {
+      if (server?.state !== 'leaving' || held[seat] !== 0 || !inEffect.has(server.id)) return
+      draft.unpin(server.id)
+      draft.setServer(seat, undefined)
+      this.#release(server.id, formatServer(server), changes)
+    })
+  }
+
+  #release(id: string, address: string, changes: Changes): void {
+    const link = this.#members.get(id)?.link
+    if (link !== undefined) changes.released.push(link)
+    changes.events.push({ type: 'RELEASED', server: id, address })
+    this.#remove(id, 'released')
+  }
+
+  /** Declares members dead, all in one version. @returns what became of their slots, and the links they still have */
+  die(
+    ids: readonly string[],
+    reason: DeathReason,
+    changes: Changes,
+    now: number,
+  ): { burial: Burial; links: LinkId[] } {
+    const { draft } = changes
+    const links: LinkId[] = []
+    const seats = new Set(ids.map((id) => seatOf(draft, id)))
+    for (const id of ids) {
+      const seat = seatOf(draft, id)
+      const { link } = this.#members.get(id)!
+      if (link !== undefined) links.push(link)
+      changes.died.push(id)
+      changes.events.push({
+        type: 'REFLESH_IP',
+        server: id,
+        address: formatServer(draft.servers[seat]!),
+        reason,
+        slots: primariesOf(draft.primary, seat),
+        ms: Math.round(this.silence.of(id, now)),
+      })
+      this.#remove(id, 'dead')
+    }
+    const burial = bury(draft, seats)
+    const lost = burial.lost + burial.partial
+    if (lost > 0) changes.events.push({ type: 'DATA_LOST', slots: lost, reason: 'no complete copy was left' })
+    return { burial, links }
+  }
+
+  #add(id: string, maxMemoryBytes: number, now: number): Member {
+    const member: Member = { id, link: undefined, maxMemoryBytes, load: undefined }
+    this.#members.set(id, member)
+    this.silence.heard(id, now)
+    return member
+  }
+
+  #remove(id: string, how: 'dead' | 'released'): void {
+    this.#members.delete(id)
+    this.silence.forget(id)
+    this.retired.add({ id, how })
+  }
+}
+
+function primariesOf(column: Readonly<Uint16Array>, seat: number): number {
+  let count = 0
+  for (let slot = 0; slot < SLOT_COUNT; slot++) if (column[slot] === seat && seat !== NONE) count++
+  return count
+}

@@ -1,0 +1,167 @@
+import { NONE, SLOT_COUNT, type ServerInfo, type Topology } from '@icf/common'
+import type { Draft, SlotTable } from './draft.js'
+import { plan, target, type Columns, type Move, type MoveOrder, type PlacementServer } from './placement.js'
+import { Throttle } from './throttle.js'
+
+/** What is still to be done at the time of a version. */
+export interface Outlook {
+  /** Steps between the assignment and the wish, those under way included. */
+  readonly movesPending: number
+  /** Every slot is served and has its backup, nobody is leaving, and nothing is under way or to be done. */
+  readonly isSettled: boolean
+}
+
+/**
+ * Brings the assignment closer to what the ring wishes, a bounded number of slots at a time. It starts and cancels
+ * transitions; that they end, it learns from the assignment.
+ */
+export class Reconciler {
+  readonly #maxTransitionsPerServer: number
+  #wanted: Columns | undefined
+  #order: MoveOrder = 'grow'
+
+  constructor(maxTransitionsPerServer: number) {
+    this.#maxTransitionsPerServer = maxTransitionsPerServer
+  }
+
+  /** The servers or the assignment changed otherwise than by a move: the wish is another one. */
+  invalidate(order: MoveOrder): void {
+    this.#wanted = undefined
+    this.#order = order
+  }
+
+  /** @returns steps between the assignment and the wish that are still to be done */
+  reconcile(draft: Draft): number {
+    const order = isAnyoneLeaving(draft.servers) ? 'shrink' : this.#order
+    if (!draft.servers.some(canHold)) adoptOrphans(draft)
+    this.#wanted ??= wish(draft)
+    let moves = plan(columnsOf(draft), this.#wanted, order)
+    if (promoteUnowned(draft, moves)) moves = plan(columnsOf(draft), this.#wanted, order)
+    cancelUnwanted(draft, moves)
+    if (moves.length > 0 && draft.transitions.size === 0 && moves.every(isDrop)) {
+      for (const { slot } of moves) draft.setBackup(slot, NONE)
+      moves = []
+    }
+    this.#begin(draft, moves)
+    return moves.length
+  }
+
+  /** Starts moves in the order of the plan. A slot has one at a time; a phase begins when the one before has all begun. */
+  #begin(draft: Draft, moves: readonly Move[]): void {
+    const throttle = new Throttle(draft, this.#maxTransitionsPerServer)
+    const seen = new Uint8Array(SLOT_COUNT)
+    for (const slot of draft.transitions.keys()) seen[slot] = 1
+    let phase: Move['kind'] | undefined
+    let isPhaseThrottled = false
+    for (const { slot, kind, to } of moves) {
+      if (kind !== phase && isPhaseThrottled) return
+      phase = kind
+      if (seen[slot] === 1 || to === NONE) continue
+      seen[slot] = 1
+      // What an acknowledged write needs at once is not throttled: a second copy of what is written from now on.
+      const isMissing = kind === 'backup' && draft.backup[slot] === NONE
+      if (isMissing || throttle.allows(draft.primary[slot]!, to)) {
+        throttle.count(draft.primary[slot]!, to)
+        draft.begin(slot, to, kind)
+      } else isPhaseThrottled = true
+    }
+  }
+}
+
+/** The servers by seat, as placement sees them. */
+export function placementServers(servers: Topology['servers']): PlacementServer[] {
+  return servers.map((server) =>
+    server
+      ? { id: server.id, zone: server.zone, weight: canHold(server) ? server.weight : 0 }
+      : { id: '', zone: '', weight: 0 },
+  )
+}
+
+/** Whether the server is to hold slots. */
+export function canHold(server: ServerInfo | undefined): boolean {
+  return server !== undefined && server.state === 'active' && server.weight > 0
+}
+
+/**
+ * What the ring wishes, given that the copies under way are made: starting from where they lead, it does not throw
+ * away what is half done.
+ */
+export function wish(table: SlotTable & Pick<Topology, 'ring' | 'pins'>): Columns {
+  const { servers, ring } = table
+  const pins = new Map<number, number>()
+  for (const [slot, id] of table.pins) {
+    const seat = servers.findIndex((server) => server?.id === id)
+    if (seat !== -1) pins.set(slot, seat)
+  }
+  return target({ servers: placementServers(servers), ring, current: projected(table), pins })
+}
+
+/** The columns as they will be when all transitions have ended. */
+function projected({ primary, backup, transitions }: SlotTable): Columns {
+  const columns = { primary: primary.slice(), backup: backup.slice() }
+  for (const [slot, { to, intent }] of transitions) {
+    if (intent === 'primary') {
+      if (backup[slot] === to) columns.backup[slot] = primary[slot]!
+      columns.primary[slot] = to
+    } else columns.backup[slot] = to
+  }
+  return columns
+}
+
+/** With nobody who is to hold data, a slot without any copy goes to one that leaves: it serves until it can go. */
+function adoptOrphans(draft: Draft): void {
+  const adopter = draft.servers.findIndex((server) => server?.state === 'leaving')
+  if (adopter === -1) return
+  for (let slot = 0; slot < SLOT_COUNT; slot++)
+    if (draft.primary[slot] === NONE) draft.setPrimary(slot, adopter)
+}
+
+export function columnsOf({ primary, backup }: Columns): Columns {
+  return { primary, backup }
+}
+
+/** A slot that nobody owns has nothing to copy: its first owner has it at once. */
+function promoteUnowned(draft: Draft, moves: readonly Move[]): boolean {
+  let hasPromoted = false
+  for (const { slot, kind, to } of moves) {
+    if (kind !== 'primary' || draft.primary[slot] !== NONE) continue
+    draft.setPrimary(slot, to)
+    hasPromoted = true
+  }
+  return hasPromoted
+}
+
+/** Cancels the transitions that the plan does not hold any more. */
+function cancelUnwanted(draft: Draft, moves: readonly Move[]): void {
+  if (draft.transitions.size === 0) return
+  const wanted = new Set<number>()
+  for (const { slot, kind, to } of moves) {
+    // The second step of "copy to C, then swap with C" is no step that could be under way now.
+    const followsItsCopy =
+      kind === 'primary' && draft.backup[slot] !== to && wanted.has(stepKey(slot, 'backup', to))
+    if (!followsItsCopy) wanted.add(stepKey(slot, kind, to))
+  }
+  for (const [slot, { intent, to }] of [...draft.transitions]) {
+    if (!wanted.has(stepKey(slot, intent, to))) draft.cancel(slot)
+  }
+}
+
+function stepKey(slot: number, kind: Move['kind'], to: number): number {
+  return (slot * 0x10000 + to) * 2 + (kind === 'primary' ? 1 : 0)
+}
+
+/** Backups are given up when nothing else is left to do: until then they protect what is acknowledged. */
+function isDrop({ kind, to }: Move): boolean {
+  return kind === 'backup' && to === NONE
+}
+
+function isAnyoneLeaving(servers: Topology['servers']): boolean {
+  return servers.some((server) => server?.state === 'leaving')
+}
+
+/** Whether every slot is served and protected, and nobody is on the way in or out. */
+export function isComplete({ servers, primary, backup, transitions }: SlotTable): boolean {
+  if (transitions.size > 0 || isAnyoneLeaving(servers)) return false
+  if (primary.includes(NONE)) return false
+  return servers.filter(canHold).length < 2 || !backup.includes(NONE)
+}

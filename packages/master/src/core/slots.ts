@@ -1,0 +1,91 @@
+import { NONE, SLOT_COUNT, type Intent } from '@icf/common'
+import type { Draft } from './draft.js'
+
+/**
+ * The life of one slot:
+ *
+ *     primary, backup ──begin──▶ primary, backup, transition ──report──▶ new primary or backup
+ *                     ◀─cancel──              │
+ *                                           death of the primary: backup promoted, else the receiver, else anyone
+ */
+
+/** A report: this slot's copy, which the transition `since` asked for, is complete. */
+export interface Completion {
+  readonly slot: number
+  readonly since: number
+}
+
+/** @returns whether the report was about the slot's present transition, and so took effect. */
+export function complete(
+  draft: Draft,
+  reporter: number,
+  to: number,
+  intent: Intent,
+  done: Completion,
+): boolean {
+  const { slot, since } = done
+  const transition = draft.transitions.get(slot)
+  const isCurrent =
+    transition !== undefined &&
+    draft.primary[slot] === reporter &&
+    transition.to === to &&
+    transition.since === since &&
+    transition.intent === intent
+  if (!isCurrent) return false
+  draft.cancel(slot)
+  if (intent === 'backup') {
+    draft.setBackup(slot, to)
+    return true
+  }
+  if (draft.backup[slot] === to) draft.setBackup(slot, reporter)
+  draft.setPrimary(slot, to)
+  return true
+}
+
+/** What a burial did, in slots. */
+export interface Burial {
+  /** The backup became the primary: nothing is lost. */
+  promoted: number
+  /** Only an incomplete copy was left, which now serves. */
+  partial: number
+  /** No copy was left. They have no primary until one is chosen. */
+  lost: number
+  /** Lost their backup and nothing else. */
+  unprotected: number
+}
+
+/** Takes dead servers out, all at once: several deaths are one event, so that none promotes another's victim. */
+export function bury(draft: Draft, dead: ReadonlySet<number>): Burial {
+  const burial: Burial = { promoted: 0, partial: 0, lost: 0, unprotected: 0 }
+  for (const seat of dead) {
+    draft.unpin(draft.servers[seat]!.id)
+    draft.setServer(seat, undefined)
+  }
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const backup = draft.backup[slot]!
+    const hasLostBackup = dead.has(backup)
+    if (hasLostBackup) draft.setBackup(slot, NONE)
+    if (dead.has(draft.primary[slot]!)) replacePrimary(draft, slot, dead, burial)
+    else if (hasLostBackup) burial.unprotected++
+    const transition = draft.transitions.get(slot)
+    if (transition && dead.has(transition.to)) draft.cancel(slot)
+  }
+  return burial
+}
+
+function replacePrimary(draft: Draft, slot: number, dead: ReadonlySet<number>, burial: Burial): void {
+  const backup = draft.backup[slot]!
+  const receiver = draft.transitions.get(slot)?.to ?? NONE
+  draft.cancel(slot)
+  if (backup !== NONE) {
+    draft.setPrimary(slot, backup)
+    draft.setBackup(slot, NONE)
+    burial.promoted++
+  } else if (receiver !== NONE && !dead.has(receiver)) {
+    draft.setPrimary(slot, receiver)
+    burial.partial++
+  } else {
+    draft.setPrimary(slot, NONE)
+    burial.lost++
+  }
+}

@@ -1,0 +1,80 @@
+import { NONE, type ServerInfo, type Topology } from '@icf/common'
+import type { Commit } from './changes.js'
+import type { Counters } from './counters.js'
+import type { Membership } from './membership.js'
+import type { Load } from './parse.js'
+import type { MovedTotals, MoveProgress, Progress } from './progress.js'
+
+/** One cache server of the topology in effect. */
+export interface ServerSnapshot extends ServerInfo {
+  readonly isConnected: boolean
+  /** Milliseconds since its last heartbeat. */
+  readonly silentMs: number
+  readonly primarySlots: number
+  readonly backupSlots: number
+  readonly maxMemoryBytes: number
+  /** Of the last heartbeat; undefined before the first. */
+  readonly load: Load | undefined
+}
+
+/** Everything that can be asked about a master, for STATUS, metrics and the dashboard. */
+export interface Snapshot {
+  readonly topology: Topology
+  readonly isSettled: boolean
+  readonly slotsServed: number
+  readonly movesPending: number
+  readonly transitions: number
+  readonly progress: MoveProgress | undefined
+  readonly totals: MovedTotals
+  readonly counters: Readonly<Counters>
+  readonly servers: readonly ServerSnapshot[]
+}
+
+export function takeSnapshot(
+  now: number,
+  { topology, outlook }: Commit,
+  membership: Membership,
+  progress: Progress,
+  counters: Counters,
+): Snapshot {
+  const primarySlots = countBySeat(topology.primary, topology.servers.length)
+  const backupSlots = countBySeat(topology.backup, topology.servers.length)
+  const servers: ServerSnapshot[] = []
+  let slotsServed = 0
+  let areAllThere = true
+  topology.servers.forEach((info, seat) => {
+    if (!info) return
+    const member = membership.get(info.id)
+    const isConnected = member?.link !== undefined
+    if (isConnected) slotsServed += primarySlots[seat]!
+    else areAllThere = false
+    servers.push({
+      ...info,
+      isConnected,
+      silentMs: membership.silence.of(info.id, now),
+      primarySlots: primarySlots[seat]!,
+      backupSlots: backupSlots[seat]!,
+      maxMemoryBytes: member?.maxMemoryBytes ?? 0,
+      load: member?.load,
+    })
+  })
+  return {
+    topology,
+    // A server that has lost its connection may be dead: until that is known, nothing is settled.
+    isSettled: outlook.isSettled && areAllThere,
+    slotsServed,
+    movesPending: outlook.movesPending,
+    transitions: topology.transitions.size,
+    progress: progress.current(outlook.movesPending, now),
+    totals: progress.totals,
+    counters,
+    servers,
+  }
+}
+
+/** How often each seat occurs in a column. */
+export function countBySeat(column: Readonly<Uint16Array>, seats: number): Uint32Array {
+  const counts = new Uint32Array(seats)
+  for (const seat of column) if (seat !== NONE) counts[seat]!++
+  return counts
+}

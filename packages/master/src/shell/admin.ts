@@ -1,0 +1,81 @@
+import { encodeTopology, errorToWire, IcfError, MessageType, type Message } from '@icf/common'
+import type { Link } from '@icf/common/node'
+import type { LoggedEvent } from './event-log.js'
+
+/** What an operator may ask for; the admin links and the HTTP port share it. */
+export interface Administration {
+  status(): object
+  topology(): Parameters<typeof encodeTopology>[0]
+  plan(): object
+  shutdown(selectors: readonly string[], isDryRun: boolean): Promise<object>
+  events(since: number): readonly LoggedEvent[]
+  follow(reader: (event: LoggedEvent) => void): () => void
+}
+
+type Arguments = Readonly<Record<string, unknown>>
+
+const commands: Readonly<Record<string, (on: Administration, args: Arguments) => unknown>> = {
+  STATUS: (on) => on.status(),
+  TOPOLOGY: (on) => encodeTopology(on.topology()),
+  PLAN: (on) => on.plan(),
+  SHUTDOWN_CACHE: (on, { servers, dryRun }) => on.shutdown(readSelectors(servers), dryRun === true),
+  EVENTS: (on, { since }) => ({ events: on.events(readNumber(since)) }),
+}
+
+/** Serves one admin link: each ADMIN_REQUEST gets one ADMIN_RESPONSE, in whatever order they are ready. */
+export function serveAdmin(link: Link, on: Administration): void {
+  let unfollow: (() => void) | undefined
+  link.handlers = {
+    message(message) {
+      const { request, name, args } = readRequest(message)
+      void respond(link, request, () => run(name, on, args)).then((hasWorked) => {
+        if (!hasWorked || name !== 'EVENTS' || args.follow !== true || unfollow || !link.isOpen) return
+        unfollow = on.follow((event) => link.send([MessageType.EVENT, event]))
+      })
+    },
+    close: () => unfollow?.(),
+  }
+}
+
+function run(name: string, on: Administration, args: Arguments): unknown {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!command) throw new IcfError('UNKNOWN_COMMAND', `a master has no command "${name.slice(0, 100)}"`)
+  return command(on, args)
+}
+
+async function respond(link: Link, request: number, produce: () => unknown): Promise<boolean> {
+  try {
+    link.send([MessageType.ADMIN_RESPONSE, request, true, await produce()])
+    return true
+  } catch (error) {
+    const { code, message } =
+      error instanceof IcfError ? error : new IcfError('INTERNAL', String(error), { cause: error })
+    link.send([MessageType.ADMIN_RESPONSE, request, false, errorToWire(code), message])
+    return false
+  }
+}
+
+function readRequest(message: Message): { request: number; name: string; args: Arguments } {
+  const [type, request, name, args = {}] = message
+  if (type !== MessageType.ADMIN_REQUEST)
+    throw new IcfError('PROTOCOL', `an operator must not send message ${String(type)} to a master`)
+  if (!Number.isSafeInteger(request) || typeof name !== 'string' || typeof args !== 'object')
+    throw new IcfError('PROTOCOL', 'malformed ADMIN_REQUEST')
+  return { request: request as number, name, args: (args ?? {}) as Arguments }
+}
+
+function readSelectors(servers: unknown): string[] {
+  if (!Array.isArray(servers) || servers.length === 0 || !servers.every((text) => typeof text === 'string'))
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      'name the cache servers: an id, the beginning of one, or host:port',
+    )
+  return servers
+}
+
+function readNumber(value: unknown): number {
+  if (value === undefined || value === null) return 0
+  if (!Number.isSafeInteger(value))
+    throw new IcfError('INVALID_ARGUMENT', '"since" must be the number of an event')
+  return value as number
+}

@@ -1,0 +1,53 @@
+import type { ClusterEvent } from '../core/index.js'
+
+/** An entry of the event log. */
+export interface LoggedEvent extends ClusterEvent {
+  /** Grows by one with every entry, across restarts of the master. */
+  readonly n: number
+  /** Wall-clock time, ISO 8601. */
+  readonly at: string
+}
+
+const MAX_ENTRIES = 10_000
+/** Entries that the state file carries over a restart. */
+const KEPT_ENTRIES = 100
+
+/** What happened to which server, when. Bounded: the oldest entries are forgotten. */
+export class EventLog {
+  readonly #entries: LoggedEvent[]
+  readonly #readers = new Set<(event: LoggedEvent) => void>()
+  #nextNumber: number
+
+  constructor(kept: readonly LoggedEvent[]) {
+    this.#entries = [...kept]
+    this.#nextNumber = (kept.at(-1)?.n ?? 0) + 1
+  }
+
+  /** Numbers what is about to become true. Nobody sees it before it is appended. */
+  stamp(events: readonly ClusterEvent[], wallTime: Date): LoggedEvent[] {
+    const at = wallTime.toISOString()
+    return events.map((event) => ({ n: this.#nextNumber++, at, ...event }))
+  }
+
+  append(events: readonly LoggedEvent[]): void {
+    this.#entries.push(...events)
+    if (this.#entries.length > 2 * MAX_ENTRIES) this.#entries.splice(0, this.#entries.length - MAX_ENTRIES)
+    for (const event of events) for (const reader of this.#readers) reader(event)
+  }
+
+  /** Entries with a greater number, oldest first; at most the newest `MAX_ENTRIES`. */
+  since(n: number): LoggedEvent[] {
+    return this.#entries.slice(-MAX_ENTRIES).filter((event) => event.n > n)
+  }
+
+  /** What the state file keeps, `next` included. */
+  kept(next: readonly LoggedEvent[]): LoggedEvent[] {
+    return [...this.#entries.slice(-KEPT_ENTRIES), ...next].slice(-KEPT_ENTRIES)
+  }
+
+  /** Calls `reader` for each new entry. @returns what ends that */
+  follow(reader: (event: LoggedEvent) => void): () => void {
+    this.#readers.add(reader)
+    return () => this.#readers.delete(reader)
+  }
+}

@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import { checkTiming, defaultTiming, IcfError, limits, type RingSettings, type Timing } from '@icf/common'
+import { formatAddress, type Address, type Listener } from '@icf/common/node'
+import type { Logger } from 'pino'
+import { MasterCore } from '../core/index.js'
+import type { Administration } from './admin.js'
+import { FileCoordination, MemoryCoordination, type Coordination } from './coordination.js'
+import { EventLog } from './event-log.js'
+import { listenNative } from './native-port.js'
+import { Runner } from './runner.js'
+import { selectServers } from './select.js'
+import { statusOf, type SelfDescription } from './status.js'
+
+export interface StartMasterOptions {
+  /** Address to listen at, and to be told to others. */
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  /** Port for metrics, health and the JSON API; 0 takes any free port; none without it. */
+  readonly httpPort?: number
+  readonly cluster: string
+  /** Where the state is kept; without it a restart begins a new, empty cluster. */
+  readonly dataDir?: string
+  readonly timing?: Timing
+  /** For a new cluster; a stored one keeps its own. */
+  readonly ring?: Partial<RingSettings>
+  readonly logger: Logger
+}
+
+export interface RunningMaster {
+  readonly id: string
+  readonly address: Address
+  readonly httpAddress: Address | undefined
+  /** Closes every connection; what was decided is on disk already. Idempotent. */
+  close(): Promise<void>
+}
+
+const DEFAULT_RING: RingSettings = { virtualNodes: 160, seed: 0 }
+
+/**
+ * Starts a master; it serves when this resolves.
+ * @throws IcfError INVALID_ARGUMENT when an option, an address or the stored state does not allow it
+ */
+export async function startMaster(options: StartMasterOptions): Promise<RunningMaster> {
+  const { host, cluster, logger } = options
+  const timing = checkTiming(options.timing ?? defaultTiming)
+  const ring = checkRing({ ...DEFAULT_RING, ...options.ring })
+  checkCluster(cluster)
+  const coordination = coordinationFor(options)
+  const { epoch, stored } = await coordination.begin()
+  const id = randomBytes(20).toString('hex')
+  const core = new MasterCore(performance.now(), { epoch, timing, ring, ...(stored && { stored }) })
+  const eventLog = new EventLog(stored?.events ?? [])
+  const runner = new Runner({ core, coordination, eventLog, logger, cluster, masterId: id })
+  const self = {
+    id,
+    cluster,
+    address: { host, port: options.port },
+    httpAddress: undefined as Address | undefined,
+  }
+  try {
+    await runner.start()
+    const administration = administrationOf(core, runner, eventLog, self)
+    const listener = await listenNative({
+      address: { host, port: options.port },
+      ...{ cluster, masterId: id, timing, core, runner, administration },
+    })
+    self.address = listener.address
+    logger.info({ address: formatAddress(listener.address), cluster, epoch, id }, 'the master serves')
+    return running(self, runner, listener, coordination)
+  } catch (error) {
+    await runner.close()
+    await coordination.end()
+    throw error
+  }
+}
+
+function running(
+  { id, address, httpAddress }: SelfDescription,
+  runner: Runner,
+  listener: Listener,
+  coordination: Coordination,
+): RunningMaster {
+  const close = async (): Promise<void> => {
+    await runner.close()
+    await listener.close()
+    await coordination.end()
+  }
+  let closing: Promise<void> | undefined
+  return { id, address, httpAddress, close: () => (closing ??= close()) }
+}
+
+function administrationOf(
+  core: MasterCore,
+  runner: Runner,
+  eventLog: EventLog,
+  self: SelfDescription,
+): Administration {
+  return {
+    status: () => statusOf(core.snapshot(performance.now()), self),
+    topology: () => core.topology,
+    plan: () => core.preview([]),
+    async shutdown(selectors, isDryRun) {
+      const servers = selectServers(core.topology, selectors)
+      const plan = core.preview(servers)
+      if (!isDryRun) await runner.shutdown(servers)
+      return { servers, plan }
+    },
+    events: (since) => eventLog.since(since),
+    follow: (reader) => eventLog.follow(reader),
+  }
+}
+
+function coordinationFor({ dataDir, cluster, logger }: StartMasterOptions): Coordination {
+  if (dataDir !== undefined) return new FileCoordination(dataDir, cluster)
+  logger.warn(
+    'no data directory: when this master stops, it forgets its cluster, and the cached data is lost',
+  )
+  return new MemoryCoordination(() => Date.now())
+}
+
+function checkCluster(cluster: string): void {
+  if (cluster === '' || cluster.length > limits.maxNameLength)
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      `the cluster's name must have 1 to ${limits.maxNameLength} characters`,
+    )
+}
+
+function checkRing(ring: RingSettings): RingSettings {
+  const { virtualNodes, seed } = ring
+  if (!Number.isInteger(virtualNodes) || virtualNodes < 1 || virtualNodes > 10_000)
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      `virtualNodes must be a whole number from 1 to 10000, got ${virtualNodes}`,
+    )
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      `the ring's seed must be a whole number from 0 to 4294967295, got ${seed}`,
+    )
+  return ring
+}

@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto'
+import { open, readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { decodeTopology, encodeTopology, IcfError, NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import type { MasterState, Retired } from '../core/index.js'
+import type { LoggedEvent } from './event-log.js'
+
+/** What the state file holds. */
+export interface StoredState extends MasterState {
+  readonly events: readonly LoggedEvent[]
+}
+
+const FORMAT = 1
+
+export function stateFilePath(dataDir: string): string {
+  return join(dataDir, 'state.json')
+}
+
+/**
+ * @returns undefined when there is no file yet: a new cluster
+ * @throws IcfError INVALID_ARGUMENT when the file is unreadable, damaged or of another cluster. It is never taken for
+ *   an empty one: that would throw the cluster's data away.
+ */
+export async function loadState(path: string, cluster: string): Promise<StoredState | undefined> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new IcfError('INVALID_ARGUMENT', `can not read ${path}: ${(cause as Error).message}`, { cause })
+  }
+  const state = decodeState(text, path)
+  if (state.cluster !== cluster)
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      `${path} belongs to cluster "${state.cluster}", not "${cluster}": check --cluster and --data-dir`,
+    )
+  return state
+}
+
+/** Writes beside the file, then renames: whoever reads it sees the old state or the new one, also after a crash. */
+export async function saveState(path: string, cluster: string, state: StoredState): Promise<void> {
+  const temporary = `${path}.new`
+  const file = await open(temporary, 'w', 0o600)
+  try {
+    await file.writeFile(encodeState(cluster, state))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(temporary, path)
+  await syncFolder(dirname(path))
+}
+
+/** The rename is safe only when the folder is. Windows can not open folders, and needs not. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+export function encodeState(cluster: string, { topology, retired, events }: StoredState): string {
+  const [, epoch, version, ring, servers, primary, backup, transitions, pins] = encodeTopology(topology)
+  const body = JSON.stringify({
+    format: FORMAT,
+    cluster,
+    epoch,
+    version,
+    ring,
+    servers,
+    transitions,
+    pins,
+    primary: Buffer.from(primary as Uint8Array).toString('base64'),
+    backup: Buffer.from(backup as Uint8Array).toString('base64'),
+    retired: retired.map(({ id, how }) => [id, how]),
+    events,
+  })
+  return `{"sha256":"${digest(body)}","state":${body}}\n`
+}
+
+/** @throws IcfError INVALID_ARGUMENT */
+export function decodeState(text: string, path: string): StoredState & { readonly cluster: string } {
+  const { sha256, state } = parse(text, path) as { sha256: unknown; state: Record<string, unknown> }
+  if (typeof state !== 'object' || state === null || digest(JSON.stringify(state)) !== sha256)
+    throw damaged(path, 'its checksum is wrong')
+  if (state.format !== FORMAT)
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      `${path} was written by another release of icf (format ${String(state.format)})`,
+    )
+  return {
+    cluster: String(state.cluster),
+    topology: readTopology(state, path),
+    retired: (state.retired as [string, Retired['how']][]).map(([id, how]) => ({ id, how })),
+    events: state.events as LoggedEvent[],
+  }
+}
+
+function parse(text: string, path: string): object {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value
+  } catch (cause) {
+    throw damaged(path, (cause as Error).message)
+  }
+  throw damaged(path, 'it is no JSON object')
+}
+
+function readTopology(state: Record<string, unknown>, path: string): Topology {
+  const column = (name: string): Uint8Array => new Uint8Array(Buffer.from(String(state[name]), 'base64'))
+  const { epoch, version, ring, servers, transitions, pins } = state
+  let topology: Topology
+  try {
+    const wire = [0, epoch, version, ring, servers, column('primary'), column('backup'), transitions, pins]
+    topology = decodeTopology(wire, undefined)!
+  } catch (cause) {
+    throw damaged(path, (cause as Error).message)
+  }
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const seats = [
+      topology.primary[slot]!,
+      topology.backup[slot]!,
+      topology.transitions.get(slot)?.to ?? NONE,
+    ]
+    const isWrong = (seat: number): boolean => seat !== NONE && topology.servers[seat] === undefined
+    if (seats.some(isWrong) || (seats[0] !== NONE && seats[0] === seats[1]))
+      throw damaged(path, `slot ${slot} is assigned wrongly`)
+  }
+  return topology
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+function damaged(path: string, why: string): IcfError {
+  return new IcfError(
+    'INVALID_ARGUMENT',
+    `${path} is damaged (${why}): restore it from a copy, or move it away to begin a new, empty cluster`,
+  )
+}

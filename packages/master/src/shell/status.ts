@@ -1,0 +1,70 @@
+import type { Address } from '@icf/common/node'
+import type { Snapshot } from '../core/index.js'
+
+/** A master as STATUS shows it. */
+export interface MasterStatus {
+  readonly id: string
+  readonly host: string
+  readonly port: number
+  readonly httpPort: number | null
+  readonly role: 'active' | 'standby'
+  readonly alive: boolean
+}
+
+export interface SelfDescription {
+  readonly id: string
+  readonly cluster: string
+  readonly address: Address
+  readonly httpAddress: Address | undefined
+}
+
+/** The object of `icf status --json`. */
+export function statusOf(snapshot: Snapshot, self: SelfDescription): object {
+  const { topology, progress } = snapshot
+  return {
+    cluster: self.cluster,
+    epoch: topology.epoch,
+    version: topology.version,
+    settled: snapshot.isSettled,
+    slotsServed: snapshot.slotsServed,
+    movesPending: snapshot.movesPending,
+    transitions: snapshot.transitions,
+    progress: progress
+      ? {
+          slotsMoved: progress.slots,
+          entriesMoved: progress.entries,
+          bytesMoved: progress.bytes,
+          bytesPerSecond: Math.round(progress.bytesPerSecond),
+          elapsedMs: Math.round(progress.elapsedMs),
+          etaMs: progress.etaMs === undefined ? null : Math.round(progress.etaMs),
+        }
+      : null,
+    masters: [selfStatus(self)],
+    servers: snapshot.servers.map((server) => ({
+      id: server.id,
+      host: server.host,
+      port: server.port,
+      respPort: server.respPort,
+      zone: server.zone,
+      weight: server.weight,
+      state: server.state,
+      connected: server.isConnected,
+      silentMs: Math.round(server.silentMs),
+      primarySlots: server.primarySlots,
+      backupSlots: server.backupSlots,
+      keys: server.load?.primaryKeys ?? 0,
+      bytes: server.load?.primaryBytes ?? 0,
+      backupKeys: server.load?.backupKeys ?? 0,
+      backupBytes: server.load?.backupBytes ?? 0,
+      maxMemoryBytes: server.maxMemoryBytes,
+      evictions: server.load?.evictions ?? 0,
+      backupEvictions: server.load?.backupEvictions ?? 0,
+      commands: server.load?.commands ?? 0,
+      rssBytes: server.load?.rssBytes ?? 0,
+    })),
+  }
+}
+
+function selfStatus({ id, address, httpAddress }: SelfDescription): MasterStatus {
+  return { id, ...address, httpPort: httpAddress?.port ?? null, role: 'active', alive: true }
+}
