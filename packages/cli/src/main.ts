@@ -1,2 +1,48 @@
 #!/usr/bin/env node
-export {}
+import { CommanderError } from 'commander'
+import { describeError, Exit, usageError } from './errors.js'
+import { exit, printError, wantsJson } from './output.js'
+import { makeProgram } from './program.js'
+import { supervisor } from './supervised.js'
+
+/** Commands that go on when nobody reads what they print. */
+const LONG_LIVED: readonly (string | undefined)[] = ['up', 'master', 'cache']
+
+async function main(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      // `icf events --follow | head -1`: the reader has enough.
+      if (!LONG_LIVED.includes(process.argv[2])) process.exit(process.exitCode ?? Exit.DONE)
+    })
+  process.on('uncaughtException', (error) => void fail(error))
+  try {
+    await makeProgram().parseAsync()
+    exit(Number(process.exitCode ?? Exit.DONE))
+  } catch (error) {
+    await fail(error)
+  }
+}
+
+async function fail(thrown: unknown): Promise<void> {
+  const error = thrown instanceof CommanderError ? fromCommander(thrown) : thrown
+  if (error === undefined) return exit(Exit.DONE)
+  await supervisor.tell({ type: 'failed', error: describeError(error) })
+  exit(printError(error, wantsJson()))
+}
+
+/** Undefined when help or the version was asked for and given. */
+function fromCommander({ code, message, exitCode }: CommanderError): unknown {
+  if (exitCode === 0) return undefined
+  if (code === 'commander.help') return usageError('which command? See above')
+  const text = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+  return usageError(`${text} (see icf ${helpTopic()}--help)`)
+}
+
+function helpTopic(): string {
+  const name = process.argv[2]
+  const isCommand = makeProgram().commands.some((command) => command.name() === name)
+  return isCommand ? `${name} ` : ''
+}
+
+await main()

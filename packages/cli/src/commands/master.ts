@@ -1,0 +1,112 @@
+import type { Command } from 'commander'
+import { Exit, usageError } from '../errors.js'
+import { makeLogger } from '../logger.js'
+import {
+  addTimingOptions,
+  clusterOption,
+  hostOption,
+  jsonOption,
+  logLevelOption,
+  option,
+  optionalPort,
+  port,
+  type TimingOptions,
+} from '../options.js'
+import { print, printJson } from '../output.js'
+import { onStopSignal, signalExitCode } from '../signals.js'
+import { supervisor } from '../supervised.js'
+import { runs } from './runs.js'
+
+interface MasterOptions extends TimingOptions {
+  readonly host: string
+  readonly port: number
+  readonly httpPort?: number
+  readonly dataDir?: string
+  readonly peers?: string
+  readonly coordination: string
+  readonly etcd?: string
+  readonly cluster: string
+  readonly logLevel: string
+  readonly json?: boolean
+}
+
+/** From the port of a master to that of its HTTP. */
+const HTTP_PORT_OFFSET = 80
+
+export function addMaster(program: Command): void {
+  const command = program
+    .command('master')
+    .summary('run a master in the foreground')
+    .description(
+      'Runs a master: it holds no data, knows who is there, and says which server serves what. Logs go to stderr; one line ' +
+        'on stdout says when it is ready. SIGTERM or Ctrl-C ends it; the cache servers and clients go on without it.',
+    )
+    .addOption(option('--port <port>', 'port to listen on').argParser(port).default(7000))
+    .addOption(hostOption())
+    .addOption(
+      option('--http-port <port>', 'port of its HTTP, 0 for none (default: port + 80)').argParser(
+        optionalPort,
+      ),
+    )
+    .addOption(option('--data-dir <dir>', 'keep the state here, so that a restart reshuffles nothing'))
+    .addOption(clusterOption())
+    .addOption(option('--peers <addresses>', 'the other masters, host:port,… (not available yet)'))
+    .addOption(
+      option('--coordination <kind>', 'what guards against two active masters')
+        .choices(['embedded', 'etcd'])
+        .default('embedded'),
+    )
+    .addOption(option('--etcd <urls>', 'where etcd is (not available yet)'))
+  addTimingOptions(command).addOption(logLevelOption()).addOption(jsonOption()).action(runs(master))
+}
+
+async function master(options: MasterOptions): Promise<number> {
+  supervisor.dieWithIt()
+  refuseWhatIsNotThere(options)
+  const [{ startMaster }, { checkTiming }] = await Promise.all([import('@icf/master'), import('@icf/common')])
+  const { host, cluster, dataDir, heartbeatInterval, lease, deadAfter } = options
+  const timing = checkTiming({
+    heartbeatIntervalMs: heartbeatInterval,
+    leaseMs: lease,
+    deadAfterMs: deadAfter,
+  })
+  const httpPort = options.httpPort ?? defaultHttpPort(options.port)
+  const logger = await makeLogger('master', options.logLevel)
+  const running = await startMaster({
+    host,
+    port: options.port,
+    ...(httpPort !== 0 && { httpPort }),
+    cluster,
+    ...(dataDir !== undefined && { dataDir }),
+    timing,
+    logger,
+  })
+  const stopped = new Promise<number>((resolve, reject) =>
+    onStopSignal({
+      first: () => void running.close().then(() => resolve(Exit.DONE), reject),
+      again: (signal) => process.exit(signalExitCode(signal)),
+    }),
+  )
+  await supervisor.tell({ type: 'listening', id: running.id })
+  const ready = {
+    id: running.id,
+    host,
+    port: running.address.port,
+    httpPort: running.httpAddress?.port ?? 0,
+    pid: process.pid,
+  }
+  if (options.json) printJson({ ready: true, ...ready })
+  else print(`icf master is ready at ${host}:${ready.port} (cluster "${cluster}")`)
+  return stopped
+}
+
+function refuseWhatIsNotThere({ peers, coordination, etcd }: MasterOptions): void {
+  if (peers !== undefined) throw usageError('--peers: standby masters are not available yet')
+  if (coordination === 'etcd' || etcd !== undefined)
+    throw usageError('--coordination etcd is not available yet')
+}
+
+function defaultHttpPort(nativePort: number): number {
+  const planned = nativePort + HTTP_PORT_OFFSET
+  return planned <= 65_535 ? planned : 0
+}

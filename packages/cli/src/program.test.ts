@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { describeError } from './errors.js'
+import { makeProgram } from './program.js'
+
+const names = 'up master cache get set del ttl where load verify status ring events shutdown'.split(' ')
+
+test('every command is there, with a summary and a description', () => {
+  const { commands } = makeProgram()
+  assert.deepEqual(commands.map((command) => command.name()).sort(), [...names].sort())
+  for (const command of commands) {
+    assert.ok(command.summary().length > 0)
+    assert.ok(command.description().length > command.summary().length, command.name())
+  }
+})
+
+test('every option can be given in the environment, and its name says how', () => {
+  for (const command of makeProgram().commands)
+    for (const { long, envVar } of command.options) {
+      // The number of masters of a local cluster is not the address of masters.
+      const expected = command.name() === 'up' && long === '--masters' ? 'ICF_UP_MASTERS' : envName(long!)
+      assert.equal(envVar, expected, command.name())
+    }
+})
+
+test('what talks to a cluster takes --masters, --cluster, --timeout and --json', () => {
+  for (const command of makeProgram().commands) {
+    if (['up', 'master', 'cache'].includes(command.name())) continue
+    const options = command.options.map(({ long }) => long)
+    for (const name of ['--masters', '--cluster', '--timeout', '--json'])
+      assert.ok(options.includes(name), `${command.name()} ${name}`)
+  }
+})
+
+test('values that can not be meant are refused before anything is done', async () => {
+  const cases: [string, RegExp][] = [
+    ['set a b --ttl 60', /Write a duration like/],
+    ['set a b --ttl 0s', /at least 1ms/],
+    ['up --servers 0', /from 1 to 30/],
+    ['up --base-port 65500', /from 1 to 65376/],
+    ['up --max-memory 256', /Write a size like/],
+    ['cache --weight -1', /from 0 to 1000/],
+    ['cache --port 65536', /from 1 to 65535/],
+    ['master --http-port x', /from 0 to 65535/],
+    ['master --coordination zookeeper', /Allowed choices are embedded, etcd/],
+    ['get a b', /too many arguments/],
+    ['get', /missing required argument/],
+    ['up --masters 2', /standby masters are not available yet/],
+    ['up --weight 1,x', /--weight 1,x: It must be a number/],
+    ['up --zone a,', /--zone a,: write one value/],
+    ['master --lease 100ms', /at least 3 × heartbeatIntervalMs/],
+    ['master --peers 127.0.0.1:7001', /not available yet/],
+    ['master --coordination etcd', /not available yet/],
+    ['cache --resp-port 6100', /not available yet/],
+    ['cache --max-memory 1kb', /at least 16 MiB/],
+    ['set a', /VALUE is missing/],
+    ['set a b --file c', /not both/],
+    ['get a --masters nonsense', /"nonsense" is not an address/],
+    ['status --masters ,', /no master is given/],
+  ]
+  for (const [line, message] of cases)
+    await assert.rejects(
+      makeProgram().parseAsync(line.split(' '), { from: 'user' }),
+      (error: Error & { exitCode?: number }) => {
+        assert.match(error.message, message, line)
+        assert.ok(error.exitCode !== undefined || describeError(error).exit === 2, line)
+        return true
+      },
+    )
+})
+
+function envName(long: string): string {
+  return `ICF_${long.slice(2).replaceAll('-', '_').toUpperCase()}`
+}

@@ -1,0 +1,34 @@
+import type { Client } from '@icf/client'
+import type { AdminClient } from './admin.js'
+import type { ConnectOptions } from './options.js'
+
+/** Runs `work` with a connection to the master, and closes it whatever comes. */
+export async function withAdmin<T>(
+  options: ConnectOptions,
+  work: (admin: AdminClient) => Promise<T>,
+): Promise<T> {
+  const { AdminClient } = await import('./admin.js')
+  const { masters, cluster, timeout } = options
+  const admin = await AdminClient.connect({ masters, cluster, timeoutMs: timeout })
+  try {
+    return await work(admin)
+  } finally {
+    admin.close()
+  }
+}
+
+/** A cluster that has a master answers sooner; one that has none should not keep people waiting. */
+const CONNECT_TIMEOUT_MS = 3000
+
+/** Runs `work` with the SDK, and closes it whatever comes. */
+export async function withCache<T>(options: ConnectOptions, work: (cache: Client) => Promise<T>): Promise<T> {
+  const [{ connect }, { masterList }] = await Promise.all([import('@icf/client'), import('./admin.js')])
+  const { masters, cluster, timeout } = options
+  const connectTimeoutMs = Math.min(timeout, CONNECT_TIMEOUT_MS)
+  const cache = await connect({ masters: masterList(masters), cluster, timeoutMs: timeout, connectTimeoutMs })
+  try {
+    return await work(cache)
+  } finally {
+    await cache.close()
+  }
+}

@@ -1,0 +1,71 @@
+import { SLOT_COUNT } from '@icf/common'
+import type { MasterStatus, ServerStatus, Status } from './status.js'
+import type { Style } from './style.js'
+import { layOutTable } from './table.js'
+import { formatBytes, formatCount, plural } from './units.js'
+
+/** What `icf status` prints. */
+export function statusLines(status: Status, style: Style): string[] {
+  const state = status.settled ? style.green('settled') : style.yellow(`not settled: ${pendingOf(status)}`)
+  const [keys, bytes] = [sum(status.servers, 'keys'), sum(status.servers, 'bytes')]
+  return [
+    `${state} · epoch ${status.epoch}, version ${status.version}`,
+    `${formatCount(status.slotsServed)} of ${formatCount(SLOT_COUNT)} slots served · ${plural(keys, 'key')}, ${formatBytes(bytes)}`,
+    '',
+    ...masterTable(status.masters, style),
+    '',
+    ...(status.servers.length > 0 ? serverTable(status.servers, style) : ['no cache server has joined']),
+  ]
+}
+
+/** What is missing before everything is in its place, in a few words. */
+export function pendingOf(status: Status): string {
+  const parts: string[] = []
+  if (status.servers.length === 0) parts.push('no cache server has joined')
+  const unserved = SLOT_COUNT - status.slotsServed
+  if (unserved > 0) parts.push(`${plural(unserved, 'slot')} not served`)
+  if (status.movesPending > 0) parts.push(`${plural(status.movesPending, 'move')} pending`)
+  if (parts.length === 0) parts.push('backups are not complete')
+  return parts.join(', ')
+}
+
+function masterTable(masters: readonly MasterStatus[], style: Style): string[] {
+  const columns = [{ title: 'MASTER' }, { title: 'ID' }, { title: 'ROLE' }, { title: 'STATE' }]
+  const rows = masters.map(({ host, port, id, role, alive }) => [
+    `${host}:${port}`,
+    id.slice(0, 8),
+    role,
+    alive ? style.green('alive') : style.red('dead'),
+  ])
+  return layOutTable(columns, rows, style.bold)
+}
+
+function serverTable(servers: readonly ServerStatus[], style: Style): string[] {
+  const columns = [
+    { title: 'CACHE SERVER' },
+    { title: 'ID' },
+    { title: 'ZONE' },
+    { title: 'WEIGHT', align: 'right' },
+    { title: 'STATE' },
+    { title: 'PRIMARY', align: 'right' },
+    { title: 'BACKUP', align: 'right' },
+    { title: 'KEYS', align: 'right' },
+    { title: 'MEMORY', align: 'right' },
+  ] as const
+  const rows = servers.map((server) => [
+    `${server.host}:${server.port}`,
+    server.id.slice(0, 8),
+    server.zone || '–',
+    String(server.weight),
+    server.state === 'active' ? server.state : style.yellow(server.state),
+    formatCount(server.primarySlots),
+    formatCount(server.backupSlots),
+    formatCount(server.keys),
+    formatBytes(server.bytes),
+  ])
+  return layOutTable(columns, rows, style.bold)
+}
+
+function sum(servers: readonly ServerStatus[], field: 'keys' | 'bytes'): number {
+  return servers.reduce((total, server) => total + server[field], 0)
+}

@@ -1,0 +1,135 @@
+import { fork, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { closeSync, createWriteStream, openSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { Exit, type ErrorReport } from '../errors.js'
+import { supervisedEnvironment, type ChildMessage } from '../supervised.js'
+
+export type MemberKind = 'master' | 'cache'
+
+export interface MemberOptions {
+  readonly kind: MemberKind
+  readonly host: string
+  readonly port: number
+  /** Of `icf master` or `icf cache`. */
+  readonly args: readonly string[]
+  readonly logPath: string
+  /** Show what it logs, too. */
+  readonly verbose: boolean
+}
+
+/** How a process ended. */
+export interface Ending {
+  readonly pid: number
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** What it said about why, if it could. */
+  readonly error: ErrorReport | undefined
+  /** It had told that it listens. */
+  readonly wasReady: boolean
+}
+
+interface MemberEvents {
+  changed: []
+  ended: [Ending]
+}
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
+
+/**
+ * One process of a local cluster, in a process group of its own: Ctrl-C in the terminal reaches only `icf up`. It ends
+ * by itself when the IPC channel to `icf up` closes.
+ */
+export class Member extends EventEmitter<MemberEvents> {
+  #child: ChildProcess | undefined
+  #error: ErrorReport | undefined
+  #starts = 0
+  /** '' until it told. */
+  id = ''
+  isReady = false
+
+  constructor(readonly options: MemberOptions) {
+    super()
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** For people: `cache server 127.0.0.1:7101`. */
+  get name(): string {
+    const { kind, host, port } = this.options
+    return `${kind === 'master' ? 'master' : 'cache server'} ${host}:${port}`
+  }
+
+  start(): void {
+    const { kind, args, logPath, verbose } = this.options
+    const log = openSync(logPath, this.#starts++ === 0 ? 'w' : 'a')
+    const output = verbose ? 'pipe' : log
+    const stdio: StdioOptions = ['ignore', output, output, 'ipc']
+    const child = fork(MAIN, [kind, ...args], {
+      detached: true,
+      stdio,
+      env: supervisedEnvironment(process.env),
+    })
+    closeSync(log)
+    this.#child = child
+    this.#error = undefined
+    this.isReady = false
+    if (verbose) this.#showOutput(child, logPath)
+    child.on('message', (message) => this.#heard(message as ChildMessage))
+    child.on('error', (error) => {
+      this.#error ??= { exit: Exit.FAILED, code: 'SPAWN', message: error.message }
+      if (child.pid === undefined) this.#ended(child, null, null)
+    })
+    child.once('exit', (code, signal) => {
+      // Its last words may still be on their way.
+      if (child.connected) child.once('disconnect', () => this.#ended(child, code, signal))
+      else this.#ended(child, code, signal)
+    })
+  }
+
+  /** Ends it at once, without handing anything over. */
+  async stop(graceMs: number): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    if (child.connected) child.disconnect()
+    const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
+    await ended
+    clearTimeout(timer)
+  }
+
+  kill(): void {
+    this.#child?.kill('SIGKILL')
+  }
+
+  #heard(message: ChildMessage): void {
+    if (message.type === 'failed') {
+      this.#error = message.error
+      return
+    }
+    this.id = message.id
+    if (message.type === 'listening') this.isReady = true
+    this.emit('changed')
+  }
+
+  #ended(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
+    const wasReady = this.isReady
+    this.#child = undefined
+    this.isReady = false
+    this.id = ''
+    this.emit('ended', { pid: child.pid ?? 0, code, signal, error: this.#error, wasReady })
+  }
+
+  #showOutput(child: ChildProcess, logPath: string): void {
+    const file = createWriteStream(logPath, { flags: 'a' })
+    for (const stream of [child.stdout!, child.stderr!])
+      createInterface({ input: stream }).on('line', (line) => {
+        file.write(`${line}\n`)
+        process.stderr.write(`[${this.options.kind} ${this.options.port}] ${line}\n`)
+      })
+    child.once('close', () => file.end())
+  }
+}

@@ -1,0 +1,65 @@
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { CliError, Exit, systemCode } from '../errors.js'
+import { readClusterFile } from './cluster-file.js'
+
+/** @throws CliError when a cluster already runs from this folder */
+export async function requireUnusedFolder(folder: string): Promise<void> {
+  const previous = readClusterFile(folder)
+  for (const { pid, host, port } of [...(previous?.masters ?? []), ...(previous?.servers ?? [])]) {
+    // A number alone proves nothing: it may be another process by now.
+    if (!isAlive(pid) || !(await accepts(host, port))) continue
+    const message = `a cluster already runs from ${folder} (pid ${pid} at ${host}:${port}): stop it, or choose another --dir and --base-port`
+    throw new CliError(Exit.FAILED, 'ALREADY_RUNNING', message)
+  }
+}
+
+/** @throws CliError for the first port that can not be had */
+export async function requireFreePorts(host: string, ports: readonly number[]): Promise<void> {
+  for (const port of ports) {
+    const server = createServer()
+    try {
+      server.listen({ host, port, exclusive: true })
+      await once(server, 'listening')
+    } catch (error) {
+      throw portError(host, port, error)
+    } finally {
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    }
+  }
+}
+
+function portError(host: string, port: number, cause: unknown): CliError {
+  const code = systemCode(cause) ?? 'PORT'
+  if (code === 'EADDRINUSE')
+    return new CliError(
+      Exit.FAILED,
+      'PORT_IN_USE',
+      `port ${port} on ${host} is in use: stop what listens there, or choose another --base-port`,
+    )
+  const reason =
+    code === 'EADDRNOTAVAIL' ? 'this machine does not have that address' : (cause as Error).message
+  return new CliError(Exit.FAILED, code, `can not listen on ${host}:${port}: ${reason}`, { cause })
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return systemCode(error) === 'EPERM'
+  }
+}
+
+function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1000 })
+    const end = (answer: boolean): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => end(true))
+    socket.once('timeout', () => end(false))
+    socket.once('error', () => end(false))
+  })
+}

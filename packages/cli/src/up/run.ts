@@ -1,0 +1,151 @@
+import { setTimeout } from 'node:timers/promises'
+import { AdminClient, type AdminOptions } from '../admin.js'
+import type { UpOptions } from '../commands/up.js'
+import { CliError, Exit, usageError } from '../errors.js'
+import { note, print, printJson } from '../output.js'
+import { Progress } from '../progress.js'
+import { onStopSignal, signalExitCode } from '../signals.js'
+import { pendingOf } from '../status-text.js'
+import type { Status } from '../status.js'
+import { styleFor } from '../style.js'
+import { formatDuration } from '../units.js'
+import { masterArgs, serverArgs } from './arguments.js'
+import { bannerLines, commandName } from './banner.js'
+import { ClusterFile } from './cluster-file.js'
+import { LocalCluster } from './local-cluster.js'
+import type { Ending, Member } from './member.js'
+import { planPorts } from './port-plan.js'
+import { requireFreePorts, requireUnusedFolder } from './preflight.js'
+import { StatusWatch } from './status-watch.js'
+
+const SETTLE_TIMEOUT_MS = 60_000
+const REQUEST_TIMEOUT_MS = 2000
+const POLL_MS = 50
+
+/** `icf up`. */
+export async function up(options: UpOptions): Promise<number> {
+  if (options.masters > 1)
+    throw usageError('--masters: standby masters are not available yet; there can be only 1')
+  const { host, dir, servers } = options
+  const plan = planPorts(options.basePort, options.masters, servers)
+  const args = Array.from({ length: servers }, (_, i) => serverArgs(options, plan, i))
+  await requireUnusedFolder(dir)
+  await requireFreePorts(host, [
+    ...plan.masters.flatMap((m) => [m.port, m.httpPort]),
+    ...plan.servers.map((s) => s.port),
+  ])
+
+  const file = new ClusterFile(dir)
+  const cluster = new LocalCluster({
+    ...{ folder: dir, host, plan, verbose: options.verbose === true, restart: options.restart === true },
+    masterArgs: masterArgs(options),
+    serverArgs: (index) => args[index]!,
+  })
+  cluster.on('changed', () => file.write(cluster.json))
+  const masters = plan.masters.map(({ port }) => `${host}:${port}`).join(',')
+  const admin = { masters, cluster: options.cluster, timeoutMs: REQUEST_TIMEOUT_MS }
+  const watch = new StatusWatch(admin, (status) => cluster.learn(status))
+  const signalled = stopSignal(cluster, file)
+  try {
+    const isUp = await Promise.race([start(cluster, servers, admin), signalled.then(() => false)])
+    if (!isUp) return Exit.DONE
+    watch.start()
+    announce(cluster, options)
+    return await Promise.race([signalled, ended(cluster, options)])
+  } finally {
+    watch.stop()
+    await cluster.stop()
+    file.remove()
+  }
+}
+
+/** Resolves at the first signal; at the second it ends everything at once. */
+function stopSignal(cluster: LocalCluster, file: ClusterFile): Promise<number> {
+  return new Promise((resolve) =>
+    onStopSignal({
+      first: () => resolve(Exit.DONE),
+      again: (signal) => {
+        cluster.killAll()
+        file.remove()
+        process.exit(signalExitCode(signal))
+      },
+    }),
+  )
+}
+
+async function start(cluster: LocalCluster, serverCount: number, admin: AdminOptions): Promise<true> {
+  let state = 'the master'
+  const progress = new Progress('starting', () => ({ text: state }))
+  try {
+    await cluster.startMasters()
+    cluster.learn(await cluster.whileStarting(AdminClient.connect(admin).then(statusOnce)))
+    state = `${serverCount} cache servers`
+    await cluster.startServers()
+    const isThere = (status: Status): boolean => status.settled && status.servers.length === serverCount
+    cluster.learn(
+      await cluster.whileStarting(untilStatus(admin, isThere, (status) => (state = pendingOf(status)))),
+    )
+    return true
+  } finally {
+    progress.stop()
+  }
+}
+
+async function statusOnce(admin: AdminClient): Promise<Status> {
+  return admin.status().finally(() => admin.close())
+}
+
+/** @throws CliError when it takes too long */
+async function untilStatus(
+  options: AdminOptions,
+  isWanted: (status: Status) => boolean,
+  seen: (status: Status) => void,
+): Promise<Status> {
+  const deadline = performance.now() + SETTLE_TIMEOUT_MS
+  const admin = await AdminClient.connect(options)
+  try {
+    for (;;) {
+      const status = await admin.status()
+      if (isWanted(status)) return status
+      seen(status)
+      if (performance.now() > deadline)
+        throw new CliError(
+          Exit.FAILED,
+          'TIMEOUT',
+          `the cluster did not settle within ${formatDuration(SETTLE_TIMEOUT_MS)}: ${pendingOf(status)}`,
+        )
+      await setTimeout(POLL_MS)
+    }
+  } finally {
+    admin.close()
+  }
+}
+
+function announce(cluster: LocalCluster, options: UpOptions): void {
+  cluster.running()
+  if (options.json) return printJson(cluster.json)
+  const icf = commandName(process.argv[1] ?? 'icf')
+  const input = { cluster: cluster.json, clusterName: options.cluster, folder: options.dir, icf }
+  print(...bannerLines(input, styleFor(process.stdout)))
+}
+
+/** Reports each process that ends; resolves when none is left. */
+function ended(cluster: LocalCluster, { json }: UpOptions): Promise<never> {
+  cluster.on('ended', (member, ending, { restarts }) => {
+    const message = endingText(member, ending) + (restarts ? '; starting it again' : '')
+    note(json ? JSON.stringify({ event: { code: 'PROCESS_ENDED', message } }) : `icf: ${message}`)
+  })
+  return new Promise((_, reject) =>
+    cluster.once('empty', () =>
+      reject(new CliError(Exit.FAILED, 'EMPTY', 'every process of the cluster has ended')),
+    ),
+  )
+}
+
+function endingText(member: Member, { pid, code, signal, error }: Ending): string {
+  const who = `${member.name} (pid ${pid})`
+  if (signal) return `${who} was killed by ${signal}`
+  if (code === 0 && member.options.kind === 'cache') return `${who} handed everything off and left`
+  const why = error && error.code !== 'BUG' ? error.message : `its log is ${member.options.logPath}`
+  return code === 0 ? `${who} ended` : `${who} ended with exit code ${code}: ${why}`
+}
