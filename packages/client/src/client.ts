@@ -207,32 +207,25 @@ export class Client implements AsyncDisposable {
     const signal = readSignal(options)
     this.#checkRoom(1, call.bytes)
     this.#session.router.submit(call)
-    if (signal) call.cleanup = this.#watch(signal, [call])
+    if (signal) this.#session.aborts.watch(signal, call)
   }
 
   #many(options: CallOptions | undefined, newCalls: (group: Group) => PendingCall[]): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
       const group = new Group(resolve, reject)
       const calls = newCalls(group)
-      if (calls.length === 0) return resolve([])
-      group.expect(calls.length)
       const signal = readSignal(options)
       this.#checkRoom(
         calls.length,
         calls.reduce((sum, call) => sum + call.bytes, 0),
       )
-      for (const call of calls) this.#session.router.submit(call)
-      if (signal) group.cleanup = this.#watch(signal, calls)
+      if (calls.length === 0) return resolve([])
+      group.expect(calls.length)
+      for (const call of calls) {
+        this.#session.router.submit(call)
+        if (signal) this.#session.aborts.watch(signal, call)
+      }
     })
-  }
-
-  /** @returns what ends the watching */
-  #watch(signal: AbortSignal, calls: readonly PendingCall[]): () => void {
-    const onAbort = (): void => {
-      for (const call of calls) this.#session.router.abort(call, signal.reason)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    return () => signal.removeEventListener('abort', onAbort)
   }
 
   #timeoutOf(options: CallOptions | undefined): number {

@@ -1,22 +1,117 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { test } from 'node:test'
+import { IcfError } from '@icf/common'
 import { connect } from './connect.js'
 import { FakeCluster } from './testing/fake-cluster.js'
 
-test('all commands', async () => {
-  const cluster = await FakeCluster.start({ servers: 3, masters: 2 })
-  const cache = await connect({ masters: cluster.addresses })
-  await cache.set('a', { name: 'x' }, { ttlMs: 60_000 })
-  assert.deepEqual(await cache.get('a'), { name: 'x' })
-  assert.equal(await cache.has('a'), true)
-  const ttl = await cache.ttl('a')
-  assert.ok(typeof ttl === 'number' && ttl > 50_000 && ttl <= 60_000)
-  assert.equal(await cache.delete('a'), true)
-  assert.equal(await cache.delete('a'), false)
-  assert.equal(await cache.ttl('a'), undefined)
-  await cache.set('b', 'text')
-  assert.equal(await cache.ttl('b'), null)
-  assert.deepEqual(await cache.getMany(['b', 'a', 'c']), ['text', undefined, undefined])
+async function unusedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+test('wrong options are refused with what would be right', async () => {
+  const good = { masters: ['127.0.0.1:1'] }
+  const bad: [options: unknown, message: RegExp][] = [
+    [undefined, /masters: \['127\.0\.0\.1:7000'\]/],
+    [{}, /masters must be a list of addresses.*got undefined/],
+    [{ masters: [] }, /masters must be a list/],
+    [{ masters: 'localhost:7000' }, /masters must be a list.*"localhost:7000"/],
+    [{ masters: [7000] }, /'host:port', got 7000/],
+    [{ masters: ['localhost'] }, /"localhost" is not an address: write host:port/],
+    [{ masters: ['localhost:0'] }, /is not an address/],
+    [{ ...good, timeoutMs: 0 }, /timeoutMs must be a whole number from 1 to \d+, got 0/],
+    [{ ...good, timeoutMs: '5s' }, /timeoutMs must be .* got "5s"/],
+    [{ ...good, connectTimeoutMs: Infinity }, /connectTimeoutMs/],
+    [{ ...good, maxPending: 1.5 }, /maxPending/],
+    [{ ...good, maxPendingBytes: -1 }, /maxPendingBytes/],
+    [{ ...good, cluster: '' }, /cluster must be a name/],
+    [{ ...good, resendWrites: 1 }, /resendWrites must be true or false/],
+    [{ ...good, timeout: 5 }, /"timeout" is not an option; these are: masters, cluster, timeoutMs/],
+  ]
+  for (const [options, message] of bad)
+    await assert.rejects(connect(options as never), { name: 'IcfError', code: 'INVALID_ARGUMENT', message })
+})
+
+test('no master: the error names each address and the reason', async () => {
+  const [one, two] = [await unusedPort(), await unusedPort()]
+  const connecting = connect({ masters: [`127.0.0.1:${one}`, `127.0.0.1:${two}`], connectTimeoutMs: 300 })
+  await assert.rejects(connecting, (error: IcfError) => {
+    assert.equal(error.code, 'UNREACHABLE')
+    for (const port of [one, two])
+      assert.match(
+        error.message,
+        new RegExp(`127\\.0\\.0\\.1:${port} \\(.*connection refused: nothing listens there\\)`),
+      )
+    assert.match(error.message, /within 300 ms/)
+    return true
+  })
+})
+
+test('one master of two is enough', async () => {
+  const cluster = await FakeCluster.start()
+  const cache = await connect({ masters: [`127.0.0.1:${await unusedPort()}`, ...cluster.addresses] })
+  await cache.set('a', 1)
+  assert.equal(await cache.get('a'), 1)
   await cache.close()
   await cluster.stop()
+})
+
+test('a master that starts later is found within the time', async () => {
+  const cluster = await FakeCluster.start()
+  const [master] = cluster.masters
+  await master!.stop()
+  const connecting = connect({ masters: cluster.addresses })
+  await master!.start(master!.port)
+  const cache = await connecting
+  assert.equal(cache.topology.servers.length, 1)
+  await cache.close()
+  await cluster.stop()
+})
+
+test('a master that has no topology yet: the client waits for it, and says so when it does not come', async () => {
+  const cluster = await FakeCluster.start()
+  const { topology } = cluster
+  cluster.topology = { ...topology, version: 0 }
+  await assert.rejects(connect({ masters: cluster.addresses, connectTimeoutMs: 300 }), {
+    code: 'UNREACHABLE',
+    message: /connected, but it sent no topology/,
+  })
+  const connecting = connect({ masters: cluster.addresses })
+  await once(cluster.masters[0]!, 'opened')
+  cluster.topology = topology
+  cluster.pushWhole()
+  await (await connecting).close()
+  await cluster.stop()
+})
+
+test('another cluster is refused at once', async () => {
+  const cluster = await FakeCluster.start({ name: 'blue' })
+  const connecting = connect({ masters: cluster.addresses, cluster: 'green', connectTimeoutMs: 60_000 })
+  await assert.rejects(connecting, {
+    code: 'WRONG_CLUSTER',
+    message: /belongs to cluster "blue", the other one to "green"/,
+  })
+  await cluster.stop()
+})
+
+test('the address of a cache server is no master’s', async () => {
+  const cluster = await FakeCluster.start()
+  const connecting = connect({ masters: [`127.0.0.1:${cluster.servers[0]!.port}`], connectTimeoutMs: 60_000 })
+  await assert.rejects(connecting, { code: 'WRONG_ROLE', message: /is a cache-server, not a master/ })
+  await cluster.stop()
+})
+
+test('something that is no icf process', async () => {
+  const server = createServer((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  const connecting = connect({ masters: [`127.0.0.1:${port}`], connectTimeoutMs: 300 })
+  await assert.rejects(connecting, { code: 'UNREACHABLE', message: /Unexpected server response: 200/ })
+  server.close()
 })

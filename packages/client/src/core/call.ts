@@ -82,7 +82,6 @@ export class Group {
   #results: unknown[] = []
   #left = 0
   #error: unknown = undefined
-  cleanup: (() => void) | undefined = undefined
 
   constructor(
     readonly resolve: (results: unknown[]) => void,
@@ -107,7 +106,6 @@ export class Group {
 
   #finish(): void {
     if (--this.#left > 0) return
-    this.cleanup?.()
     if (this.#error === undefined) this.resolve(this.#results)
     else this.reject(this.#error)
   }

@@ -30,18 +30,26 @@ export class InFlight {
   #readingNumber = -1
   #count = 0
 
-  /** `firstId` other than 0 is for tests of the wrap. */
-  constructor(firstId = 0) {
+  readonly #idEnd: number
+
+  /** Other bounds than these are for tests of the wrap. */
+  constructor(firstId = 0, idEnd = ID_END) {
     this.#nextId = firstId
+    this.#idEnd = idEnd
   }
 
   get count(): number {
     return this.#count
   }
 
+  /** For tests: how much memory the table holds. */
+  get pageCount(): number {
+    return this.#pages.size
+  }
+
   /** The id of the next call added. The ids of the frame that begins now will be consecutive and free. */
   beginFrame(): number {
-    if (this.#nextId > ID_END - limits.maxCommandsPerFrame) {
+    if (this.#nextId > this.#idEnd - limits.maxCommandsPerFrame) {
       this.#leavePage()
       this.#nextId = 0
       this.#wrapped = true

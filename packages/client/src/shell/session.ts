@@ -6,6 +6,7 @@ import type { Peer } from '../core/peer.js'
 import { Router, type RouterShell } from '../core/router.js'
 import { TopologySnapshot } from '../core/snapshot.js'
 import type { Settings } from '../options.js'
+import { AbortWatches } from './abort-watches.js'
 import type { Emitter } from './emitter.js'
 import { Flusher } from './flusher.js'
 import { Masters, type MasterAddress } from './masters.js'
@@ -32,13 +33,14 @@ const EAGER_SERVERS = 32
 const DIAL_TIMEOUT_MS = 2_000
 const SUSPECT_AGAIN_MS = 1_000
 
-/** The refusals of a master that trying again will not change. */
-const fatal = new Set(['WRONG_CLUSTER', 'WRONG_PROTOCOL_VERSION'])
+/** Failures to connect that trying again will not change. */
+const fatal = new Set(['WRONG_CLUSTER', 'WRONG_PROTOCOL_VERSION', 'WRONG_ROLE'])
 
 /** Everything that runs behind a client: the router, its links and its clockwork. */
 export class Session {
   readonly router: Router
   readonly settings: Settings
+  readonly aborts = new AbortWatches((call, reason) => this.router.abort(call, reason))
   #snapshot: TopologySnapshot
   #isClosed = false
   readonly #events: Emitter<ClientEvents>

@@ -207,6 +207,11 @@ export class FakeCluster {
     return cluster
   }
 
+  /** A server that the topology does not have yet. */
+  newServer(): FakeServer {
+    return new FakeServer(this)
+  }
+
   get addresses(): string[] {
     return this.masters.map(({ address }) => address)
   }

@@ -1,0 +1,161 @@
+import {
+  CommandCode,
+  emptyTopology,
+  keySlot,
+  MessageType,
+  NONE,
+  type Message,
+  type ServerInfo,
+  type Topology,
+} from '@icf/common'
+import { Staged } from '@icf/common/node'
+import { PendingCall } from '../core/call.js'
+import type { Peer, PeerLink } from '../core/peer.js'
+import { Router, type RouterOptions, type RouterShell } from '../core/router.js'
+import { encodeValue } from '../core/value.js'
+import { parse, type Command } from './fake-cluster.js'
+
+/** A link that only records. Large values are `ready` when the test says so. */
+export class RecordingLink implements PeerLink {
+  unsentBytes = 0
+  readonly frames: Message[] = []
+  readonly staging: { bytes: Uint8Array; ready: (staged: Staged) => void }[] = []
+
+  send(message: Message): void {
+    this.frames.push(message)
+  }
+
+  stage(bytes: Uint8Array, ready: (staged: Staged) => void): void {
+    this.staging.push({ bytes, ready })
+  }
+
+  /** Every command that was sent. */
+  get commands(): Command[] {
+    return this.frames.flatMap(parse)
+  }
+}
+
+export interface Outcome {
+  value?: unknown
+  error?: { code: string; message: string }
+  settled: boolean
+}
+
+/** A router with a clock that the test moves, and links that the test answers for. Server i is at seat i. */
+export class RouterHarness {
+  nowMs = 0
+  /** What was asked of the shell, in order. */
+  readonly log: string[] = []
+  readonly links = new Map<string, RecordingLink>()
+  readonly peers = new Map<string, Peer>()
+  readonly router: Router
+  isSweeping = false
+  #flushing: Peer[] = []
+  #topology: Topology = emptyTopology({ virtualNodes: 1, seed: 0 })
+
+  constructor(options: Partial<RouterOptions> = {}) {
+    this.router = new Router(this.#topology, this.#shell(), {
+      clock: { now: () => this.nowMs },
+      random: () => 1,
+      eagerServers: 32,
+      resendWrites: true,
+      ...options,
+    })
+  }
+
+  /** Follows a new topology with these servers (a name for each seat), in which `owner` tells each slot's seat. */
+  follow(
+    names: (string | undefined)[],
+    owner: (slot: number) => number,
+    state: ServerInfo['state'] = 'active',
+  ): void {
+    const servers = names.map((id) =>
+      id === undefined ? undefined : { id, host: 'h', port: 1, respPort: 0, zone: '', weight: 1, state },
+    )
+    const primary = Uint16Array.from({ length: this.#topology.primary.length }, (_, slot) => owner(slot))
+    this.#topology = { ...this.#topology, epoch: 1, version: this.#topology.version + 1, servers, primary }
+    this.router.follow(this.#topology)
+  }
+
+  /** The link of a server opens. */
+  open(name: string): RecordingLink {
+    const link = new RecordingLink()
+    this.links.set(name, link)
+    this.router.opened(this.peers.get(name)!, link)
+    return link
+  }
+
+  /** The link of a server breaks. */
+  lose(name: string): void {
+    this.router.lost(this.peers.get(name)!)
+  }
+
+  get(key: string, timeoutMs = 5000): Outcome {
+    return this.submit(CommandCode.GET, key, timeoutMs)
+  }
+
+  set(key: string, value: unknown): Outcome {
+    return this.submit(CommandCode.SET, key, 5000, value)
+  }
+
+  submit(code: CommandCode, key: string, timeoutMs: number, value?: unknown): Outcome {
+    const outcome: Outcome = { settled: false }
+    const settle = (result: Partial<Outcome>): void => {
+      if (outcome.settled) throw new Error('a call settled twice')
+      Object.assign(outcome, result, { settled: true })
+    }
+    const call = new PendingCall(
+      code,
+      key,
+      keySlot(key),
+      timeoutMs,
+      (result) => settle({ value: result }),
+      (error) => settle({ error: error as { code: string; message: string } }),
+      undefined,
+      0,
+    )
+    if (code === CommandCode.SET) encodeValue(call, value)
+    this.router.submit(call)
+    return outcome
+  }
+
+  flush(): void {
+    const peers = this.#flushing
+    this.#flushing = []
+    for (const peer of peers) this.router.flush(peer)
+  }
+
+  answer(name: string, id: number, ...results: unknown[]): void {
+    this.router.receive(this.peers.get(name)!, [MessageType.RESULTS, id, results.length, ...results])
+  }
+
+  /** Moves the clock and sweeps on the way, as the shell would. */
+  advance(ms: number): void {
+    for (const endMs = this.nowMs + ms; this.nowMs < endMs;) {
+      this.nowMs = Math.min(this.nowMs + 20, endMs)
+      if (this.isSweeping) this.isSweeping = this.router.sweep()
+    }
+  }
+
+  /** Takes what was logged since the last call. */
+  take(): string[] {
+    return this.log.splice(0)
+  }
+
+  #shell(): RouterShell {
+    return {
+      connect: (peer) => {
+        this.peers.set(peer.server.id, peer)
+        this.log.push(`connect ${peer.server.id}`)
+      },
+      disconnect: (peer) => this.log.push(`disconnect ${peer.server.id}`),
+      reconnect: (peer) => this.log.push(`reconnect ${peer.server.id}`),
+      flushSoon: (peer) => this.#flushing.push(peer),
+      suspect: (id) => this.log.push(`suspect ${id}`),
+      askTopology: () => this.log.push('ask'),
+      startSweeping: () => (this.isSweeping = true),
+    }
+  }
+}
+
+export const nobody = (): number => NONE
