@@ -5,7 +5,7 @@ import { askMaster, askTopology, assignmentOf, type Status } from './admin.js'
 import type { Child, Exit } from './child.js'
 import { icf } from './icf.js'
 import { freePort } from './ports.js'
-import { waitUntil } from './wait.js'
+import { Hopeless, waitUntil } from './wait.js'
 
 export interface ClusterOptions {
   readonly servers?: number
@@ -153,6 +153,7 @@ export class Cluster {
         { what: 'the cluster to settle', timeoutMs },
       )
     } catch (error) {
+      if (error instanceof Hopeless) throw error
       throw new Error(`${(error as Error).message}; the last status was ${JSON.stringify(seen)}`, {
         cause: error,
       })
@@ -196,10 +197,11 @@ export class Cluster {
 
   #requireExpectedExits(): void {
     for (const { child, isExpected } of this.#masters)
-      if (isExpected && !child.isRunning) throw new Error(`a master ended by itself:\n${child.transcript()}`)
+      if (isExpected && !child.isRunning)
+        throw new Hopeless(`a master ended by itself:\n${child.transcript()}`)
     for (const { child, expectation } of this.servers)
       if ((expectation === 'member' || expectation === 'paused') && !child.isRunning)
-        throw new Error(`a cache server ended by itself:\n${child.transcript()}`)
+        throw new Hopeless(`a cache server ended by itself:\n${child.transcript()}`)
   }
 
   async #startMaster(moreArgs: readonly string[]): Promise<void> {

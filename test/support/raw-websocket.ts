@@ -15,12 +15,13 @@ export const Opcode = { TEXT: 1, BINARY: 2, CLOSE: 8 } as const
 export class RawWebSocket {
   readonly #socket: Socket
   #received: Buffer
+  #hasAnsweredClose = false
   readonly closed: Promise<void>
 
   private constructor(socket: Socket, head: Buffer) {
     this.#socket = socket
     this.#received = head
-    socket.on('data', (data: Buffer) => (this.#received = Buffer.concat([this.#received, data])))
+    socket.on('data', (data: Buffer) => this.#receive(data))
     socket.on('error', () => undefined)
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
   }
@@ -67,6 +68,14 @@ export class RawWebSocket {
       rest = rest.subarray(frame.end)
     }
     return frames
+  }
+
+  /** Answers the server's close frame, as every client must. */
+  #receive(data: Buffer): void {
+    this.#received = Buffer.concat([this.#received, data])
+    if (this.#hasAnsweredClose || this.closeCode === undefined) return
+    this.#hasAnsweredClose = true
+    this.send(Buffer.alloc(0), Opcode.CLOSE)
   }
 
   /** The code of the server's close frame. */

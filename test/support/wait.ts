@@ -10,6 +10,9 @@ export interface WaitOptions {
 const DEFAULT_TIMEOUT_MS = 60_000
 const DEFAULT_EVERY_MS = 20
 
+/** Thrown by a condition that can not come true any more: ends the wait at once. */
+export class Hopeless extends Error {}
+
 /**
  * Asks again and again until the condition holds. Timeouts are long: they bound a hang, they do not measure.
  * @throws Error at the timeout, with what the condition said last when it threw
@@ -25,6 +28,7 @@ export async function waitUntil(
     try {
       if (await condition()) return
     } catch (error) {
+      if (error instanceof Hopeless) throw error
       cause = error
     }
     if (performance.now() > deadlineMs) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause })

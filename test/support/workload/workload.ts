@@ -38,7 +38,7 @@ const DELETE_SHARE = 0.05
 const DETAILS_KEPT = 20
 /** Past this the cluster is broken, and more of the same would tell nothing new. */
 const MAX_ERRORS = 1000
-const LOAD_LANES = 64
+const LOAD_LANES = 512
 const PROGRESS_TIMEOUT_MS = 60_000
 
 /**

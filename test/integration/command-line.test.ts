@@ -1,0 +1,166 @@
+// What the `icf` command answers to wrong usage, and to circumstances that are wrong.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Cluster } from '../support/cluster.js'
+import { icf, runIcf, type Outcome } from '../support/icf.js'
+import { freePort } from '../support/ports.js'
+import { waitUntil } from '../support/wait.js'
+
+describe('wrong usage ends with 2 and says what is wrong', () => {
+  const cases: readonly [args: readonly string[], says: RegExp][] = [
+    [['--nope'], /unknown option '--nope'/],
+    [['nope'], /unknown command 'nope'/],
+    [['get'], /missing.*argument/],
+    [['get', 'a', 'b'], /too many arguments/],
+    [['get', 'a', '--masters', 'nonsense'], /"nonsense" is not an address/],
+    [['set', 'a', 'b', '--ttl', 'soon'], /--ttl.*soon/],
+    [['cache', '--port', '70000'], /--port.*70000/],
+    [['cache', '--max-memory', 'much'], /--max-memory.*much/],
+    [['cache', '--weight', '-1'], /--weight/],
+    [['master', '--lease', '5s'], /lease/i],
+    [['status', '--wait', '--timeout', '0s'], /--timeout/],
+    [['up', '--servers', '0'], /--servers/],
+    ...[
+      'up',
+      'master',
+      'cache',
+      'status',
+      'get',
+      'set',
+      'del',
+      'ttl',
+      'ring',
+      'where',
+      'shutdown',
+      'events',
+      'load',
+      'verify',
+    ].map((command): [string[], RegExp] => [[command, '--nope'], /unknown option '--nope'/]),
+  ]
+  for (const [args, says] of cases)
+    it(`icf ${args.join(' ').slice(0, 50)}`, async () => {
+      const outcome = await runIcf(args)
+      assert.equal(outcome.code, 2, outcome.stderr)
+      assert.match(outcome.stderr, says)
+      assertNoTrace(outcome)
+    })
+})
+
+describe('with a cluster', () => {
+  let cluster: Cluster
+  before(async () => (cluster = await Cluster.start({ servers: 1 })))
+  after(() => cluster.stop())
+
+  it('a key that can not be one is wrong usage: exit code 2', async () => {
+    for (const key of ['', 'k'.repeat(4097)]) {
+      const outcome = await runIcf(['get', key, ...cluster.connectArgs])
+      assert.equal(outcome.code, 2, outcome.stderr)
+      assert.match(outcome.stderr, /key/)
+    }
+  })
+
+  it('a missing key is a no: exit code 1', async () => {
+    assert.equal((await runIcf(['get', 'missing', ...cluster.connectArgs])).code, 1)
+    assert.equal((await runIcf(['ttl', 'missing', ...cluster.connectArgs])).code, 1)
+  })
+
+  it('what was set is there, in another process', async () => {
+    assert.equal((await runIcf(['set', 'greeting', 'hello', '--ttl', '60s', ...cluster.connectArgs])).code, 0)
+    const got = await runIcf(['get', 'greeting', ...cluster.connectArgs])
+    assert.deepEqual([got.code, got.stdout.trimEnd()], [0, 'hello'])
+    assert.equal((await runIcf(['del', 'greeting', ...cluster.connectArgs])).code, 0)
+    assert.equal((await runIcf(['get', 'greeting', ...cluster.connectArgs])).code, 1)
+  })
+
+  it('a port in use: exit code 3', async () => {
+    const { port } = cluster.servers[0]!
+    for (const kind of ['cache', 'master']) {
+      const outcome = await runIcf([
+        kind,
+        '--port',
+        port,
+        '--cluster',
+        cluster.name,
+        ...(kind === 'cache' ? cluster.connectArgs : []),
+      ])
+      assert.equal(outcome.code, 3, outcome.stderr)
+      assert.match(outcome.stderr, new RegExp(`${port}: another process listens there`))
+      assertNoTrace(outcome)
+    }
+  })
+
+  it('a cache server is refused by the master of another cluster: exit code 3', async () => {
+    const masters = cluster.masterAddresses.join(',')
+    const outcome = await runIcf([
+      'cache',
+      '--port',
+      await freePort(),
+      '--masters',
+      masters,
+      '--cluster',
+      'another',
+    ])
+    assert.equal(outcome.code, 3, outcome.stderr)
+    assert.match(outcome.stderr, /belongs to cluster/)
+    assertNoTrace(outcome)
+    assert.equal((await cluster.status()).servers.length, 1)
+  })
+
+  it('commands are refused by the master of another cluster: exit code 3', async () => {
+    const masters = cluster.masterAddresses.join(',')
+    for (const args of [['status'], ['get', 'a']]) {
+      const outcome = await runIcf([...args, '--masters', masters, '--cluster', 'another'])
+      assert.equal(outcome.code, 3, outcome.stderr)
+      assert.match(outcome.stderr, /belongs to cluster/)
+    }
+  })
+
+  it('shutting down a server that is not there, or the last one: exit code 3', async () => {
+    const unknown = await runIcf(['shutdown', '127.0.0.1:1', ...cluster.connectArgs])
+    assert.equal(unknown.code, 3, unknown.stderr)
+    assert.match(unknown.stderr, /no cache server/)
+    const last = await runIcf(['shutdown', cluster.servers[0]!.address, ...cluster.connectArgs])
+    assert.equal(last.code, 3, last.stderr)
+    assert.match(last.stderr, /no cache server would be left/)
+    assert.ok(cluster.servers[0]!.child.isRunning)
+  })
+})
+
+describe('without a master', () => {
+  it('commands end with 3 and say where they looked', async () => {
+    const master = `127.0.0.1:${await freePort()}`
+    for (const args of [['status'], ['get', 'a'], ['set', 'a', 'b'], ['shutdown', 'abc'], ['load', '.']]) {
+      const outcome = await runIcf([...args, '--masters', master, '--timeout', '1s'])
+      assert.equal(outcome.code, 3, outcome.stderr)
+      assert.ok(outcome.stderr.includes(master), outcome.stderr)
+      assertNoTrace(outcome)
+    }
+  })
+
+  it('a cache server waits for it, and joins when it comes', async () => {
+    const [port, httpPort] = [await freePort(), await freePort()]
+    const masters = ['--masters', `127.0.0.1:${port}`]
+    const server = icf(['cache', '--port', await freePort(), ...masters])
+    await waitUntil(() => server.stderr.includes(String(port)) || !server.isRunning, {
+      what: 'a word about the master',
+    })
+    assert.ok(server.isRunning, server.transcript())
+    const master = icf(['master', '--port', port, '--http-port', httpPort])
+    try {
+      await waitUntil(async () => (await runIcf(['status', '--wait', ...masters])).code === 0, {
+        what: 'the master',
+      })
+      await waitUntil(async () => (await runIcf(['set', 'a', 'b', ...masters])).code === 0, {
+        what: 'a first write',
+      })
+    } finally {
+      for (const child of [server, master]) child.signal('SIGKILL')
+      await Promise.all([server.exited, master.exited])
+    }
+  })
+})
+
+/** A person gets a sentence, not a stack. */
+function assertNoTrace({ stderr }: Outcome): void {
+  assert.doesNotMatch(stderr, /\n\s+at .*\(?file:|this is a bug/)
+}
