@@ -161,9 +161,11 @@ export class Cluster {
     for (const { id, port } of seen!.servers) this.members.find((server) => server.port === port)!.id = id
   }
 
-  /** Waits until the status tells it. */
-  async untilStatus(what: string, holds: (status: Status) => boolean): Promise<void> {
-    await waitUntil(async () => holds(await this.status()), { what, everyMs: 5 })
+  /** Waits until the status tells it, and returns that status. */
+  async untilStatus(what: string, holds: (status: Status) => boolean): Promise<Status> {
+    let status!: Status
+    await waitUntil(async () => holds((status = await this.status())), { what, everyMs: 5 })
+    return status
   }
 
   /**

@@ -1,0 +1,72 @@
+// A process dies while slots are moving from it or to it.
+import { describe, it, type TestContext } from 'node:test'
+import type { Cluster, Server } from '../support/cluster.js'
+import { underLoad } from '../support/scenario.js'
+
+/** More and larger data, so that the moves are still going on when the fault comes. */
+const size = { keys: 40_000 }
+
+describe('under load, while a server joins,', () => {
+  it('the one that is receiving is killed', async (t) => {
+    await underLoad(t, { servers: 3, ...size }, async (cluster) => {
+      const newcomer = await cluster.addServer()
+      await untilReceiving(t, cluster, newcomer)
+      cluster.kill(newcomer, 'SIGKILL')
+      await cluster.settled()
+    })
+  })
+
+  it('one that is sending is killed', async (t) => {
+    await underLoad(t, { servers: 3, ...size }, async (cluster) => {
+      await untilReceiving(t, cluster, await cluster.addServer())
+      cluster.kill(cluster.servers[0]!, 'SIGKILL')
+      await cluster.settled()
+    })
+  })
+
+  it('one is killed before the newcomer has anything', async (t) => {
+    await underLoad(t, { servers: 3, ...size }, async (cluster) => {
+      const newcomer = await cluster.addServer()
+      await cluster.untilStatus('the newcomer to be a member', ({ servers }) =>
+        servers.some(({ port }) => port === newcomer.port),
+      )
+      cluster.kill(cluster.servers[1]!, 'SIGKILL')
+      await cluster.settled()
+    })
+  })
+})
+
+describe('under load, while a server is shut down,', () => {
+  it('it is killed halfway', async (t) => {
+    await underLoad(t, { servers: 3, ...size }, async (cluster) => {
+      const leaver = cluster.servers[0]!
+      const before = (await cluster.status()).servers.find(({ port }) => port === leaver.port)!
+      void cluster.shutdown(leaver)
+      const { movesPending } = await cluster.untilStatus('the leaver to hand over', ({ servers }) => {
+        const now = servers.find(({ port }) => port === leaver.port)
+        return !now || now.backupSlots < before.backupSlots || now.primarySlots < before.primarySlots
+      })
+      t.diagnostic(`${movesPending} moves were pending at the fault`)
+      cluster.kill(leaver, 'SIGKILL')
+      await cluster.settled()
+    })
+  })
+
+  it('another one is killed', async (t) => {
+    await underLoad(t, { servers: 4, ...size }, async (cluster) => {
+      const exits = cluster.shutdown(cluster.servers[0]!)
+      await cluster.untilStatus('moves', ({ movesPending }) => movesPending > 0)
+      cluster.kill(cluster.servers[1]!, 'SIGKILL')
+      await exits
+      await cluster.settled()
+    })
+  })
+})
+
+async function untilReceiving(t: TestContext, cluster: Cluster, newcomer: Server): Promise<void> {
+  const { movesPending } = await cluster.untilStatus('the newcomer to hold some slots', ({ servers }) => {
+    const status = servers.find(({ port }) => port === newcomer.port)
+    return status !== undefined && status.backupSlots + status.primarySlots > 0
+  })
+  t.diagnostic(`${movesPending} moves were pending at the fault`)
+}
