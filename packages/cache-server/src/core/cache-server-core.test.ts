@@ -44,7 +44,7 @@ class Member {
   ) {
     this.core = new CacheServerCore({
       id: name.repeat(40),
-      maxMemoryBytes: 64 * 1024 * 1024,
+      budgetBytes: 64 * 1024 * 1024,
       toMaster: (message) => this.toMaster.push(message),
     })
     this.core.leaseMs = 1000
@@ -216,7 +216,7 @@ describe('a cache server', () => {
     const parkedSlots = a.toMaster
       .filter((m) => m[0] === MessageType.SLOTS_HANDED_OFF)
       .flatMap((m) => m[4] as number[])
-    assert.equal(parkedSlots.length, 2 * 64)
+    assert.equal(parkedSlots.length, 2 * 256)
     adopt(topologyOf(3, 0, 1), ...all())
     assert.equal(a.results.get(id), null)
   })

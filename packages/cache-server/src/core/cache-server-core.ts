@@ -29,7 +29,8 @@ const SLICE_ENTRIES = 500
 export interface CacheServerOptions {
   /** 40 hex characters, new for each incarnation. */
   readonly id: string
-  readonly maxMemoryBytes: number
+  /** Budget of all entries, primaries and backups, in bytes. */
+  readonly budgetBytes: number
   /** Sends to the master; what is sent while there is no link is lost, and sent again by `masterConnected`. */
   toMaster(message: Message): void
 }
@@ -60,7 +61,7 @@ export class CacheServerCore {
   constructor(options: CacheServerOptions) {
     this.id = options.id
     this.#options = options
-    this.store = new Store(options.maxMemoryBytes)
+    this.store = new Store(options.budgetBytes)
     this.writer = new Writer(this.slots, this.store, (slot) => this.#copier.drained(slot))
     this.runner = new CommandRunner(this.slots, this.store, this.writer)
     this.#copier = new Copier(this.slots, this.store, {

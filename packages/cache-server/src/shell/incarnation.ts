@@ -16,7 +16,8 @@ export interface IncarnationOptions {
   readonly masters: readonly Address[]
   /** What HELLO to the master says of this server: host, port, respPort, zone, weight, maxMemoryBytes. */
   readonly registration: readonly unknown[]
-  readonly maxMemoryBytes: number
+  /** Budget of all entries, primaries and backups, in bytes. */
+  readonly budgetBytes: number
   readonly logger: Logger
   /** Declared dead: this incarnation is over and a new one must begin. */
   fenced(): void
@@ -45,7 +46,7 @@ export class Incarnation {
   constructor(options: IncarnationOptions) {
     this.#options = options
     const toMaster = (message: Message): void => this.#master.send(message)
-    this.#core = new CacheServerCore({ id: this.id, maxMemoryBytes: options.maxMemoryBytes, toMaster })
+    this.#core = new CacheServerCore({ id: this.id, budgetBytes: options.budgetBytes, toMaster })
     this.#clients = new ClientLinks(this.#core)
     this.#peers = new PeerLinks(this.#core, options.cluster, toMaster, () => this.#advanced())
     this.#master = new MasterLink({

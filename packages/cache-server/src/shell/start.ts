@@ -2,6 +2,7 @@ import { IcfError, limits, type Role } from '@icf/common'
 import { formatAddress, listen, type Address, type Listener } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { Incarnation } from './incarnation.js'
+import { boundHeapGrowth, entryBudget, MIN_MEMORY_BYTES } from './memory.js'
 
 export interface CacheServerOptions {
   /** Address to listen on. */
@@ -16,7 +17,7 @@ export interface CacheServerOptions {
   readonly cluster: string
   readonly zone: string
   readonly weight: number
-  /** Budget of all entries, primaries and backups, in bytes. */
+  /** What the whole process may take, in bytes; from 96 MiB. */
   readonly maxMemoryBytes: number
   readonly logger: Logger
   /** Called with the id of each incarnation. */
@@ -35,14 +36,13 @@ export interface RunningCacheServer {
   kill(): Promise<void>
 }
 
-const MIN_MEMORY_BYTES = 16 * 1024 * 1024
-
 /**
  * Starts a cache server: listens, finds its master, joins, and joins again when it was declared dead meanwhile.
  * @throws IcfError INVALID_ARGUMENT
  */
 export async function startCacheServer(options: CacheServerOptions): Promise<RunningCacheServer> {
   checkOptions(options)
+  boundHeapGrowth()
   return new CacheServer(options).start()
 }
 
@@ -86,7 +86,7 @@ class CacheServer {
     const incarnation = new Incarnation({
       cluster,
       masters,
-      maxMemoryBytes,
+      budgetBytes: entryBudget(maxMemoryBytes),
       logger,
       registration: [
         advertiseHost ?? host,

@@ -1,0 +1,2 @@
+export { CacheServerCore, type CacheServerOptions } from './cache-server-core.js'
+export type { LinkPort } from './ports.js'
