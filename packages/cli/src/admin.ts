@@ -26,7 +26,6 @@ interface Pending {
 /** An operator's connection to the active master. */
 export class AdminClient {
   readonly #link: Link
-  readonly #timeoutMs: number
   readonly #pending = new Map<number, Pending>()
   #nextNumber = 1
   #closed = false
@@ -34,9 +33,12 @@ export class AdminClient {
   onEvent: (entry: unknown) => void = () => undefined
   onClose: () => void = () => undefined
 
-  private constructor(link: Link, timeoutMs: number) {
+  private constructor(
+    link: Link,
+    /** For the requests from here on. */
+    public timeoutMs: number,
+  ) {
     this.#link = link
-    this.#timeoutMs = timeoutMs
     link.handlers = { message: (message) => this.#receive(message), close: () => this.#lost() }
   }
 
@@ -92,18 +94,16 @@ export class AdminClient {
 
   /** @throws IcfError what the master answered, TIMEOUT, or UNREACHABLE when the connection breaks */
   request(name: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    const { timeoutMs } = this
     if (this.#closed) return Promise.reject(this.#connectionLost())
     const number = this.#nextNumber++
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(number)
         reject(
-          new IcfError(
-            'TIMEOUT',
-            `master ${this.address} did not answer ${name} within ${this.#timeoutMs} ms`,
-          ),
+          new IcfError('TIMEOUT', `master ${this.address} did not answer ${name} within ${timeoutMs} ms`),
         )
-      }, this.#timeoutMs)
+      }, timeoutMs)
       this.#pending.set(number, { resolve, reject, timer })
       this.#link.send([MessageType.ADMIN_REQUEST, number, name, args])
     })

@@ -32,7 +32,7 @@ export function usageError(message: string): CliError {
 }
 
 export interface ErrorReport {
-  readonly exit: number
+  readonly exit: Exit
   readonly code: string
   /** One line, but for a bug: then its stack trace follows. */
   readonly message: string
@@ -58,6 +58,11 @@ function describeIcfError(error: IcfError): ErrorReport {
   const isUsage = USAGE_CODES.includes(error.code) && systemCode(error.cause) === undefined
   const message = error.code === 'INTERNAL' ? `${error.message} (${errorMeaning('INTERNAL')})` : error.message
   return { exit: isUsage ? Exit.USAGE : Exit.FAILED, code: error.code, message }
+}
+
+/** True for what a master that is starting, or changing, may not answer the next time. */
+export function isPassing(error: unknown): error is Error {
+  return ['UNREACHABLE', 'TIMEOUT', 'CLOSED', 'BUSY'].includes(describeError(error).code)
 }
 
 /** `code` of an error of the operating system, such as ENOENT. */

@@ -21,10 +21,10 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ADD_CACHE_SERVER: 'joined',
   SHUTDOWN_CACHE: 'is leaving',
   REFLESH_IP: 'died',
-  RELEASED: 'handed off everything and left',
+  RELEASED: 'left',
   MOVED: 'moved',
   SETTLED: 'everything is in its place',
-  DATA_LOST: 'slots lost their last copy',
+  DATA_LOST: 'data was lost',
 }
 
 const BAD: readonly string[] = ['REFLESH_IP', 'DATA_LOST']

@@ -1,20 +1,23 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
-import { describeError, Exit, usageError } from './errors.js'
-import { exit, printError, wantsJson } from './output.js'
+import { describeError, Exit, systemCode, usageError } from './errors.js'
+import { exit, printError, unwritable, wantsJson } from './output.js'
 import { makeProgram } from './program.js'
 import { supervisor } from './supervised.js'
 
 /** Commands that go on when nobody reads what they print. */
 const LONG_LIVED: readonly (string | undefined)[] = ['up', 'master', 'cache']
 
+let hasFailed = false
+
 async function main(): Promise<void> {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      // `icf events --follow | head -1`: the reader has enough.
-      if (!LONG_LIVED.includes(process.argv[2])) process.exit(process.exitCode ?? Exit.DONE)
-    })
+  process.stdout.on('error', (error) => {
+    if (systemCode(error) !== 'EPIPE') return void fail(unwritable(error))
+    // `icf events --follow | head -1`: the reader has enough.
+    if (!LONG_LIVED.includes(process.argv[2])) process.exit(process.exitCode ?? Exit.DONE)
+  })
+  // Nowhere is left to say so.
+  process.stderr.on('error', () => undefined)
   process.on('uncaughtException', (error) => void fail(error))
   try {
     await makeProgram().parseAsync()
@@ -24,7 +27,10 @@ async function main(): Promise<void> {
   }
 }
 
+/** Only the first failure is told; others may follow from it. */
 async function fail(thrown: unknown): Promise<void> {
+  if (hasFailed) return
+  hasFailed = true
   const error = thrown instanceof CommanderError ? fromCommander(thrown) : thrown
   if (error === undefined) return exit(Exit.DONE)
   await supervisor.tell({ type: 'failed', error: describeError(error) })

@@ -1,4 +1,4 @@
-import { describeError, type ErrorReport } from './errors.js'
+import { CliError, describeError, Exit, systemCode, type ErrorReport } from './errors.js'
 import { styleFor } from './style.js'
 
 /** Lines on stdout: the result of a command. Everything else that is said goes to stderr. */
@@ -39,5 +39,14 @@ export function wantsJson(): boolean {
 /** Ends the process when all that was printed is out: process.exit alone may cut a pipe short. */
 export function exit(code: number): void {
   process.exitCode = code
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+  process.stdout.write('', (error) => {
+    const final = error && systemCode(error) !== 'EPIPE' ? printError(unwritable(error), wantsJson()) : code
+    process.stderr.write('', () => process.exit(final))
+  })
+}
+
+/** A full disk behind stdout, for example: what was asked for is not there. */
+export function unwritable(cause: Error): CliError {
+  const code = systemCode(cause) ?? 'STDOUT'
+  return new CliError(Exit.FAILED, code, `can not write to stdout: ${cause.message}`, { cause })
 }

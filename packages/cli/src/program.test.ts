@@ -52,7 +52,7 @@ test('values that can not be meant are refused before anything is done', async (
     ['master --peers 127.0.0.1:7001', /not available yet/],
     ['master --coordination etcd', /not available yet/],
     ['cache --resp-port 6100', /not available yet/],
-    ['cache --max-memory 1kb', /at least 16 MiB/],
+    ['cache --max-memory 1kb', /max-memory must be at least/],
     ['set a', /VALUE is missing/],
     ['set a b --file c', /not both/],
     ['get a --masters nonsense', /"nonsense" is not an address/],

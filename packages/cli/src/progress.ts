@@ -3,12 +3,17 @@ import { formatDuration } from './units.js'
 
 const FRAME_MS = 100
 const BAR_WIDTH = 20
+const NARROW_BAR_WIDTH = 8
+/** From here on a terminal has room for the wide bar. */
+const WIDE_COLUMNS = 100
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'
 
 export interface ProgressState {
   /** From 0 to 1; undefined when nobody knows. */
   readonly share?: number | undefined
   readonly text: string
+  /** Undefined: it follows from the share. */
+  readonly etaMs?: number | undefined
 }
 
 /**
@@ -30,15 +35,13 @@ export class Progress {
     this.#timer.unref()
   }
 
-  /** Writes a line of its own above the progress. */
-  note(line: string): void {
-    this.#clear()
-    this.stream.write(`${line}\n`)
-  }
-
   stop(): void {
     clearInterval(this.#timer)
     this.#clear()
+  }
+
+  get #barWidth(): number {
+    return this.stream.columns < WIDE_COLUMNS ? NARROW_BAR_WIDTH : BAR_WIDTH
   }
 
   #clear(): void {
@@ -46,13 +49,14 @@ export class Progress {
   }
 
   #draw(): void {
-    const { share, text } = this.state()
+    const { share, text, etaMs } = this.state()
     const elapsedMs = performance.now() - this.#startedAt
     const spinner = SPINNER[this.#frame++ % SPINNER.length]!
     const parts = [`${spinner} ${this.label}`]
-    if (share !== undefined) parts.push(progressBar(share), `${Math.floor(share * 100)} %`.padStart(5))
+    if (share !== undefined)
+      parts.push(progressBar(share, this.#barWidth), `${Math.floor(share * 100)} %`.padStart(5))
     parts.push(text)
-    const eta = remainingMs(share, elapsedMs)
+    const eta = etaMs ?? remainingMs(share, elapsedMs)
     if (eta !== undefined) parts.push(`${formatDuration(eta)} left`)
     const line = Array.from(parts.join('  '))
       .slice(0, this.stream.columns - 1)
@@ -62,7 +66,7 @@ export class Progress {
 }
 
 /** `█████▌░░░` in eighths of a character. */
-export function progressBar(share: number, width = BAR_WIDTH): string {
+export function progressBar(share: number, width: number): string {
   const eighths = Math.round(Math.min(1, Math.max(0, share)) * width * 8)
   const full = Math.floor(eighths / 8)
   const partial = ' ▏▎▍▌▋▊▉'[eighths % 8]!

@@ -1,4 +1,5 @@
 import type { Client } from '@icf/client'
+import type { AdminSession } from './admin-session.js'
 import type { AdminClient } from './admin.js'
 import type { ConnectOptions } from './options.js'
 
@@ -15,6 +16,12 @@ export async function withAdmin<T>(
   } finally {
     admin.close()
   }
+}
+
+/** For questions that are asked again and again; close it. */
+export async function openSession({ masters, cluster, timeout }: ConnectOptions): Promise<AdminSession> {
+  const { AdminSession } = await import('./admin-session.js')
+  return new AdminSession({ masters, cluster, timeoutMs: timeout })
 }
 
 /** A cluster that has a master answers sooner; one that has none should not keep people waiting. */

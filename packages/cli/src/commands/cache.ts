@@ -108,11 +108,11 @@ async function announce(
   { host, cluster, respPort, json }: CacheOptions,
 ): Promise<void> {
   await supervisor.tell({ type: 'listening', id: server.id })
-  const ready = { id: server.id, host, port: server.address.port, respPort, pid: process.pid }
-  if (json) printJson({ ready: true, ...ready })
+  const ready = { kind: 'cache', id: server.id, host, port: server.address.port, respPort, pid: process.pid }
+  if (json) printJson(ready)
   else
     print(
-      `icf cache server is ready at ${host}:${ready.port} (cluster "${cluster}", id ${ready.id.slice(0, 8)})`,
+      `icf cache server listens at ${host}:${ready.port} (cluster "${cluster}", id ${ready.id.slice(0, 8)})`,
     )
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { AdminClient } from '../admin.js'
-import { describeError, Exit } from '../errors.js'
+import { Exit, isPassing } from '../errors.js'
 import { eventLine, type LogEntry } from '../event-text.js'
 import { addConnectOptions, integer, option, type ConnectOptions } from '../options.js'
 import { note, print, printJson } from '../output.js'
@@ -43,9 +43,8 @@ async function events(options: EventsOptions): Promise<number> {
     try {
       await withAdmin(options, (admin) => followUntilLost(admin, printer))
     } catch (error) {
-      const { code, message } = describeError(error)
-      if (isFirst || (code !== 'UNREACHABLE' && code !== 'TIMEOUT')) throw error
-      printer.say(`icf: ${message}; trying again`)
+      if (isFirst || !isPassing(error)) throw error
+      printer.say(`icf: ${error.message}; trying again`)
     }
     await setTimeout(RECONNECT_MS)
   }

@@ -80,7 +80,7 @@ async function storeFile(cache: Client, file: FoundFile, options: FilesOptions, 
 export function stopped(error: unknown, tally: Tally): unknown {
   const { code, message, exit } = describeError(error)
   if (code === 'BUG' || tally.files === 0) return error
-  return new CliError(exit as Exit, code, `stopped after ${plural(tally.files, 'file')}: ${message}`, {
+  return new CliError(exit, code, `stopped after ${plural(tally.files, 'file')}: ${message}`, {
     cause: error,
   })
 }

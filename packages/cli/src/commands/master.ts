@@ -89,13 +89,14 @@ async function master(options: MasterOptions): Promise<number> {
   )
   await supervisor.tell({ type: 'listening', id: running.id })
   const ready = {
+    kind: 'master',
     id: running.id,
     host,
     port: running.address.port,
     httpPort: running.httpAddress?.port ?? 0,
     pid: process.pid,
   }
-  if (options.json) printJson({ ready: true, ...ready })
+  if (options.json) printJson(ready)
   else print(`icf master is ready at ${host}:${ready.port} (cluster "${cluster}")`)
   return stopped
 }

@@ -1,13 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { AdminClient } from '../admin.js'
-import { CliError, Exit } from '../errors.js'
+import type { AdminSession } from '../admin-session.js'
+import { CliError, Exit, isPassing } from '../errors.js'
 import type { LogEntry } from '../event-text.js'
 import { addConnectOptions, option, type ConnectOptions } from '../options.js'
 import { note, print, printJson } from '../output.js'
 import { Progress, type ProgressState } from '../progress.js'
-import { withAdmin } from '../session.js'
-import type { Plan, ServerStatus } from '../status.js'
+import { openSession } from '../session.js'
+import type { Plan, Status } from '../status.js'
 import { formatBytes, formatCount, formatDuration, plural } from '../units.js'
 import { runs } from './runs.js'
 
@@ -31,42 +31,58 @@ export function addShutdown(program: Command): void {
 }
 
 async function shutdown(servers: string[], options: ShutdownOptions): Promise<number> {
-  return withAdmin(options, async (admin) => {
+  const dryRun = options.dryRun === true
+  const session = await openSession(options)
+  try {
     const startedAt = performance.now()
-    const before = (await admin.events(0, false)) as LogEntry[]
-    const { servers: ids, plan } = await admin.shutdownCache(servers, options.dryRun === true)
-    if (options.dryRun) {
-      if (options.json) printJson({ dryRun: true, servers: ids, plan })
+    const { servers: ids, plan } = await session.ask((admin) => admin.shutdownCache(servers, dryRun))
+    if (dryRun) {
+      if (options.json) printJson({ dryRun, servers: ids, plan })
       else print(`${plural(ids.length, 'server')} would leave: ${planText(plan)}`)
       return Exit.DONE
     }
     if (!options.json) note(`${plural(ids.length, 'server')} leaving: ${planText(plan)}`)
-    await untilGone(admin, ids, plan)
-    await requireReleased(admin, ids, before.at(-1)?.n ?? 0)
+    await untilGone(session, ids, plan, options.timeout)
+    await requireReleased(session, ids)
     const seconds = (performance.now() - startedAt) / 1000
-    if (options.json) printJson({ dryRun: false, servers: ids, plan, seconds })
+    if (options.json) printJson({ dryRun, servers: ids, plan, seconds })
     else
       print(
-        `${plural(ids.length, 'server')} handed off everything and left, in ${formatDuration(seconds * 1000)}`,
+        `${plural(ids.length, 'server')} handed everything off and left, in ${formatDuration(seconds * 1000)}`,
       )
     return Exit.DONE
-  })
+  } finally {
+    session.close()
+  }
 }
 
-export function planText({ primaryMoves, backupMoves, entries, bytes }: Plan): string {
-  return `${plural(primaryMoves, 'primary', 'primaries')} and ${plural(backupMoves, 'backup')} move, ${plural(entries, 'key')}, ${formatBytes(bytes)}`
+function planText({ primaryMoves, backupMoves, entries, bytes }: Plan): string {
+  const moves = `${plural(primaryMoves, 'primary', 'primaries')} and ${plural(backupMoves, 'backup')} change place`
+  return `${moves}, ${plural(entries, 'key')} with ${formatBytes(bytes)} to copy`
 }
 
-/** Returns when the cluster does not know the servers any more. */
-async function untilGone(admin: AdminClient, ids: readonly string[], plan: Plan): Promise<void> {
-  let left: readonly ServerStatus[] = []
-  let pending = plan
-  const progress = new Progress('handing off', () => remainingText(left, pending, plan))
+/**
+ * Returns when the cluster does not know the servers any more. The servers go on leaving while no master is there, so a
+ * master may be gone for a while.
+ */
+async function untilGone(
+  session: AdminSession,
+  ids: readonly string[],
+  plan: Plan,
+  patienceMs: number,
+): Promise<void> {
+  let now: Status | undefined
+  let answeredAt = performance.now()
+  const progress = new Progress('handing off', () => (now ? stateOf(now, ids, plan) : { text: '' }))
   try {
     for (;;) {
-      left = (await admin.status()).servers.filter(({ id }) => ids.includes(id))
-      if (left.length === 0) return
-      pending = await admin.plan()
+      try {
+        now = await session.ask((admin) => admin.status())
+        answeredAt = performance.now()
+        if (!now.servers.some(({ id }) => ids.includes(id))) return
+      } catch (error) {
+        if (!isPassing(error) || performance.now() - answeredAt > patienceMs) throw error
+      }
       await setTimeout(POLL_MS)
     }
   } finally {
@@ -74,19 +90,24 @@ async function untilGone(admin: AdminClient, ids: readonly string[], plan: Plan)
   }
 }
 
-function remainingText(left: readonly ServerStatus[], pending: Plan, plan: Plan): ProgressState {
-  const slots = left.reduce((sum, { primarySlots, backupSlots }) => sum + primarySlots + backupSlots, 0)
+function stateOf({ servers, progress }: Status, ids: readonly string[], plan: Plan): ProgressState {
+  const slots = servers
+    .filter(({ id }) => ids.includes(id))
+    .reduce((sum, { primarySlots, backupSlots }) => sum + primarySlots + backupSlots, 0)
   const total = plan.primaryMoves + plan.backupMoves
-  const share = total === 0 ? undefined : Math.max(0, 1 - slots / total)
-  return { share, text: `${formatCount(slots)} slots, ${formatBytes(pending.bytes)} left` }
+  const bytes = `, ${formatBytes(Math.max(0, plan.bytes - (progress?.bytesMoved ?? 0)))}`
+  const rate = progress ? ` at ${formatBytes(progress.bytesPerSecond)}/s` : ''
+  return {
+    share: total === 0 ? undefined : Math.max(0, 1 - slots / total),
+    text: `${formatCount(slots)} slots${plan.bytes > 0 ? bytes : ''} left${plan.bytes > 0 ? rate : ''}`,
+    etaMs: progress?.etaMs ?? undefined,
+  }
 }
 
-/** A server that died on its way out is gone, too, but handed nothing off. */
-async function requireReleased(admin: AdminClient, ids: readonly string[], since: number): Promise<void> {
-  const entries = (await admin.events(since, false)) as LogEntry[]
-  const died = entries.filter(
-    ({ type, server }) => type === 'REFLESH_IP' && server !== undefined && ids.includes(server),
-  )
+/** A server that died on its way out is gone, too, but did not hand everything off. */
+async function requireReleased(session: AdminSession, ids: readonly string[]): Promise<void> {
+  const entries = (await session.ask((admin) => admin.events(0, false))) as LogEntry[]
+  const died = entries.filter(({ type, server }) => type === 'REFLESH_IP' && ids.includes(server ?? ''))
   if (died.length === 0) return
   const names = died.map(({ server, address }) => address ?? server).join(', ')
   throw new CliError(

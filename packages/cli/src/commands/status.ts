@@ -1,11 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { AdminClient } from '../admin.js'
-import { CliError, describeError, Exit } from '../errors.js'
+import { CliError, Exit, isPassing } from '../errors.js'
 import { addConnectOptions, option, type ConnectOptions } from '../options.js'
 import { print, printJson } from '../output.js'
 import { Progress } from '../progress.js'
-import { withAdmin } from '../session.js'
+import { openSession, withAdmin } from '../session.js'
 import { runs } from './runs.js'
 import { pendingOf, statusLines } from '../status-text.js'
 import type { Status } from '../status.js'
@@ -51,50 +50,31 @@ async function status(options: StatusOptions, command: Command): Promise<number>
 /** The first settled status, or the last one before the time is over. */
 async function waitUntilSettled(options: ConnectOptions): Promise<Status> {
   const deadline = performance.now() + options.timeout
-  let last: Status | undefined
-  let problem: Error | undefined
+  const remainingMs = (): number => Math.ceil(deadline - performance.now())
+  let last: Status | Error = new CliError(
+    Exit.FAILED,
+    'TIMEOUT',
+    'the time is over before a master was asked',
+  )
   const progress = new Progress('settling', () => ({
-    text: last ? pendingOf(last) : 'looking for the master',
+    text: last instanceof Error ? 'looking for the master' : pendingOf(last),
   }))
-  const remaining = (): number => deadline - performance.now()
+  const session = await openSession(options)
   try {
-    while (remaining() > 0) {
-      const timeout = Math.max(1, Math.ceil(Math.min(REQUEST_TIMEOUT_MS, remaining())))
-      const poll = (admin: AdminClient): Promise<void> =>
-        untilSettled(admin, remaining, (status) => {
-          last = status
-          problem = undefined
-        })
+    while (remainingMs() > 0) {
       try {
-        await withAdmin({ ...options, timeout }, poll)
+        last = await session.ask((admin) => admin.status(), Math.min(REQUEST_TIMEOUT_MS, remainingMs()))
       } catch (error) {
-        if (!(error instanceof Error) || !isPassing(error)) throw error
-        problem = error
+        if (!isPassing(error)) throw error
+        last = error
       }
-      if (last?.settled && problem === undefined) return last
-      await setTimeout(Math.min(POLL_MS, Math.max(0, remaining())))
+      if (!(last instanceof Error) && last.settled) return last
+      await setTimeout(Math.min(POLL_MS, Math.max(0, remainingMs())))
     }
   } finally {
     progress.stop()
+    session.close()
   }
-  if (last && problem === undefined) return last
-  throw problem ?? new CliError(Exit.FAILED, 'TIMEOUT', 'the time is over before a master was asked')
-}
-
-async function untilSettled(
-  admin: AdminClient,
-  remainingMs: () => number,
-  seen: (status: Status) => void,
-): Promise<void> {
-  for (;;) {
-    const status = await admin.status()
-    seen(status)
-    if (status.settled || remainingMs() <= POLL_MS) return
-    await setTimeout(POLL_MS)
-  }
-}
-
-/** A master that is starting, or changing, may answer the next time. */
-function isPassing(error: unknown): boolean {
-  return ['UNREACHABLE', 'TIMEOUT', 'CLOSED', 'BUSY', 'WRONG_ROLE'].includes(describeError(error).code)
+  if (last instanceof Error) throw last
+  return last
 }

@@ -14,10 +14,12 @@ export class Tally {
   readonly skipped: Skipped[]
   readonly #startedAt = performance.now()
   readonly #progress: Progress
-  readonly #walk: Walk
+  readonly #fileCount: number
+  #expectedBytes: number
 
   constructor(label: string, walk: Walk) {
-    this.#walk = walk
+    this.#fileCount = walk.files.length
+    this.#expectedBytes = walk.totalBytes
     this.skipped = [...walk.skipped]
     this.#progress = new Progress(label, () => this.#state())
   }
@@ -27,8 +29,9 @@ export class Tally {
     if (bytes <= limits.maxValueBytes) return false
     this.skip(
       name,
-      `${formatBytes(bytes)} is more than a value can hold (${formatBytes(limits.maxValueBytes)})`,
+      `${formatCount(bytes)} bytes are more than a value can hold (${formatCount(limits.maxValueBytes)})`,
     )
+    this.#expectedBytes -= bytes
     return true
   }
 
@@ -47,13 +50,13 @@ export class Tally {
   }
 
   #state(): { share: number; text: string } {
-    const { files, totalBytes } = this.#walk
+    const [fileCount, totalBytes] = [this.#fileCount, this.#expectedBytes]
     const seconds = (performance.now() - this.#startedAt) / 1000
-    const share = totalBytes > 0 ? this.bytes / totalBytes : this.files / Math.max(1, files.length)
+    const share = totalBytes > 0 ? this.bytes / totalBytes : this.files / Math.max(1, fileCount)
     const rate = `${formatBytes(this.bytes / seconds)}/s`
     return {
       share,
-      text: `${formatCount(this.files)} of ${formatCount(files.length)} files  ${formatBytes(this.bytes)} of ${formatBytes(totalBytes)}  ${rate}`,
+      text: `${formatCount(this.files)} of ${formatCount(fileCount)} files  ${formatBytes(this.bytes)} of ${formatBytes(totalBytes)}  ${rate}`,
     }
   }
 }

@@ -69,8 +69,8 @@ function addresses(members: readonly { host: string; port: number }[]): string {
 }
 
 function pages(masters: ClusterJson['masters']): string[] {
-  const urls = masters
+  const bases = masters
     .filter(({ httpPort }) => httpPort !== 0)
-    .map(({ host, httpPort }) => `http://${host}:${httpPort}/`)
-  return urls.length === 0 ? [] : [`  in a browser   ${urls.join('  ')}`]
+    .map(({ host, httpPort }) => `http://${host}:${httpPort}`)
+  return bases.map((base) => `  HTTP           ${base}/metrics  ${base}/api/status`)
 }

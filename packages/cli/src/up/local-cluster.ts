@@ -201,7 +201,7 @@ export class LocalCluster extends EventEmitter<LocalClusterEvents> {
 function startError(member: Member, { error, code, signal }: Ending): CliError {
   const log = member.options.logPath
   if (error && error.code !== 'BUG')
-    return new CliError(Exit.FAILED, error.code, `${member.name}: ${error.message}`)
+    return new CliError(error.exit, error.code, `${member.name}: ${error.message}`)
   const how = signal ? `was killed by ${signal}` : `stopped with exit code ${code}`
   return new CliError(
     Exit.FAILED,

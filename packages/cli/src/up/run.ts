@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
-import { AdminClient, type AdminOptions } from '../admin.js'
+import { AdminSession } from '../admin-session.js'
+import type { AdminOptions } from '../admin.js'
 import type { UpOptions } from '../commands/up.js'
 import { CliError, Exit, usageError } from '../errors.js'
 import { note, print, printJson } from '../output.js'
@@ -75,10 +76,11 @@ function stopSignal(cluster: LocalCluster, file: ClusterFile): Promise<number> {
 
 async function start(cluster: LocalCluster, serverCount: number, admin: AdminOptions): Promise<true> {
   let state = 'the master'
+  const isAnswer = (): boolean => true
   const progress = new Progress('starting', () => ({ text: state }))
   try {
     await cluster.startMasters()
-    cluster.learn(await cluster.whileStarting(AdminClient.connect(admin).then(statusOnce)))
+    cluster.learn(await cluster.whileStarting(untilStatus(admin, isAnswer, () => undefined)))
     state = `${serverCount} cache servers`
     await cluster.startServers()
     const isThere = (status: Status): boolean => status.settled && status.servers.length === serverCount
@@ -91,10 +93,6 @@ async function start(cluster: LocalCluster, serverCount: number, admin: AdminOpt
   }
 }
 
-async function statusOnce(admin: AdminClient): Promise<Status> {
-  return admin.status().finally(() => admin.close())
-}
-
 /** @throws CliError when it takes too long */
 async function untilStatus(
   options: AdminOptions,
@@ -102,23 +100,23 @@ async function untilStatus(
   seen: (status: Status) => void,
 ): Promise<Status> {
   const deadline = performance.now() + SETTLE_TIMEOUT_MS
-  const admin = await AdminClient.connect(options)
+  const session = new AdminSession(options)
   try {
     for (;;) {
-      const status = await admin.status()
+      const status = await session.ask((admin) => admin.status())
       if (isWanted(status)) return status
       seen(status)
-      if (performance.now() > deadline)
-        throw new CliError(
-          Exit.FAILED,
-          'TIMEOUT',
-          `the cluster did not settle within ${formatDuration(SETTLE_TIMEOUT_MS)}: ${pendingOf(status)}`,
-        )
+      if (performance.now() > deadline) throw notSettled(status)
       await setTimeout(POLL_MS)
     }
   } finally {
-    admin.close()
+    session.close()
   }
+}
+
+function notSettled(status: Status): CliError {
+  const message = `the cluster did not settle within ${formatDuration(SETTLE_TIMEOUT_MS)}: ${pendingOf(status)}`
+  return new CliError(Exit.FAILED, 'TIMEOUT', message)
 }
 
 function announce(cluster: LocalCluster, options: UpOptions): void {

@@ -1,18 +1,21 @@
-import { AdminClient, type AdminOptions } from '../admin.js'
+import { AdminSession } from '../admin-session.js'
+import type { AdminOptions } from '../admin.js'
 import type { Status } from '../status.js'
 
 const INTERVAL_MS = 500
 
 /** Asks the masters again and again for the status, as long as the cluster runs. */
 export class StatusWatch {
-  #admin: AdminClient | undefined
+  readonly #session: AdminSession
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
   constructor(
-    private readonly options: AdminOptions,
+    options: AdminOptions,
     private readonly seen: (status: Status) => void,
-  ) {}
+  ) {
+    this.#session = new AdminSession(options)
+  }
 
   start(): void {
     this.#timer = setTimeout(() => void this.#ask(), INTERVAL_MS)
@@ -21,20 +24,17 @@ export class StatusWatch {
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
-    this.#admin?.close()
+    this.#session.close()
   }
 
   async #ask(): Promise<void> {
     try {
-      this.#admin ??= await AdminClient.connect(this.options)
-      const status = await this.#admin.status()
+      const status = await this.#session.ask((admin) => admin.status())
       if (!this.#stopped) this.seen(status)
     } catch {
       // No master answers just now; whoever asks for the status learns that himself.
-      this.#admin?.close()
-      this.#admin = undefined
     }
-    if (!this.#stopped) this.start()
-    else this.#admin?.close()
+    if (this.#stopped) this.#session.close()
+    else this.start()
   }
 }

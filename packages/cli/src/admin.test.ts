@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { afterEach, test } from 'node:test'
+import { errorToWire, IcfError, MessageType, type Message } from '@icf/common'
+import { listen, type Link, type Listener } from '@icf/common/node'
+import { AdminClient, parseMasters } from './admin.js'
+
+const listeners: Listener[] = []
+const clients: AdminClient[] = []
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close()
+  await Promise.all(listeners.splice(0).map((listener) => listener.close()))
+})
+
+type Reply = (link: Link, request: number, name: string) => void
+
+/** A master that answers each request by `reply`. */
+async function fakeMaster(reply: Reply, cluster = 'icf'): Promise<string> {
+  const self = { role: 'master', cluster, id: 'm', details: [] } as const
+  const listener = await listen({ host: '127.0.0.1', port: 0 }, cluster, {
+    introduce: () => self,
+    admit: () => undefined,
+    opened: (link: Link) => {
+      const message = ([, request, name]: Message): void => reply(link, request as number, name as string)
+      link.handlers = { message, close: () => undefined }
+    },
+    closed: () => undefined,
+  })
+  listeners.push(listener)
+  return `127.0.0.1:${listener.address.port}`
+}
+
+async function connect(masters: string, timeoutMs = 2000): Promise<AdminClient> {
+  const client = await AdminClient.connect({ masters, cluster: 'icf', timeoutMs })
+  clients.push(client)
+  return client
+}
+
+const answers: Reply = (link, request, name) =>
+  link.send([MessageType.ADMIN_RESPONSE, request, true, { asked: name }])
+
+const refusedBy = (code: string) => (error: unknown) => error instanceof IcfError && error.code === code
+
+/** Nothing listens there. */
+const NOBODY = '127.0.0.1:1'
+
+test('the masters are tried in turn', async () => {
+  const admin = await connect(`${NOBODY},${await fakeMaster(answers)}`)
+  assert.deepEqual(await admin.request('STATUS'), { asked: 'STATUS' })
+})
+
+test('answers find their request in whatever order they come', async () => {
+  const waiting: (() => void)[] = []
+  const master = await fakeMaster((...args) => {
+    waiting.unshift(() => answers(...args))
+    if (waiting.length === 3) for (const answer of waiting) answer()
+  })
+  const admin = await connect(master)
+  const names = ['A', 'B', 'C']
+  const results = await Promise.all(names.map((name) => admin.request(name)))
+  assert.deepEqual(
+    results,
+    names.map((asked) => ({ asked })),
+  )
+})
+
+test('what the master refuses is its error', async () => {
+  const master = await fakeMaster((link, request) =>
+    link.send([MessageType.ADMIN_RESPONSE, request, false, errorToWire('UNKNOWN_SERVER'), 'no such server']),
+  )
+  const admin = await connect(master)
+  await assert.rejects(admin.status(), { code: 'UNKNOWN_SERVER', message: 'no such server' })
+})
+
+test('no answer in time is TIMEOUT, and the connection goes on', async () => {
+  let asked = 0
+  const master = await fakeMaster((...args) => {
+    if (++asked > 1) answers(...args)
+  })
+  const admin = await connect(master, 200)
+  await assert.rejects(admin.request('STATUS'), refusedBy('TIMEOUT'))
+  assert.deepEqual(await admin.request('AGAIN'), { asked: 'AGAIN' })
+})
+
+test('a connection that breaks fails what is under way, and what comes after', async () => {
+  const admin = await connect(await fakeMaster((link) => link.terminate()))
+  let closes = 0
+  admin.onClose = () => closes++
+  await assert.rejects(admin.request('STATUS'), refusedBy('UNREACHABLE'))
+  await assert.rejects(admin.request('STATUS'), refusedBy('UNREACHABLE'))
+  assert.equal(closes, 1)
+})
+
+test('events come between answers', async () => {
+  const master = await fakeMaster((link, request) => {
+    link.send([MessageType.EVENT, { n: 1 }])
+    link.send([MessageType.ADMIN_RESPONSE, request, true, { events: [{ n: 2 }] }])
+  })
+  const admin = await connect(master)
+  const seen: unknown[] = []
+  admin.onEvent = (entry) => seen.push(entry)
+  assert.deepEqual(await admin.events(0, true), [{ n: 2 }])
+  assert.deepEqual(seen, [{ n: 1 }])
+})
+
+test('nobody there: every reason is told', async () => {
+  await assert.rejects(connect(`${NOBODY},127.0.0.1:2`), (error: Error) => {
+    assert.match(error.message, /127\.0\.0\.1:1: connection refused.*127\.0\.0\.1:2: connection refused/)
+    return refusedBy('UNREACHABLE')(error)
+  })
+})
+
+test('a refusal tells more than a connection that could not be made', async () => {
+  const other = await fakeMaster(answers, 'other')
+  await assert.rejects(connect(`${other},${NOBODY}`), refusedBy('WRONG_CLUSTER'))
+})
+
+test('addresses of masters', () => {
+  assert.deepEqual(parseMasters('a:1, [::1]:2,'), [
+    { host: 'a', port: 1 },
+    { host: '::1', port: 2 },
+  ])
+  for (const text of ['', ',', 'a', 'a:0', 'a:1,b']) assert.throws(() => parseMasters(text), IcfError, text)
+})

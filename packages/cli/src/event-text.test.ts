@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { eventLine, type LogEntry } from './event-text.js'
+import { styleFor } from './style.js'
+
+const line = (entry: Omit<LogEntry, 'n' | 'at'>): string =>
+  // The clock time is local.
+  eventLine({ n: 1, at: '2026-01-02T03:04:05.006Z', ...entry }, styleFor({})).replace(
+    /^\d\d:\d\d:05\.006 {2}/,
+    '',
+  )
+
+test('events are sentences', () => {
+  const cases: [Omit<LogEntry, 'n' | 'at'>, string][] = [
+    [{ type: 'SETTLED' }, 'SETTLED           everything is in its place'],
+    [{ type: 'ADD_CACHE_SERVER', address: 'a:1', server: 'x' }, 'ADD_CACHE_SERVER  a:1 joined'],
+    [
+      { type: 'REFLESH_IP', address: 'a:1', reason: 'process gone', slots: 5462, ms: 147 },
+      'REFLESH_IP        a:1 died (process gone) · 5,462 slots · after 147 ms',
+    ],
+    [
+      { type: 'MOVED', slots: 1, entries: 1, bytes: 2048, ms: 2500 },
+      'MOVED             moved · 1 slot · 1 key · 2 KB · after 2.5 s',
+    ],
+    [{ type: 'SOMETHING_NEW', server: 'abcdef0123456789' }, 'SOMETHING_NEW     abcdef01'],
+    [{ type: 'SOMETHING_NEW' }, 'SOMETHING_NEW'],
+  ]
+  for (const [entry, text] of cases) assert.equal(line(entry), text)
+})

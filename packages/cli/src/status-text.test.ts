@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pendingOf, statusLines } from './status-text.js'
+import type { Status } from './status.js'
+import { styleFor } from './style.js'
+
+const status: Status = {
+  epoch: 1,
+  version: 12,
+  settled: true,
+  slotsServed: 16_384,
+  movesPending: 0,
+  masters: [{ id: 'ab'.repeat(20), host: '127.0.0.1', port: 7000, role: 'active', alive: true }],
+  servers: [
+    {
+      ...{
+        id: 'cd'.repeat(20),
+        host: '127.0.0.1',
+        port: 7100,
+        respPort: 0,
+        zone: '',
+        weight: 1,
+        state: 'active',
+      },
+      ...{ primarySlots: 16_384, backupSlots: 0, keys: 1234, bytes: 1536 },
+    },
+  ],
+}
+
+test('the status reads well', () => {
+  assert.deepEqual(statusLines(status, styleFor({})), [
+    'settled · epoch 1, version 12',
+    '16,384 of 16,384 slots served · 1,234 keys, 1.5 KB',
+    '',
+    'MASTER          ID        ROLE    STATE',
+    '127.0.0.1:7000  abababab  active  alive',
+    '',
+    'CACHE SERVER    ID        ZONE  WEIGHT  STATE   PRIMARY  BACKUP   KEYS  MEMORY',
+    '127.0.0.1:7100  cdcdcdcd  –          1  active   16,384       0  1,234  1.5 KB',
+  ])
+})
+
+test('what is pending is said', () => {
+  const cases: [Partial<Status>, string][] = [
+    [{ servers: [], slotsServed: 0 }, 'no cache server has joined, 16,384 slots not served'],
+    [{ slotsServed: 16_383 }, '1 slot not served'],
+    [{ movesPending: 5461 }, '5,461 moves pending'],
+    [{}, 'backups are not complete'],
+  ]
+  for (const [part, text] of cases) assert.equal(pendingOf({ ...status, settled: false, ...part }), text)
+})
+
+test('an empty cluster says so', () => {
+  const lines = statusLines({ ...status, servers: [], settled: false, slotsServed: 0 }, styleFor({}))
+  assert.equal(lines.at(-1), 'no cache server has joined')
+})
