@@ -1,5 +1,4 @@
-export { Staged } from './codec.js'
-export { encodeFrame } from './codec.js'
+export { decodeFrame, encodeFrame, Staged } from './codec.js'
 export { dial, formatAddress, isRefused, parseAddress, type Address } from './dial.js'
 export { readRefusal } from './handshake.js'
 export { Link, type Introduction, type LinkHandlers } from './link.js'

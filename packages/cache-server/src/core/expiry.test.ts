@@ -1,0 +1,73 @@
+import { CommandCode, emptyTopology, keySlot, MessageType, NONE, SLOT_COUNT, type Message } from '@icf/common'
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import { CacheServerCore } from './cache-server-core.js'
+import type { ClientSession } from './client-session.js'
+
+describe('time to live', () => {
+  let core: CacheServerCore
+  let client: ClientSession
+  let answers: Message[]
+
+  beforeEach(() => {
+    answers = []
+    core = new CacheServerCore({
+      id: 'a'.repeat(40),
+      budgetBytes: 64 * 1024 * 1024,
+      toMaster: () => undefined,
+    })
+    core.leaseMs = 1000
+    core.masterProvenGone(1e9, 0)
+    const server = {
+      id: core.id,
+      host: 'h',
+      port: 1,
+      respPort: 0,
+      zone: '',
+      weight: 1,
+      state: 'active',
+    } as const
+    const primary = new Uint16Array(SLOT_COUNT).fill(0)
+    core.adopt(
+      { ...emptyTopology({ virtualNodes: 1, seed: 1 }), epoch: 1, version: 1, servers: [server], primary },
+      0,
+    )
+    client = core.openClient({
+      send: (message) => answers.push(message),
+      stage: (bytes, ready) => ready(bytes),
+    })
+    assert.equal(core.slots.topology.backup[0], NONE)
+  })
+
+  const run = (now: number, ...command: unknown[]): unknown => {
+    core.clientMessage(client, [MessageType.COMMANDS, 1, 1, 1, ...command], now)
+    return answers.pop()![3]
+  }
+
+  it('ends when it is over, to the millisecond', () => {
+    run(100, CommandCode.SET, 'k', 'v', 1, 50, 0)
+    assert.equal(run(110, CommandCode.TTL, 'k'), 40)
+    assert.equal(run(149, CommandCode.GET, 'k'), 'v')
+    assert.equal(run(150, CommandCode.GET, 'k'), null)
+    assert.equal(core.writer.expirations, 1)
+    assert.equal(run(150, CommandCode.TTL, 'k'), null)
+    assert.equal(run(150, CommandCode.DELETE, 'k'), false)
+  })
+
+  it('is taken off by a plain SET', () => {
+    run(0, CommandCode.SET, 'k', 'v', 1, 50, 0)
+    run(10, CommandCode.SET, 'k', 'w', 1, 0, 0)
+    assert.equal(run(20, CommandCode.TTL, 'k'), -1)
+    assert.equal(run(1000, CommandCode.GET, 'k'), 'w')
+  })
+
+  it('frees keys that nobody reads, a slice at a time, and leaves the others', () => {
+    for (let i = 0; i < 5000; i++) run(0, CommandCode.SET, `key${i}`, 'v', 1, i % 2 === 0 ? 100 : 0, 0)
+    let slices = 1
+    while (core.work(200)) slices++
+    assert.ok(slices > 3, `took ${slices} slices`)
+    assert.equal(core.store.counts().primaryKeys, 2500)
+    assert.equal(run(200, CommandCode.GET, 'key1'), 'v')
+    assert.equal(core.store.peek(keySlot('key2'), 'key2'), undefined)
+  })
+})

@@ -1,0 +1,111 @@
+import { keySlot } from '@icf/common'
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import { Entry, ENTRY_OVERHEAD_BYTES } from './entry.js'
+import { Store } from './store.js'
+
+const VALUE = 'x'.repeat(100)
+const COST = ENTRY_OVERHEAD_BYTES + 4 + 100
+
+function entry(key: string, seq = 1, value: string | Uint8Array = VALUE): Entry {
+  return new Entry(key, keySlot(key), seq, value, 1, 0)
+}
+
+/** Keys of four characters, so that all entries cost the same. */
+function key(i: number): string {
+  return String(i).padStart(4, '0')
+}
+
+describe('the store', () => {
+  let store: Store
+
+  beforeEach(() => {
+    store = new Store(10 * COST)
+  })
+
+  const put = (from: number, to: number, role: 'primary' | 'backup'): void => {
+    for (let i = from; i < to; i++) {
+      store.setRole(keySlot(key(i)), role)
+      store.put(entry(key(i)))
+    }
+  }
+
+  const workAll = (): void => {
+    while (store.hasBackgroundWork) store.work(1)
+  }
+
+  it('counts what entries cost, and counts a replaced one once', () => {
+    put(0, 3, 'primary')
+    store.put(entry(key(1), 2, 'y'.repeat(50)))
+    const { primaryKeys, primaryBytes } = store.counts()
+    assert.deepEqual({ primaryKeys, primaryBytes }, { primaryKeys: 3, primaryBytes: 3 * COST - 50 })
+    store.remove(keySlot(key(1)), key(1))
+    assert.equal(store.counts().primaryBytes, 2 * COST)
+    assert.equal(store.countOf(keySlot(key(1))), 0)
+  })
+
+  it('evicts the least recently used primary', () => {
+    put(0, 10, 'primary')
+    assert.equal(store.isOverBudget, false)
+    store.get(key(0))
+    put(10, 11, 'primary')
+    assert.equal(store.isOverBudget, true)
+    assert.deepEqual(pick(store.evict()), [key(1), 'primary'])
+    assert.equal(store.get(key(1)), undefined)
+    assert.equal(store.isOverBudget, false)
+  })
+
+  it('evicts primaries for the sake of backups down to half of the budget, and backups only then', () => {
+    put(0, 6, 'primary')
+    put(6, 12, 'backup')
+    assert.deepEqual(pick(store.evict()), [key(0), 'primary'])
+    assert.deepEqual(pick(store.evict()), [key(6), 'backup'])
+  })
+
+  it('finds promoted entries at once and moves them in slices', () => {
+    put(0, 8, 'backup')
+    for (let i = 0; i < 8; i++) store.setRole(keySlot(key(i)), 'primary')
+    assert.equal(store.counts().primaryKeys, 0)
+    assert.equal(store.get(key(3))?.key, key(3))
+    assert.equal(store.counts().primaryKeys, 1)
+    store.put(entry(key(4), 2, 'new'))
+    store.remove(keySlot(key(5)), key(5))
+    workAll()
+    const { primaryKeys, backupKeys, backupBytes } = store.counts()
+    assert.deepEqual(
+      { primaryKeys, backupKeys, backupBytes },
+      { primaryKeys: 7, backupKeys: 0, backupBytes: 0 },
+    )
+    assert.equal(store.get(key(4))?.value, 'new')
+    assert.equal(store.get(key(5)), undefined)
+  })
+
+  it('changes its mind about a slot in the middle of moving it', () => {
+    const keys = Array.from({ length: 6 }, (_, i) => `{t}${i}`)
+    const slot = keySlot('t')
+    store.setRole(slot, 'primary')
+    for (const name of keys) store.put(new Entry(name, slot, 1, 'v', 1, 0))
+    store.setRole(slot, 'backup')
+    store.work(2)
+    store.setRole(slot, 'primary')
+    workAll()
+    assert.deepEqual([store.counts().primaryKeys, store.counts().backupKeys], [6, 0])
+    for (const name of keys) assert.equal(store.get(name)?.value, 'v')
+  })
+
+  it('frees dropped slots in slices, and at once when one is used again', () => {
+    put(0, 8, 'primary')
+    for (let i = 0; i < 8; i++) store.drop(keySlot(key(i)))
+    store.work(3)
+    assert.equal(store.counts().primaryKeys, 5)
+    const slot = keySlot(key(7))
+    store.clear(slot)
+    store.put(entry(key(7), 9))
+    workAll()
+    assert.deepEqual([store.counts().primaryKeys, store.get(key(7))?.seq], [1, 9])
+  })
+})
+
+function pick(evicted: ReturnType<Store['evict']>): unknown[] {
+  return [evicted?.entry.key, evicted?.side]
+}

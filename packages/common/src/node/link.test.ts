@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { WebSocket } from 'ws'
+import { IcfError } from '../errors.js'
+import { limits } from '../limits.js'
+import { MessageType, PROTOCOL_VERSION, type Message } from '../messages.js'
+import {
+  decodeFrame,
+  dial,
+  encodeFrame,
+  isRefused,
+  listen,
+  type Introduction,
+  type Link,
+  type Listener,
+} from './index.js'
+
+const self: Introduction = { role: 'cache-server', cluster: 'test', id: 'server', details: [7] }
+const client: Introduction = { role: 'client', cluster: 'test', id: '', details: [] }
+
+describe('a link', () => {
+  let listener: Listener
+  /** What the acceptor got, and the link it got it on. */
+  let received: Message[]
+  let accepted: Link[]
+  let onMessage: (message: Message, link: Link) => void
+
+  beforeEach(async () => {
+    received = []
+    accepted = []
+    onMessage = () => undefined
+    listener = await listen({ host: '127.0.0.1', port: 0 }, 'test', {
+      introduce: () => self,
+      admit: ({ role }) => {
+        if (role === 'master') throw new IcfError('WRONG_ROLE', 'no masters here')
+      },
+      opened: (link) => {
+        accepted.push(link)
+        link.handlers = {
+          message: (message) => {
+            received.push(message)
+            onMessage(message, link)
+          },
+          close: () => undefined,
+        }
+      },
+    })
+  })
+
+  afterEach(() => listener.close())
+
+  const open = async (): Promise<{ link: Link; next: () => Promise<Message>; closed: Promise<void> }> => {
+    const link = await dial(listener.address, client, 2000)
+    const queue: Message[] = []
+    const waiting: ((message: Message) => void)[] = []
+    let end!: () => void
+    const closed = new Promise<void>((resolve) => (end = resolve))
+    link.handlers = {
+      message: (message) => {
+        const waiter = waiting.shift()
+        if (waiter) waiter(message)
+        else queue.push(message)
+      },
+      close: () => end(),
+    }
+    const next = (): Promise<Message> => {
+      const message = queue.shift()
+      return message ? Promise.resolve(message) : new Promise((resolve) => waiting.push(resolve))
+    }
+    return { link, next, closed }
+  }
+
+  it('introduces both sides and carries messages in order', async () => {
+    onMessage = (message, link) => link.send(message)
+    const { link, next } = await open()
+    assert.deepEqual(link.remote, self)
+    for (let i = 0; i < 100; i++) link.send([20, i, 'text', null, true, 1.5])
+    for (let i = 0; i < 100; i++) assert.deepEqual(await next(), [20, i, 'text', null, true, 1.5])
+    link.close()
+  })
+
+  it('lets short messages pass while a large value goes ahead in pieces', async () => {
+    const { link } = await open()
+    const value = Buffer.alloc(20 * limits.chunkBytes + 17, 'v')
+    const arrived = new Promise<void>((resolve) => (onMessage = (message) => message[0] === 19 && resolve()))
+    link.stage(value, (staged) => link.send([19, staged]))
+    link.send([20, 'short'])
+    await arrived
+    assert.deepEqual(
+      received.map((message) => message[0]),
+      [20, 19],
+    )
+    assert.ok(value.equals(received[1]![1] as Uint8Array))
+    link.close()
+  })
+
+  it('tells a peer of another version, cluster or role why it is refused', async () => {
+    const refusals: [Partial<Introduction>, string][] = [
+      [{ cluster: 'other' }, 'WRONG_CLUSTER'],
+      [{ role: 'master' }, 'WRONG_ROLE'],
+      [{ role: 'stranger' as 'client' }, 'PROTOCOL'],
+    ]
+    for (const [part, code] of refusals)
+      await assert.rejects(dial(listener.address, { ...client, ...part }, 2000), { code })
+    const [refusal] = await talk(
+      encodeFrame([MessageType.HELLO, PROTOCOL_VERSION + 1, 'client', 'test', '', []]),
+    )
+    assert.deepEqual(refusal!.slice(0, 2), [MessageType.REFUSED, 6])
+    assert.match(String(refusal![2]), /protocol version 1/)
+  })
+
+  it('refuses garbage and goes on serving others', async () => {
+    const { link, next } = await open()
+    onMessage = (message, from) => from.send(message)
+    const garbage = [
+      Buffer.from('GET / HTTP/1.1'),
+      Buffer.alloc(0),
+      Buffer.from([0xc1]),
+      Buffer.alloc(100_000, 0x91),
+    ]
+    for (const frame of garbage) {
+      const [refusal] = await talk(frame)
+      assert.deepEqual(refusal!.slice(0, 2), [MessageType.REFUSED, 5])
+    }
+    const [, refusal] = await talk(
+      encodeFrame([MessageType.HELLO, PROTOCOL_VERSION, 'client', 'test', '', []]),
+      Buffer.from([0xc1]),
+    )
+    assert.deepEqual(refusal!.slice(0, 2), [MessageType.REFUSED, 5])
+    link.send([20, 'still here'])
+    assert.deepEqual(await next(), [20, 'still here'])
+    link.close()
+  })
+
+  it('refuses a frame over the limit before reading it', async () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${listener.address.port}`, { perMessageDeflate: false })
+    await once(socket, 'open')
+    socket.send(Buffer.alloc(limits.maxFrameBytes + 1))
+    const [code] = (await once(socket, 'close')) as [number]
+    assert.equal(code, 1009)
+  })
+
+  it('refuses chunks that do not fit together', async () => {
+    const chunks: Message[] = [
+      [MessageType.VALUE_CHUNK, 1, limits.maxValueBytes + 1, 0, Buffer.alloc(1)],
+      [MessageType.VALUE_CHUNK, 1, 10, 5, Buffer.alloc(5)],
+      [MessageType.VALUE_CHUNK, 1, 10, 0, Buffer.alloc(11)],
+      [MessageType.VALUE_CHUNK, 'x', 10, 0, Buffer.alloc(1)],
+    ]
+    for (const chunk of chunks) {
+      const { link, next, closed } = await open()
+      link.send(chunk)
+      assert.deepEqual(
+        (await next()).slice(0, 2),
+        [MessageType.REFUSED, 5],
+        JSON.stringify(chunk.slice(0, 4)),
+      )
+      await closed
+    }
+  })
+
+  it('says when nothing listens, and when an address is taken', async () => {
+    const { address } = listener
+    await assert.rejects(
+      listen(address, 'test', { introduce: () => self, admit: () => undefined, opened: () => undefined }),
+      {
+        code: 'INVALID_ARGUMENT',
+        message: /another process listens there/,
+      },
+    )
+    await listener.close()
+    await assert.rejects(dial(address, client, 2000), (error: IcfError) => {
+      assert.equal(error.code, 'UNREACHABLE')
+      assert.match(error.message, /connection refused/)
+      return isRefused(error)
+    })
+  })
+
+  it('ends with a clear error when the other side never answers HELLO', async () => {
+    const { createServer } = await import('node:net')
+    const mute = createServer(() => undefined).listen(0, '127.0.0.1')
+    await once(mute, 'listening')
+    const { port } = mute.address() as { port: number }
+    await assert.rejects(dial({ host: '127.0.0.1', port }, client, 50), { code: 'TIMEOUT' })
+    mute.close()
+  })
+
+  /** Sends raw frames and collects what comes back until the connection closes. */
+  async function talk(...frames: Buffer[]): Promise<Message[]> {
+    const socket = new WebSocket(`ws://127.0.0.1:${listener.address.port}`, { perMessageDeflate: false })
+    const answers: Message[] = []
+    socket.on('message', (data) => answers.push(decodeFrame(data as Buffer, () => undefined)))
+    await once(socket, 'open')
+    for (const frame of frames) socket.send(frame)
+    await once(socket, 'close')
+    return answers
+  }
+})

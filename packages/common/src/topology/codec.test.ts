@@ -1,0 +1,145 @@
+import fc from 'fast-check'
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { SLOT_COUNT } from '../slot.js'
+import { decodeTopology, encodeDifference, encodeTopology } from './codec.js'
+import { emptyTopology, NONE, type ServerInfo, type Topology, type Transition } from './topology.js'
+
+const ring = { virtualNodes: 160, seed: 1 }
+
+function server(seat: number, leaving = false): ServerInfo {
+  const id = String(seat).padStart(40, '0')
+  return {
+    id,
+    host: '10.0.0.1',
+    port: 7100 + seat,
+    respPort: 0,
+    zone: 'z',
+    weight: 1.5,
+    state: leaving ? 'leaving' : 'active',
+  }
+}
+
+/** Topologies that differ in a few runs of slots, like those that follow each other in a cluster. */
+const change = fc.record({
+  start: fc.nat(SLOT_COUNT - 1),
+  length: fc.integer({ min: 1, max: 3000 }),
+  primary: fc.constantFrom(0, 1, 2, NONE),
+  backup: fc.constantFrom(0, 1, 2, NONE),
+  transition: fc.option(
+    fc.record(
+      {
+        to: fc.nat(2),
+        intent: fc.constantFrom('backup' as const, 'primary' as const),
+        since: fc.nat(),
+      },
+      { noNullPrototype: true },
+    ),
+    { nil: undefined },
+  ),
+})
+
+function changed(
+  base: Topology,
+  changes: readonly {
+    start: number
+    length: number
+    primary: number
+    backup: number
+    transition?: Transition | undefined
+  }[],
+  version: number,
+): Topology {
+  const primary = base.primary.slice()
+  const backup = base.backup.slice()
+  const transitions = new Map(base.transitions)
+  for (const { start, length, primary: p, backup: b, transition } of changes)
+    for (let slot = start; slot < Math.min(start + length, SLOT_COUNT); slot++) {
+      primary[slot] = p
+      backup[slot] = b
+      if (transition) transitions.set(slot, transition)
+      else transitions.delete(slot)
+    }
+  return {
+    ...base,
+    epoch: 1,
+    version,
+    primary,
+    backup,
+    transitions,
+    servers: [server(0), undefined, server(2, true)],
+    pins: new Map([[5, 'x']]),
+  }
+}
+
+describe('a topology on the wire', () => {
+  it('comes back whole', () => {
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 8 }), (changes) => {
+        const topology = {
+          ...changed(emptyTopology(ring), changes, 9),
+          servers: [server(0), server(1), server(2)],
+        }
+        assert.deepEqual(decodeTopology(encodeTopology(topology), undefined), topology)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('comes back from a difference', () => {
+    const all = [server(0), server(1), server(2)]
+    fc.assert(
+      fc.property(
+        fc.array(change, { maxLength: 6 }),
+        fc.array(change, { maxLength: 6 }),
+        fc.boolean(),
+        (before, after, sameServers) => {
+          const base = { ...changed(emptyTopology(ring), before, 3), servers: all }
+          const next = {
+            ...changed(base, after, 4),
+            servers: sameServers ? all : [server(0), server(1), server(2, true)],
+          }
+          assert.deepEqual(decodeTopology(encodeDifference(base, next), base), next)
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+
+  it('asks for the whole when it does not have the base', () => {
+    const base = { ...emptyTopology(ring), epoch: 1, version: 3 }
+    const difference = encodeDifference(base, { ...base, version: 4 })
+    assert.equal(decodeTopology(difference, undefined), undefined)
+    assert.equal(decodeTopology(difference, { ...base, version: 2 }), undefined)
+  })
+
+  it('stays small when little changes', () => {
+    const base = { ...emptyTopology(ring), servers: [server(0), server(1), server(2)] }
+    const next = changed(base, [{ start: 100, length: 50, primary: 2, backup: 0 }], 1)
+    assert.equal((encodeDifference(base, next)[6] as unknown[]).length, 7)
+  })
+
+  it('refuses what makes no sense', () => {
+    const good = encodeTopology({ ...emptyTopology(ring), servers: [server(0)] })
+    const bad: [number, unknown][] = [
+      [0, 7],
+      [1, -1],
+      [2, 'x'],
+      [3, null],
+      [4, [[1]]],
+      [5, new Uint8Array(3)],
+      [5, new Uint8Array(SLOT_COUNT * 2).fill(9)],
+      [7, [SLOT_COUNT, 0, 0, 0]],
+      [7, [1, 5, 0, 0]],
+      [8, 5],
+    ]
+    for (const [field, value] of bad)
+      assert.throws(
+        () => decodeTopology(good.with(field, value), undefined),
+        { code: 'PROTOCOL' },
+        `field ${field}`,
+      )
+    for (const wire of [null, 5, 'text', [], [0]])
+      assert.throws(() => decodeTopology(wire, undefined), { code: 'PROTOCOL' })
+  })
+})
