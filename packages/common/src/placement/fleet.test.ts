@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { areApart, buildFleet, isActive } from './fleet.js'
+import { RING } from './scenario.test.kit.js'
+import { NONE } from './types.js'
+
+const fleet = (...zones: readonly string[]): ReturnType<typeof buildFleet> =>
+  buildFleet(
+    zones.map((zone, index) => ({ id: `server-${index}`, weight: zone === 'leaving' ? 0 : 1, zone })),
+    RING,
+  )
+
+test('two servers of one zone must not hold both copies', () => {
+  const zoned = fleet('a', 'a', 'b')
+  assert.ok(!areApart(zoned, 0, 1))
+  assert.ok(areApart(zoned, 0, 2))
+})
+
+test('a server never holds both copies', () => {
+  assert.ok(!areApart(fleet('', ''), 1, 1))
+})
+
+test('with all the weight in one zone, any other server will do', () => {
+  assert.ok(areApart(fleet('a', 'a'), 0, 1))
+  assert.ok(areApart(fleet('a', 'a', 'leaving'), 0, 1))
+})
+
+test('a server that names no zone may stand beside any other', () => {
+  const mixed = fleet('a', '', '', 'a')
+  assert.ok(areApart(mixed, 0, 1))
+  assert.ok(areApart(mixed, 1, 2))
+  assert.ok(!areApart(mixed, 0, 3))
+})
+
+test('a server is active when it exists and has weight', () => {
+  const some = fleet('a', 'leaving')
+  assert.deepEqual(
+    [0, 1, 2, NONE].map((server) => isActive(some, server)),
+    [true, false, false, false],
+  )
+})

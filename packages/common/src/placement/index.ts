@@ -1,0 +1,5 @@
+export { plan } from './plan.js'
+export { buildRing, Ring } from './ring.js'
+export { summarize, type PlanSummary, type ServerChange } from './summarize.js'
+export { target } from './target.js'
+export type { Columns, Move, MoveOrder, PlacementServer } from './types.js'

@@ -1,0 +1,139 @@
+import { SLOT_COUNT } from '../slot.js'
+import { target } from './target.js'
+import { NONE, type Columns, type MutableColumns, type PlacementServer, type RingSettings } from './types.js'
+
+/** For tests: a cluster whose servers join, leave and die, and what each event cost. */
+
+export const RING: RingSettings = { virtualNodes: 128, seed: 20_240_601 }
+
+/** Other than the last run's, unless ICF_TEST_SEED repeats one. */
+export const SEED = Number(process.env['ICF_TEST_SEED'] ?? Date.now() % 2 ** 31)
+
+/** mulberry32: numbers in [0, 1). */
+export function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+export function emptyColumns(): MutableColumns {
+  return { primary: new Uint16Array(SLOT_COUNT).fill(NONE), backup: new Uint16Array(SLOT_COUNT).fill(NONE) }
+}
+
+export function countSlots(column: Readonly<Uint16Array>, size: number): number[] {
+  const counts = new Array<number>(size).fill(0)
+  for (const server of column) if (server !== NONE) counts[server]!++
+  return counts
+}
+
+export function countWhere(isCounted: (slot: number) => boolean): number {
+  let count = 0
+  for (let slot = 0; slot < SLOT_COUNT; slot++) if (isCounted(slot)) count++
+  return count
+}
+
+/** What an event cost, each as a multiple of what is unavoidable: the share of who joined, the slots of who went. */
+export interface Cost {
+  readonly primaries: number
+  /** Promoted backups, and backups that were missing, aside. */
+  readonly backups: number
+}
+
+export class Cluster {
+  readonly random: () => number
+  servers: readonly PlacementServer[] = []
+  columns: Columns = emptyColumns()
+
+  constructor(seed: number) {
+    this.random = randomNumbers(seed)
+  }
+
+  get size(): number {
+    return this.servers.length
+  }
+
+  get totalWeight(): number {
+    return this.servers.reduce((sum, { weight }) => sum + weight, 0)
+  }
+
+  newServer(weight = 1, zone = ''): PlacementServer {
+    const digit = (): string => Math.floor(this.random() * 16).toString(16)
+    return { id: Array.from({ length: 40 }, digit).join(''), weight, zone }
+  }
+
+  pick(): number {
+    return Math.floor(this.random() * this.size)
+  }
+
+  target(): MutableColumns {
+    return target({ servers: this.servers, ring: RING, current: this.columns })
+  }
+
+  /** All at once, on whatever is there. */
+  start(servers: readonly PlacementServer[]): void {
+    this.servers = servers
+    this.columns = this.target()
+  }
+
+  join(server: PlacementServer = this.newServer()): Cost {
+    this.servers = [...this.servers, server]
+    const ideal = (SLOT_COUNT * server.weight) / this.totalWeight
+    const before = this.columns
+    this.columns = this.target()
+    return costOf(before, this.columns, ideal, ideal)
+  }
+
+  /** They hand off everything, then they are gone. */
+  leave(...leaving: readonly number[]): Cost {
+    const before = this.columns
+    const primaries = countSlots(before.primary, this.size)
+    const backups = countSlots(before.backup, this.size)
+    this.servers = this.servers.map((server, index) =>
+      leaving.includes(index) ? { ...server, weight: 0 } : server,
+    )
+    this.columns = this.target()
+    const sum = (counts: readonly number[]): number =>
+      leaving.reduce((total, index) => total + counts[index]!, 0)
+    const cost = costOf(before, this.columns, sum(primaries), sum(backups))
+    this.#remove(leaving)
+    return cost
+  }
+
+  /** Promotes the backups, as a failover does, and leaves what is missing to `recover`. */
+  die(dead: number): void {
+    const { primary, backup } = this.columns
+    const promoted = primary.map((server, slot) => (server === dead ? backup[slot]! : server))
+    const left = backup.map((server, slot) => (server === dead || primary[slot] === dead ? NONE : server))
+    this.columns = { primary: promoted, backup: left }
+    this.#remove([dead])
+  }
+
+  recover(): Columns {
+    const before = this.columns
+    this.columns = this.target()
+    return before
+  }
+
+  #remove(gone: readonly number[]): void {
+    const seats = this.servers.map((_, index) => index).filter((index) => !gone.includes(index))
+    const renumbered = new Map(seats.map((old, index) => [old, index]))
+    const renumber = (server: number): number => renumbered.get(server) ?? NONE
+    this.servers = seats.map((index) => this.servers[index]!)
+    this.columns = { primary: this.columns.primary.map(renumber), backup: this.columns.backup.map(renumber) }
+  }
+}
+
+function costOf(before: Columns, after: Columns, primaries: number, backups: number): Cost {
+  const movedPrimaries = countWhere((slot) => before.primary[slot] !== after.primary[slot])
+  const movedBackups = countWhere(
+    (slot) =>
+      before.backup[slot] !== NONE &&
+      before.backup[slot] !== after.backup[slot] &&
+      before.backup[slot] !== after.primary[slot],
+  )
+  return { primaries: movedPrimaries / primaries, backups: movedBackups / backups }
+}

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { SLOT_COUNT } from '../slot.js'
+import { checkCost, checkPlacement, checkSettled, checkSpread, MOVED_AT_MOST } from './invariants.test.kit.js'
+import { Cluster, countSlots, countWhere, SEED } from './scenario.test.kit.js'
+import { summarize } from './summarize.js'
+import { NONE } from './types.js'
+
+/** Long histories of joins, leaves and deaths: what holds after one event must hold after a hundred. */
+
+interface Walk {
+  readonly start: number
+  readonly fewest: number
+  readonly most: number
+  readonly events: number
+}
+
+function startCluster(t: TestContext, size: number, nextWeight = (_: Cluster) => 1): Cluster {
+  t.diagnostic(`seed ${SEED}`)
+  const cluster = new Cluster(SEED)
+  cluster.start(Array.from({ length: size }, () => cluster.newServer(nextWeight(cluster))))
+  return cluster
+}
+
+function twoOf(cluster: Cluster): [number, number] {
+  const first = cluster.pick()
+  return [first, (first + 1 + Math.floor(cluster.random() * (cluster.size - 1))) % cluster.size]
+}
+
+/** A death loses no primary that has a backup, moves few others, and copies nothing but the missing backups. */
+function die(cluster: Cluster, context: string): void {
+  const dead = cluster.pick()
+  const lost = countSlots(cluster.columns.primary, cluster.size)[dead]!
+  cluster.die(dead)
+  const before = cluster.recover()
+  const missing = countWhere((slot) => before.backup[slot] === NONE)
+  const { copies } = summarize(before, cluster.columns, 'restore')
+  if (cluster.size > 1)
+    assert.ok(copies <= MOVED_AT_MOST * missing, `${context}: ${copies} copies, ${missing} needed`)
+  const moved = countWhere((slot) => before.primary[slot] !== cluster.columns.primary[slot])
+  assert.ok(moved <= 0.1 * lost + 1, `${context}: ${moved} primaries moved besides ${lost} promoted`)
+}
+
+function event(cluster: Cluster, { fewest, most }: Walk, context: string, weight: number): void {
+  const chance = cluster.random()
+  if (cluster.size <= fewest || (chance < 0.5 && cluster.size < most))
+    checkCost(cluster.join(cluster.newServer(weight)), `${context}, join`)
+  else if (chance < 0.65) checkCost(cluster.leave(cluster.pick()), `${context}, leave`)
+  else if (chance < 0.8 && cluster.size > fewest + 1)
+    checkCost(cluster.leave(...twoOf(cluster)), `${context}, two leave`)
+  else die(cluster, `${context}, death`)
+}
+
+const WALKS: readonly Walk[] = [
+  { start: 3, fewest: 2, most: 5, events: 60 },
+  { start: 4, fewest: 3, most: 8, events: 60 },
+  { start: 10, fewest: 5, most: 20, events: 60 },
+  { start: 100, fewest: 50, most: 150, events: 40 },
+  { start: 500, fewest: 450, most: 550, events: 12 },
+]
+
+for (const walk of WALKS) {
+  test(`${walk.events} events from ${walk.start} servers keep the balance, and move little`, (t) => {
+    const cluster = startCluster(t, walk.start)
+    for (let i = 0; i < walk.events; i++) {
+      const context = `event ${i} of seed ${SEED}, ${cluster.size} servers`
+      event(cluster, walk, context, 1)
+      checkPlacement(cluster, context)
+      checkSpread(cluster, context)
+      checkSettled(cluster, context)
+    }
+  })
+}
+
+test('events among servers of different weights keep the balance, and move little', (t) => {
+  const nextWeight = (cluster: Cluster): number => [0.5, 1, 1.5, 2][Math.floor(cluster.random() * 4)]!
+  const walk = { start: 12, fewest: 8, most: 24, events: 60 }
+  const cluster = startCluster(t, walk.start, nextWeight)
+  for (let i = 0; i < walk.events; i++) {
+    const context = `event ${i} of seed ${SEED}, ${cluster.size} servers`
+    event(cluster, walk, context, nextWeight(cluster))
+    checkPlacement(cluster, context)
+    checkSpread(cluster, context)
+    checkSettled(cluster, context)
+  }
+})
+
+test('from one server to forty and back', (t) => {
+  const cluster = startCluster(t, 1)
+  while (cluster.size < 40) {
+    checkCost(cluster.join(), `join to ${cluster.size}`)
+    checkPlacement(cluster, `join to ${cluster.size}`)
+  }
+  checkSpread(cluster, 'forty')
+  while (cluster.size > 1) {
+    checkCost(cluster.leave(cluster.pick()), `leave to ${cluster.size}`)
+    checkPlacement(cluster, `leave to ${cluster.size}`)
+    checkSpread(cluster, `leave to ${cluster.size}`)
+  }
+})
+
+test('forty die one after another', (t) => {
+  const cluster = startCluster(t, 40)
+  while (cluster.size > 1) {
+    cluster.die(cluster.pick())
+    const before = cluster.recover()
+    checkPlacement(cluster, `${cluster.size} left`)
+    const missing = countWhere((slot) => before.backup[slot] === NONE)
+    const { copies } = summarize(before, cluster.columns, 'restore')
+    if (cluster.size > 1) assert.ok(copies <= MOVED_AT_MOST * missing, `${copies} copies, ${missing} needed`)
+  }
+})
+
+test('two that die at once lose only the slots they shared', (t) => {
+  const cluster = startCluster(t, 10)
+  const shared = countWhere((slot) => cluster.columns.primary[slot]! < 2 && cluster.columns.backup[slot]! < 2)
+  cluster.die(0)
+  cluster.die(0)
+  assert.equal(
+    countWhere((slot) => cluster.columns.primary[slot] === NONE),
+    shared,
+  )
+  assert.ok(shared <= (1.1 * (SLOT_COUNT * 2)) / 90)
+  cluster.recover()
+  checkPlacement(cluster, 'recovered')
+  checkSettled(cluster, 'recovered')
+})
+
+test('three zones of equal weight move little', (t) => {
+  const cluster = new Cluster(SEED)
+  t.diagnostic(`seed ${SEED}`)
+  cluster.start(Array.from({ length: 12 }, (_, i) => cluster.newServer(1, `zone-${i % 3}`)))
+  for (let i = 0; i < 40; i++) {
+    const context = `event ${i} of seed ${SEED}, ${cluster.size} servers`
+    const zones = ['zone-0', 'zone-1', 'zone-2'].map((zone) =>
+      cluster.servers.filter((server) => server.zone === zone),
+    )
+    const smallest = zones.toSorted((a, b) => a.length - b.length)[0]!
+    const largest = zones.toSorted((a, b) => b.length - a.length)[0]!
+    const isJoin = cluster.size <= 9 || (cluster.random() < 0.5 && cluster.size < 24)
+    const leaving = cluster.servers.indexOf(largest[Math.floor(cluster.random() * largest.length)]!)
+    checkCost(
+      isJoin ? cluster.join(cluster.newServer(1, smallest[0]!.zone)) : cluster.leave(leaving),
+      context,
+    )
+    checkPlacement(cluster, context)
+    checkSettled(cluster, context)
+  }
+})
+
+test('zones of any weight keep to the rule and the quotas', (t) => {
+  t.diagnostic(`seed ${SEED}`)
+  for (const zones of [2, 3, 5]) {
+    const cluster = new Cluster(SEED + zones)
+    const newServer = (): ReturnType<Cluster['newServer']> =>
+      cluster.newServer(
+        [0.5, 1, 2][Math.floor(cluster.random() * 3)],
+        `zone-${Math.floor(cluster.random() * zones)}`,
+      )
+    cluster.start(Array.from({ length: 8 }, newServer))
+    for (let i = 0; i < 25; i++) {
+      const context = `event ${i} of seed ${SEED}, ${zones} zones, ${cluster.size} servers`
+      const chance = cluster.random()
+      if (cluster.size < 4 || chance < 0.5) {
+        const { primaries } = cluster.join(newServer())
+        assert.ok(primaries <= MOVED_AT_MOST, `${context}: ${primaries}`)
+      } else if (chance < 0.75) cluster.leave(cluster.pick())
+      else {
+        cluster.die(cluster.pick())
+        cluster.recover()
+      }
+      checkPlacement(cluster, context)
+      checkSettled(cluster, context)
+    }
+  }
+})
