@@ -26,7 +26,8 @@ export function logLine(json: string, style: Style = styleFor(process.stderr)): 
     .map(([key, value]) => `${key}=${asText(value)}`)
   const head = `${style.dim(time)} ${paint((LEVELS[level] ?? String(level)).padEnd(5))} ${asText(entry.msg ?? '')}`
   const stack = (entry.err as { stack?: string } | undefined)?.stack
-  return `${[head, style.dim(fields.join(' '))].join('  ').trimEnd()}\n${stack ? `${stack}\n` : ''}`
+  const line = fields.length > 0 ? `${head}  ${style.dim(fields.join(' '))}` : head
+  return `${line}\n${stack ? `${stack}\n` : ''}`
 }
 
 function asText(value: unknown): string {

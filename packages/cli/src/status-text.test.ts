@@ -40,6 +40,11 @@ test('the status reads well', () => {
   ])
 })
 
+test('evictions are said, since what was evicted is missing', () => {
+  const servers = status.servers.map((server) => ({ ...server, evictions: 1500 }))
+  assert.match(statusLines({ ...status, servers }, styleFor({}))[1]!, / · 1,500 evicted: the memory is full$/)
+})
+
 test('what is pending is said', () => {
   const cases: [Partial<Status>, string][] = [
     [{ servers: [], slotsServed: 0 }, 'no cache server has joined, 16,384 slots not served'],

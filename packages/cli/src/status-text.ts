@@ -8,14 +8,22 @@ import { formatBytes, formatCount, plural } from './units.js'
 export function statusLines(status: Status, style: Style): string[] {
   const state = status.settled ? style.green('settled') : style.yellow(`not settled: ${pendingOf(status)}`)
   const [keys, bytes] = [sum(status.servers, 'keys'), sum(status.servers, 'bytes')]
+  const evictions = evictionsOf(status)
+  const evicted =
+    evictions > 0 ? ` · ${style.yellow(`${formatCount(evictions)} evicted: the memory is full`)}` : ''
   return [
     `${state} · epoch ${status.epoch}, version ${status.version}`,
-    `${formatCount(status.slotsServed)} of ${formatCount(SLOT_COUNT)} slots served · ${plural(keys, 'key')}, ${formatBytes(bytes)}`,
+    `${formatCount(status.slotsServed)} of ${formatCount(SLOT_COUNT)} slots served · ${plural(keys, 'key')}, ${formatBytes(bytes)}${evicted}`,
     '',
     ...masterTable(status.masters, style),
     '',
     ...(status.servers.length > 0 ? serverTable(status.servers, style) : ['no cache server has joined']),
   ]
+}
+
+/** Keys that had to go because the memory of a server was full. */
+export function evictionsOf({ servers }: Status): number {
+  return servers.reduce((total, { evictions = 0 }) => total + evictions, 0)
 }
 
 /** What is missing before everything is in its place, in a few words. */
@@ -52,7 +60,8 @@ function serverTable(servers: readonly ServerStatus[], style: Style): string[] {
     { title: 'KEYS', align: 'right' },
     { title: 'MEMORY', align: 'right' },
   ] as const
-  const rows = servers.map((server) => [
+  const sorted = [...servers].sort((a, b) => a.host.localeCompare(b.host) || a.port - b.port)
+  const rows = sorted.map((server) => [
     `${server.host}:${server.port}`,
     server.id.slice(0, 8),
     server.zone || '–',

@@ -42,6 +42,8 @@ export interface ServerStatus {
   readonly backupSlots: number
   readonly keys: number
   readonly bytes: number
+  /** Keys that had to go because the memory was full, since it started. */
+  readonly evictions?: number
 }
 
 /** What is still to come before everything is in its place. */

@@ -38,7 +38,7 @@ export function addCache(program: Command): void {
     .command('cache')
     .summary('run a cache server in the foreground')
     .description(
-      'Runs a cache server. Logs go to stderr; one line on stdout says when it is ready. SIGTERM or Ctrl-C hands all its ' +
+      'Runs a cache server. Logs go to stderr; one line on stdout says when it listens. SIGTERM or Ctrl-C hands all its ' +
         'data to the other servers, then it exits; a second signal ends it at once.',
     )
     .addOption(option('--port <port>', 'port to listen on').argParser(port).default(7100))
@@ -55,7 +55,7 @@ export function addCache(program: Command): void {
     .addOption(
       option('--weight <number>', 'share of the data, relative to the others').argParser(weight).default(1),
     )
-    .addOption(maxMemoryOption('memory for what it stores, primaries and backups'))
+    .addOption(maxMemoryOption('memory that the process may take'))
     .addOption(logLevelOption())
     .addOption(jsonOption())
     .action(runs(cache))

@@ -55,7 +55,8 @@ export function countSlots(topology: Topology): Holding[] {
     increment(primaries, topology.primary[slot]!)
     increment(backups, topology.backup[slot]!)
   }
-  return presentServers(topology).map((server) => {
+  const servers = presentServers(topology).sort((a, b) => a.host.localeCompare(b.host) || a.port - b.port)
+  return servers.map((server) => {
     const seat = topology.servers.indexOf(server)
     return { server, primarySlots: primaries.get(seat) ?? 0, backupSlots: backups.get(seat) ?? 0 }
   })

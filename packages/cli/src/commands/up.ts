@@ -48,7 +48,7 @@ export function addUp(program: Command): void {
     .addOption(option('--dir <dir>', 'where cluster.json, logs and state go').default('.icf'))
     .addOption(option('--restart', 'start a process again that ended'))
     .addOption(option('--verbose', 'show what the processes log'))
-    .addOption(maxMemoryOption('memory of each cache server for what it stores'))
+    .addOption(maxMemoryOption('memory that each cache server may take'))
     .addOption(option('--zone <names>', 'zones, given to the cache servers in turn: a,b,…'))
     .addOption(option('--weight <numbers>', 'weights, given to the cache servers in turn: 1,2,…'))
     .addOption(hostOption())

@@ -7,7 +7,8 @@ import { skippedLines, Tally, throughput, UNDER_WAY } from '../files/tally.js'
 import { walk, type FoundFile } from '../files/walk.js'
 import { addConnectOptions, option } from '../options.js'
 import { note, print, printJson } from '../output.js'
-import { withCache } from '../session.js'
+import { withAdmin, withCache } from '../session.js'
+import { evictionsOf } from '../status-text.js'
 import { formatBytes, plural } from '../units.js'
 import { bytesOf } from '../value.js'
 import { stopped, type FilesOptions } from './load.js'
@@ -49,12 +50,22 @@ async function verify(folder: string, options: FilesOptions): Promise<number> {
     tally.end()
   }
   report(folder, options, tally, findings)
+  if (findings.missing.length > 0 && !options.json) await explainMissing(options)
   if (findings.missing.length + findings.different.length > 0) return Exit.NO
   if (tally.skipped.length === 0) return Exit.DONE
   throw new CliError(
     Exit.FAILED,
     'SKIPPED',
     `${plural(tally.skipped.length, 'file')} of ${folder} not compared`,
+  )
+}
+
+/** A cache that is full forgets what was not used for longest: that is no loss, and should not look like one. */
+async function explainMissing(options: FilesOptions): Promise<void> {
+  const evictions = evictionsOf(await withAdmin(options, (admin) => admin.status()))
+  if (evictions === 0) return
+  note(
+    `icf: the cache servers evicted ${plural(evictions, 'key')}: their memory (--max-memory) can not hold all`,
   )
 }
 
