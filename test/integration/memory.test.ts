@@ -1,0 +1,70 @@
+// A server that is given three times its budget stays within bounds and keeps what is used.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { platform } from 'node:os'
+import { it } from 'node:test'
+import { connect, type Client } from '@icf/client'
+import { withCluster } from '../support/cluster.js'
+
+const MB = 1024 ** 2
+const BUDGET_BYTES = 256 * MB
+/** The budget is for the whole process. This much more is left to the collector's bad moments. */
+const MAX_RSS_BYTES = 1.15 * BUDGET_BYTES
+
+const VALUE_BYTES = 8192
+const VALUES = (3 * BUDGET_BYTES) / VALUE_BYTES
+const USED_KEYS = 500
+/** The newest that must still be there, of what was written: far less than the budget holds. */
+const NEWEST = Math.floor(VALUES / 20)
+const IN_FLIGHT = 64
+
+it('three times the memory budget is written', async (t) => {
+  await withCluster({ servers: 1, serverArgs: ['--max-memory', `${BUDGET_BYTES}b`] }, async (cluster) => {
+    const cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+    try {
+      await fill(cache)
+      const { pid } = cluster.servers[0]!.child
+      if (platform() === 'linux') {
+        const peakBytes = peakRssBytes(pid)
+        t.diagnostic(`peak RSS ${Math.round(peakBytes / MB)} MB`)
+        assert.ok(peakBytes < MAX_RSS_BYTES, `the peak was ${Math.round(peakBytes / MB)} MB`)
+      }
+      assert.equal(await countPresent(cache, 'used', 0, USED_KEYS), USED_KEYS, 'keys in use')
+      assert.equal(await countPresent(cache, 'once', VALUES - NEWEST, VALUES), NEWEST, 'the newest keys')
+      assert.equal(await countPresent(cache, 'once', 0, NEWEST), 0, 'the oldest keys')
+      const [status] = (await cluster.status()).servers
+      assert.ok(status!.bytes <= BUDGET_BYTES, `${status!.bytes} bytes are stored`)
+    } finally {
+      await cache.close()
+    }
+  })
+})
+
+/** Writes each value once, and reads some other keys again and again meanwhile. */
+async function fill(cache: Client): Promise<void> {
+  for (let i = 0; i < USED_KEYS; i++) await cache.set(`used ${i}`, 'x'.repeat(100))
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < VALUES) {
+      const number = next++
+      await cache.set(`once ${number}`, String(number).padEnd(VALUE_BYTES, '.'))
+      if (number % 10 === 0) await cache.get(`used ${(number / 10) % USED_KEYS}`)
+    }
+  }
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+}
+
+async function countPresent(cache: Client, prefix: string, from: number, to: number): Promise<number> {
+  let present = 0
+  for (let start = from; start < to; start += 1000) {
+    const numbers = Array.from({ length: Math.min(1000, to - start) }, (_, index) => start + index)
+    const values = await Promise.all(numbers.map((number) => cache.get(`${prefix} ${number}`)))
+    present += values.filter((value) => value !== undefined).length
+  }
+  return present
+}
+
+/** The most that the process ever had in memory. */
+function peakRssBytes(pid: number): number {
+  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
+}
