@@ -69,6 +69,8 @@ export class SimServer {
       toMaster: (message) => {
         if (this.core === core) this.#masterEnd?.send(message)
       },
+      flushSoon: () =>
+        this.process.run(() => this.world.after(0, () => this.process.run(() => core.flush(this.world.now)))),
     })
     core.leaseMs = defaultTiming.leaseMs
     this.core = core

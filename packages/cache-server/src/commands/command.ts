@@ -6,6 +6,8 @@ import type { Writer } from '../core/writer.js'
 /** What a command may use. One implementation serves every face. */
 export interface CommandContext {
   readonly writer: Writer
+  /** Largest value that this server takes, in bytes. */
+  readonly maxValueBytes: number
   /** The entry of the command's key if it is there and not expired; an expired one is removed on the way. */
   find(key: string): Entry | undefined
   /** Monotonic time in ms, of this turn. */

@@ -6,7 +6,7 @@ import type { Command } from './command.js'
 /** SET key, value, kind, ttlMs (0: none), ackPrimary (0 | 1) → true. */
 export const set: Command = (context, client, id, slot, message, at) => {
   const kind = readKind(message, at)
-  const value = readValue(message, at)
+  const value = readValue(message, at, context.maxValueBytes)
   const ttlMs = message[at + 3]
   if (!Number.isSafeInteger(ttlMs) || (ttlMs as number) < 0 || (ttlMs as number) > limits.maxTtlMs)
     throw new IcfError('INVALID_ARGUMENT', `ttlMs must be a whole number from 0 to ${limits.maxTtlMs}`)
@@ -24,14 +24,14 @@ export const set: Command = (context, client, id, slot, message, at) => {
   )
 }
 
-function readValue(message: Message, at: number): StoredValue {
+function readValue(message: Message, at: number, maxBytes: number): StoredValue {
   const value = message[at + 1]
   if (typeof value !== 'string' && !(value instanceof Uint8Array))
     throw new IcfError('INVALID_VALUE', 'a value must be text or bytes')
-  if (value.length > limits.maxValueBytes)
+  if (value.length > maxBytes)
     throw new IcfError(
       'VALUE_TOO_LARGE',
-      `the largest value is ${limits.maxValueBytes} bytes, this one has ${value.length}`,
+      `the largest value here is ${maxBytes} bytes, this one has ${value.length}`,
     )
   return ownedValue(value)
 }

@@ -46,6 +46,7 @@ class Member {
       id: name.repeat(40),
       budgetBytes: 64 * 1024 * 1024,
       toMaster: (message) => this.toMaster.push(message),
+      flushSoon: () => wires.queue.push(() => this.core.flush(0)),
     })
     this.core.leaseMs = 1000
     this.core.masterProvenGone(1e6, 0)
@@ -115,6 +116,7 @@ describe('a cache server', () => {
   it('answers a write only when the backup has it', () => {
     adopt(topologyOf(1, 0, 1), ...all())
     const id = a.set('key', 'value')
+    a.core.flush(0)
     assert.equal(a.results.has(id), false)
     assert.equal(b.core.store.peek(keySlot('key'), 'key'), undefined)
     wires.run()

@@ -33,11 +33,13 @@ export interface CacheServerOptions {
   readonly budgetBytes: number
   /** Sends to the master; what is sent while there is no link is lost, and sent again by `masterConnected`. */
   toMaster(message: Message): void
+  /** Call `flush` once the inputs of this turn are through. */
+  flushSoon(): void
 }
 
 /**
  * One incarnation of a cache server, without sockets or timers: messages and time come in, messages go out through
- * ports. Every input ends with `flush`, so that each peer gets one message for all that an input caused.
+ * ports. What the inputs of one turn cause goes out together, by `flush`.
  */
 export class CacheServerCore {
   readonly id: string
@@ -55,6 +57,7 @@ export class CacheServerCore {
   readonly #channels = new Map<string, ReplicaChannel>()
   readonly #dirtyClients: ClientSession[] = []
   readonly #dirtyChannels: ReplicaChannel[] = []
+  #isFlushDue = false
   #beat = 0
   readonly #beatsSentAt = new Map<number, number>()
 
@@ -82,7 +85,7 @@ export class CacheServerCore {
     if (message[0] !== MessageType.COMMANDS)
       throw new IcfError('PROTOCOL', `a client can not send message ${String(message[0])}`)
     this.runner.runFrame(client, message, now)
-    this.#flush(now)
+    this.#dirty()
   }
 
   // --- other servers, as their primary
@@ -90,7 +93,7 @@ export class CacheServerCore {
   /** The link to `serverId` is open. @param lastStored by its WELCOME */
   peerConnected(serverId: string, port: LinkPort, lastStored: number, now: number): void {
     this.#channelTo(serverId).connected(port, lastStored, this.writer.acknowledged)
-    this.#flush(now)
+    this.#dirty()
   }
 
   peerLost(serverId: string): void {
@@ -108,7 +111,7 @@ export class CacheServerCore {
     if (!channel || channel.port !== port) return
     if (message[0] === MessageType.BACK_ACK) this.#acknowledged(channel, message)
     else this.#exchangeTopology(port, message, now)
-    this.#flush(now)
+    this.#dirty()
   }
 
   // --- other servers, as their backup
@@ -130,7 +133,7 @@ export class CacheServerCore {
   primaryMessage(serverId: string, port: LinkPort, message: Message, now: number): void {
     if (message[0] === MessageType.KEY_VALUE_RESPONCE_BACK) this.#intake.receive(serverId, port, message, now)
     else this.#exchangeTopology(port, message, now)
-    this.#flush(now)
+    this.#dirty()
   }
 
   // --- the master
@@ -138,7 +141,7 @@ export class CacheServerCore {
   masterConnected(now: number): void {
     this.#beatsSentAt.clear()
     this.#copier.reportAgain()
-    this.#flush(now)
+    this.#dirty()
   }
 
   /** @throws IcfError PROTOCOL */
@@ -156,7 +159,7 @@ export class CacheServerCore {
       default:
         throw new IcfError('PROTOCOL', `a master can not send message ${String(message[0])}`)
     }
-    this.#flush(now)
+    this.#dirty()
   }
 
   heartbeat(leaving: boolean, processStatistics: readonly number[], now: number): void {
@@ -173,7 +176,7 @@ export class CacheServerCore {
   /** No master process exists at its address since `at`: nobody can have given our slots to others. */
   masterProvenGone(at: number, now: number): void {
     this.runner.leaseRenewed(at + this.leaseMs, now)
-    this.#flush(now)
+    this.#dirty()
   }
 
   // --- time
@@ -182,7 +185,7 @@ export class CacheServerCore {
   work(now: number): boolean {
     this.store.work(SLICE_ENTRIES)
     const more = sweepExpired(this.slots, this.store, this.writer, SLICE_ENTRIES, now)
-    this.#flush(now)
+    this.#dirty()
     return more || this.store.hasBackgroundWork
   }
 
@@ -245,6 +248,12 @@ export class CacheServerCore {
     else this.#options.toMaster([MessageType.DISTRIBUTION_REQUEST])
   }
 
+  #dirty(): void {
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    this.#options.flushSoon()
+  }
+
   #acknowledged(channel: ReplicaChannel, message: Message): void {
     const [, number, epoch, version, refused] = message
     if (typeof number !== 'number' || !Array.isArray(refused))
@@ -280,11 +289,14 @@ export class CacheServerCore {
     return channel
   }
 
-  #flush(now: number): void {
+  /** Sends what the inputs since the last time caused: at most one message to each peer. */
+  flush(now: number): void {
+    this.#isFlushDue = false
     this.#copier.advance(now)
     const { epoch, version } = this.slots.topology
     for (const channel of this.#dirtyChannels) channel.flush(epoch, version)
     this.#dirtyChannels.length = 0
+    this.#intake.flush()
     for (const client of this.#dirtyClients) client.flush()
     this.#dirtyClients.length = 0
   }

@@ -26,13 +26,17 @@ export class CommandRunner implements CommandContext {
   /** Monotonic ms until which this server may answer. */
   leaseUntil = -Infinity
   commandsRun = 0
+  readonly maxValueBytes: number
   readonly #rooms = new WaitingRooms()
 
   constructor(
     private readonly slots: SlotTable,
     private readonly store: Store,
     readonly writer: Writer,
-  ) {}
+  ) {
+    // More than half of the memory would drive out everything else, and itself.
+    this.maxValueBytes = Math.min(limits.maxValueBytes, Math.floor(store.maxBytes / 2))
+  }
 
   /**
    * A COMMANDS frame.

@@ -15,6 +15,7 @@ describe('time to live', () => {
       id: 'a'.repeat(40),
       budgetBytes: 64 * 1024 * 1024,
       toMaster: () => undefined,
+      flushSoon: () => undefined,
     })
     core.leaseMs = 1000
     core.masterProvenGone(1e9, 0)
@@ -41,6 +42,7 @@ describe('time to live', () => {
 
   const run = (now: number, ...command: unknown[]): unknown => {
     core.clientMessage(client, [MessageType.COMMANDS, 1, 1, 1, ...command], now)
+    core.flush(now)
     return answers.pop()![3]
   }
 

@@ -23,11 +23,16 @@ interface Sender {
   lastStored: number
   /** Batches that name a newer topology than ours, in order. */
   readonly waiting: Message[]
+  /** Slots refused since the last acknowledgement. */
+  readonly refused: Set<number>
+  isDirty: boolean
 }
 
 /** The receiving end of every other server's ReplicaChannel: stores what primaries send, if they are still primaries. */
 export class ReplicaIntake {
   readonly #senders = new Map<string, Sender>()
+  /** Those that an acknowledgement is due to. */
+  readonly #dirty: Sender[] = []
 
   constructor(
     private readonly slots: SlotTable,
@@ -46,7 +51,8 @@ export class ReplicaIntake {
     if (sender) {
       sender.port = port
       sender.waiting.length = 0
-    } else this.#senders.set(senderId, { port, lastStored: 0, waiting: [] })
+    } else
+      this.#senders.set(senderId, { port, lastStored: 0, waiting: [], refused: new Set(), isDirty: false })
   }
 
   disconnected(senderId: string, port: LinkPort): void {
@@ -83,15 +89,27 @@ export class ReplicaIntake {
   #apply(senderId: string, sender: Sender, message: Message, now: number): void {
     const number = message[3]
     if (!Number.isSafeInteger(number)) throw new IcfError('PROTOCOL', 'a batch has no number')
-    const refused = new Set<number>()
     if ((number as number) > sender.lastStored) {
       const seat = seatOf(this.slots.topology, senderId)
-      for (let at = 4; at < message.length;) at = this.#applyOperation(message, at, seat, refused, now)
+      for (let at = 4; at < message.length;) at = this.#applyOperation(message, at, seat, sender.refused, now)
       sender.lastStored = number as number
       this.stored()
     }
+    if (sender.isDirty) return
+    sender.isDirty = true
+    this.#dirty.push(sender)
+  }
+
+  /** Acknowledges what was stored since the last time. */
+  flush(): void {
     const { epoch, version } = this.slots.topology
-    sender.port?.send([MessageType.BACK_ACK, number, epoch, version, refused.size > 0 ? [...refused] : EMPTY])
+    for (const sender of this.#dirty) {
+      sender.isDirty = false
+      const refused = sender.refused.size > 0 ? [...sender.refused] : EMPTY
+      sender.refused.clear()
+      sender.port?.send([MessageType.BACK_ACK, sender.lastStored, epoch, version, refused])
+    }
+    this.#dirty.length = 0
   }
 
   /** Applies the operation at `at`; returns where the next one starts. */

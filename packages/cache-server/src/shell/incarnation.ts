@@ -46,7 +46,13 @@ export class Incarnation {
   constructor(options: IncarnationOptions) {
     this.#options = options
     const toMaster = (message: Message): void => this.#master.send(message)
-    this.#core = new CacheServerCore({ id: this.id, budgetBytes: options.budgetBytes, toMaster })
+    this.#core = new CacheServerCore({
+      id: this.id,
+      budgetBytes: options.budgetBytes,
+      toMaster,
+      // After all that this turn of the event loop reads from its sockets.
+      flushSoon: () => setImmediate(this.#flush),
+    })
     this.#clients = new ClientLinks(this.#core)
     this.#peers = new PeerLinks(this.#core, options.cluster, toMaster, () => this.#advanced())
     this.#master = new MasterLink({
@@ -163,6 +169,8 @@ export class Incarnation {
   #heartbeat(): void {
     if (!this.#stopped) this.#core.heartbeat(this.#leaving, [process.memoryUsage.rss()], performance.now())
   }
+
+  readonly #flush = (): void => this.#core.flush(performance.now())
 
   readonly #work = (): void => {
     if (!this.#stopped && this.#core.work(performance.now())) setImmediate(this.#work)

@@ -7,7 +7,7 @@ const PROCESS_BYTES = 64 * 1024 * 1024
  * Share of the rest that entries may take. What else is there: garbage that was not collected yet, buffers that
  * belong to two entries, frames under way. Figures in docs/memory.md.
  */
-const ENTRY_SHARE = 0.62
+const ENTRY_SHARE = 0.7
 
 /** V8 lets its heap grow by this before it collects; by default it would double under a steady stream of writes. */
 const HEAP_GROWING_PERCENT = 25
