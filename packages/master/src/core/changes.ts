@@ -1,4 +1,4 @@
-import { IcfError, MessageType, type Topology } from '@icf/common'
+import { MessageType, type IcfError, type Topology } from '@icf/common'
 import { Draft } from './draft.js'
 import type { ClusterEvent, LinkId } from './events.js'
 import type { Outlook } from './reconciler.js'

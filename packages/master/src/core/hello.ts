@@ -1,4 +1,4 @@
-import { IcfError, limits, type ServerInfo } from '@icf/common'
+import { IcfError, limits, type Role, type ServerInfo } from '@icf/common'
 import type { Hello } from './events.js'
 
 /** A ring point for each virtual node and unit of weight: beyond this a single server would flood the ring. */
@@ -8,6 +8,21 @@ const MAX_WEIGHT = 1000
 export interface ServerHello {
   readonly info: ServerInfo
   readonly maxMemoryBytes: number
+}
+
+/** @throws IcfError WRONG_ROLE */
+export function checkRole(role: Role): void {
+  switch (role) {
+    case 'client':
+    case 'admin':
+    case 'cache-server':
+      return
+    case 'master':
+    case 'probe':
+      throw new IcfError('WRONG_ROLE', `a master does not accept the role "${role}"`)
+    default:
+      return role satisfies never
+  }
 }
 
 /** @throws IcfError INVALID_ARGUMENT with a text that tells an operator what to change */

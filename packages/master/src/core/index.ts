@@ -8,6 +8,7 @@ export type {
   MasterEvent,
   MasterState,
 } from './events.js'
-export { MasterCore, type MasterOptions } from './master-core.js'
+export { MasterCore } from './master-core.js'
+export type { MasterOptions } from './options.js'
 export type { Retired } from './retired.js'
 export type { ServerSnapshot, Snapshot } from './snapshot.js'

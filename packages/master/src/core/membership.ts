@@ -19,6 +19,9 @@ export interface Member {
   load: Load | undefined
 }
 
+/** Who wants a server to leave: an operator who asked the master, or the server's own process. */
+export type LeaveReason = 'operator' | 'its own wish'
+
 /** A member that says nothing for this many heartbeats is quiet. */
 const QUIET_HEARTBEATS = 3
 
@@ -46,13 +49,15 @@ export class Membership {
   }
 
   /** Connected members other than `id`, in the order of their seats after its own. */
-  peersOf(id: string, count: number, { draft }: Changes): string[] {
+  peersOf(id: string, count: number, { draft }: Changes): { readonly id: string; readonly link: LinkId }[] {
     const seat = seatOf(draft, id)
-    const others = [...draft.servers.slice(seat + 1), ...draft.servers.slice(0, seat)]
-    return others
-      .filter((server) => server !== undefined && this.#members.get(server.id)?.link !== undefined)
-      .slice(0, count)
-      .map((server) => server!.id)
+    const peers: { id: string; link: LinkId }[] = []
+    for (const server of [...draft.servers.slice(seat + 1), ...draft.servers.slice(0, seat)]) {
+      const link = server && this.#members.get(server.id)?.link
+      if (link !== undefined) peers.push({ id: server!.id, link })
+      if (peers.length === count) break
+    }
+    return peers
   }
 
   /** @throws IcfError the refusal */
@@ -94,30 +99,39 @@ export class Membership {
     return member.link === undefined || this.silence.of(member.id, now) >= quietMs
   }
 
+  /** Whether somebody who may hold slots stays when these go. */
+  canSpare(ids: readonly string[], { draft }: Changes): boolean {
+    return draft.servers.some((server) => canHold(server) && !ids.includes(server!.id))
+  }
+
+  /** @throws IcfError LAST_SERVER when nobody would be left to take their slots */
+  checkSpare(ids: readonly string[], changes: Changes): void {
+    if (this.canSpare(ids, changes)) return
+    throw new IcfError(
+      'LAST_SERVER',
+      'no cache server would be left to take over the slots: start another one first, or stop the cluster with a signal to every server',
+    )
+  }
+
   /**
    * Marks servers as leaving.
    * @throws IcfError LAST_SERVER when nobody would be left to take their slots
    */
-  leave(ids: readonly string[], changes: Changes): void {
+  leave(ids: readonly string[], reason: LeaveReason, changes: Changes): void {
     const { draft } = changes
-    const staying = draft.servers.filter((server) => canHold(server) && !ids.includes(server!.id))
-    if (staying.length === 0)
-      throw new IcfError(
-        'LAST_SERVER',
-        'no cache server would be left to take over the slots: start another one first, or stop the cluster with a signal to every server',
-      )
+    this.checkSpare(ids, changes)
     for (const id of ids) {
       const seat = seatOf(draft, id)
       const server = draft.servers[seat]!
       if (server.state === 'leaving') continue
       draft.setServer(seat, { ...server, state: 'leaving' })
       changes.leaving.push(id)
-      changes.events.push({ type: 'SHUTDOWN_CACHE', server: id, address: formatServer(server) })
+      changes.events.push({ type: 'SHUTDOWN_CACHE', server: id, address: formatServer(server), reason })
     }
   }
 
-  /** The last server that could hold data goes: whoever else was leaving has nobody to hand over to any more. */
-  abandon(id: string, changes: Changes): void {
+  /** The last server that could hold data goes: whoever else was leaving has nobody to hand over to any more. @returns who went */
+  abandon(id: string, changes: Changes): string[] {
     const { draft } = changes
     const going = presentServers(draft).filter((server) => server.id === id || server.state === 'leaving')
     const seats = going.map((server) => seatOf(draft, server.id))
@@ -125,6 +139,7 @@ export class Membership {
     for (const server of going) this.#release(server.id, formatServer(server), changes)
     if (lost > 0)
       changes.events.push({ type: 'DATA_LOST', slots: lost, reason: 'the last cache server left' })
+    return going.map((server) => server.id)
   }
 
   /** Lets those go that leave and have no part in any slot, now and in the version that is in effect. */

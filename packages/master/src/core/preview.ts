@@ -1,7 +1,6 @@
-import { NONE, type Topology } from '@icf/common'
+import { NONE, plan, summarize, type Topology } from '@icf/common'
 import type { Load } from './parse.js'
-import { plan } from './placement.js'
-import { columnsOf, wish } from './reconciler.js'
+import { wish } from './reconciler.js'
 import { countBySeat } from './snapshot.js'
 
 /** What a change would move. */
@@ -28,33 +27,25 @@ export function preview(
   )
   const wanted = wish({ ...topology, servers })
   const isShrinking = servers.some((server) => server?.state === 'leaving')
-  const moves = plan(columnsOf(topology), wanted, isShrinking ? 'shrink' : 'grow')
+  const order = isShrinking ? 'shrink' : 'grow'
+  const { primaryMoves, backupMoves, swaps, copies } = summarize(topology, wanted, order)
   const average = averageSlots(topology, loadOf)
   const primary = topology.primary.slice()
   const backup = topology.backup.slice()
-  const sum = { primaryMoves: 0, backupMoves: 0, swaps: 0, copies: 0, entries: 0, bytes: 0 }
-  const copy = (slot: number): void => {
+  let [entries, bytes] = [0, 0]
+  for (const { slot, kind, to } of plan(topology, wanted, order)) {
     const source = primary[slot]!
-    if (source === NONE) return
-    sum.copies++
-    sum.entries += average[source]!.entries
-    sum.bytes += average[source]!.bytes
-  }
-  for (const { slot, kind, to } of moves) {
-    if (kind === 'backup') {
-      sum.backupMoves++
-      if (to !== NONE) copy(slot)
-      backup[slot] = to
-      continue
+    if (source !== NONE && to !== NONE && backup[slot] !== to) {
+      entries += average[source]!.entries
+      bytes += average[source]!.bytes
     }
-    sum.primaryMoves++
-    if (backup[slot] === to) {
-      sum.swaps++
-      backup[slot] = primary[slot]!
-    } else copy(slot)
-    primary[slot] = to
+    if (kind === 'backup') backup[slot] = to
+    else {
+      if (backup[slot] === to) backup[slot] = source
+      primary[slot] = to
+    }
   }
-  return { ...sum, entries: Math.round(sum.entries), bytes: Math.round(sum.bytes) }
+  return { primaryMoves, backupMoves, swaps, copies, entries: Math.round(entries), bytes: Math.round(bytes) }
 }
 
 /** What one slot of each server holds, by seat. */

@@ -1,6 +1,16 @@
-import { NONE, SLOT_COUNT, type ServerInfo, type Topology } from '@icf/common'
+import {
+  NONE,
+  plan,
+  SLOT_COUNT,
+  target,
+  type Columns,
+  type Move,
+  type MoveOrder,
+  type PlacementServer,
+  type ServerInfo,
+  type Topology,
+} from '@icf/common'
 import type { Draft, SlotTable } from './draft.js'
-import { plan, target, type Columns, type Move, type MoveOrder, type PlacementServer } from './placement.js'
 import { Throttle } from './throttle.js'
 
 /** What is still to be done at the time of a version. */
@@ -19,6 +29,12 @@ export class Reconciler {
   readonly #maxTransitionsPerServer: number
   #wanted: Columns | undefined
   #order: MoveOrder = 'grow'
+  #moves: readonly Move[] = []
+  readonly #made = new Set<number>()
+  /** Slots may be without owner or backup: nothing else matters before they are seen to. */
+  #isUrgent = false
+  /** The wish is known but not the way there. */
+  #isUnplanned = false
 
   constructor(maxTransitionsPerServer: number) {
     this.#maxTransitionsPerServer = maxTransitionsPerServer
@@ -27,23 +43,55 @@ export class Reconciler {
   /** The servers or the assignment changed otherwise than by a move: the wish is another one. */
   invalidate(order: MoveOrder): void {
     this.#wanted = undefined
+    this.#moves = []
+    this.#made.clear()
     this.#order = order
+    this.#isUrgent ||= order === 'restore'
+  }
+
+  /** Whether there is something to do although nothing has changed. */
+  get isUnplanned(): boolean {
+    return this.#isUnplanned
+  }
+
+  /** This move has been made. */
+  made(slot: number, kind: Move['kind'], to: number): void {
+    this.#made.add(stepKey(slot, kind, to))
   }
 
   /** @returns steps between the assignment and the wish that are still to be done */
   reconcile(draft: Draft): number {
-    const order = isAnyoneLeaving(draft.servers) ? 'shrink' : this.#order
     if (!draft.servers.some(canHold)) adoptOrphans(draft)
     this.#wanted ??= wish(draft)
-    let moves = plan(columnsOf(draft), this.#wanted, order)
-    if (promoteUnowned(draft, moves)) moves = plan(columnsOf(draft), this.#wanted, order)
-    cancelUnwanted(draft, moves)
+    this.#isUnplanned = this.#isUrgent
+    this.#isUrgent = false
+    if (this.#isUnplanned) return protect(draft, this.#wanted)
+    let moves = this.#remaining()
+    if (moves.length === 0) {
+      moves = this.#plan(draft, this.#wanted)
+      if (promoteUnowned(draft, moves)) moves = this.#plan(draft, this.#wanted)
+      cancelUnwanted(draft, moves)
+    }
     if (moves.length > 0 && draft.transitions.size === 0 && moves.every(isDrop)) {
       for (const { slot } of moves) draft.setBackup(slot, NONE)
       moves = []
     }
+    this.#moves = moves
     this.#begin(draft, moves)
     return moves.length
+  }
+
+  #plan(draft: Draft, wanted: Columns): readonly Move[] {
+    return plan(columnsOf(draft), wanted, isAnyoneLeaving(draft.servers) ? 'shrink' : this.#order)
+  }
+
+  /** The plan goes on as long as nothing but its own moves happens: making it anew would give what is left of it. */
+  #remaining(): readonly Move[] {
+    const made = this.#made
+    if (made.size === 0) return this.#moves
+    const moves = this.#moves.filter(({ slot, kind, to }) => !made.delete(stepKey(slot, kind, to)))
+    made.clear()
+    return moves
   }
 
   /** Starts moves in the order of the plan. A slot has one at a time; a phase begins when the one before has all begun. */
@@ -116,8 +164,25 @@ function adoptOrphans(draft: Draft): void {
     if (draft.primary[slot] === NONE) draft.setPrimary(slot, adopter)
 }
 
-export function columnsOf({ primary, backup }: Columns): Columns {
+function columnsOf({ primary, backup }: Columns): Columns {
   return { primary, backup }
+}
+
+/**
+ * What can not wait for a plan after a death: an owner for each slot, and a second copy of whatever is written from
+ * now on. These are the first steps that the plan would take too. @returns copies under way
+ */
+function protect(draft: Draft, wanted: Columns): number {
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const [primary, backup] = [wanted.primary[slot]!, wanted.backup[slot]!]
+    if (primary === NONE) continue
+    if (draft.primary[slot] === NONE) draft.setPrimary(slot, primary)
+    if (draft.backup[slot] !== NONE) continue
+    const to = draft.primary[slot] === backup ? primary : backup
+    const present = draft.transitions.get(slot)
+    if (to !== NONE && (present?.to !== to || present.intent !== 'backup')) draft.begin(slot, to, 'backup')
+  }
+  return draft.transitions.size
 }
 
 /** A slot that nobody owns has nothing to copy: its first owner has it at once. */

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { open, readFile, rename, unlink } from 'node:fs/promises'
+import { readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IcfError } from '@icf/common'
 
 const ATTEMPTS = 3
+/** A file that is empty or cut short this long after its creation was left by a process that died while writing it. */
+const WRITING_MS = 5000
 
 /** The process that holds a lock: its number, and what tells it from a later process with the same number. */
 interface Holder {
@@ -20,24 +23,21 @@ interface Holder {
  */
 export async function lockDirectory(dataDir: string): Promise<() => Promise<void>> {
   const path = join(dataDir, 'lock')
-  const self = JSON.stringify({ pid: process.pid, birth: birthOf(process.pid) } satisfies Holder)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (await create(path, self)) return () => unlink(path)
+    if (await create(path)) return () => unlink(path)
     const found = await readIfThere(path)
     if (found === undefined) continue
-    const holder = parseHolder(found)
-    if (holder && isAlive(holder))
-      throw new IcfError('INVALID_ARGUMENT', `${dataDir} is in use by another master (process ${holder.pid})`)
+    const holder = await livingHolder(path, found)
+    if (holder) throw inUse(dataDir, holder)
     await removeStale(path, found)
   }
-  throw new IcfError('INVALID_ARGUMENT', `${dataDir} is in use: several masters are starting on it`)
+  throw inUse(dataDir, 'starting')
 }
 
-async function create(path: string, text: string): Promise<boolean> {
+async function create(path: string): Promise<boolean> {
+  const self: Holder = { pid: process.pid, birth: birthOf(process.pid) }
   try {
-    const file = await open(path, 'wx', 0o600)
-    await file.writeFile(text)
-    await file.close()
+    await writeFile(path, JSON.stringify(self), { flag: 'wx', mode: 0o600 })
     return true
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false
@@ -45,16 +45,35 @@ async function create(path: string, text: string): Promise<boolean> {
   }
 }
 
-/** Two processes may find the same stale lock: one that has moved the other's fresh one away puts it back. */
+/**
+ * Several processes may find the same stale lock. Whoever holds the mark that is named by its content may remove it, if
+ * it is still there: so nobody removes the fresh lock of another.
+ */
 async function removeStale(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${process.pid}.stale`
-  try {
-    await rename(path, aside)
-    if ((await readFile(aside, 'utf8')) === stale) await unlink(aside)
-    else await rename(aside, path)
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+  const mark = `${path}.${createHash('sha256').update(stale).digest('hex').slice(0, 16)}`
+  if (!(await create(mark))) {
+    const found = await readIfThere(mark)
+    if (found !== undefined && !(await livingHolder(mark, found))) await unlinkIfThere(mark)
+    return
   }
+  try {
+    if ((await readIfThere(path)) === stale) await unlinkIfThere(path)
+  } finally {
+    await unlinkIfThere(mark)
+  }
+}
+
+/** Who holds the lock, unless that process is dead. */
+async function livingHolder(path: string, text: string): Promise<number | 'starting' | undefined> {
+  const holder = parseHolder(text)
+  if (holder) return isAlive(holder) ? holder.pid : undefined
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }))
+  return Date.now() - mtimeMs < WRITING_MS ? 'starting' : undefined
+}
+
+function inUse(dataDir: string, holder: number | 'starting'): IcfError {
+  const who = holder === 'starting' ? 'another master that is starting' : `another master (process ${holder})`
+  return new IcfError('INVALID_ARGUMENT', `${dataDir} is in use by ${who}`)
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
@@ -65,12 +84,20 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
+async function unlinkIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+  }
+}
+
 function parseHolder(text: string): Holder | undefined {
   try {
     const { pid, birth } = JSON.parse(text) as Record<string, unknown>
     return Number.isInteger(pid) && typeof birth === 'string' ? { pid: pid as number, birth } : undefined
   } catch {
-    return undefined // its writer died before it was written
+    return undefined
   }
 }
 

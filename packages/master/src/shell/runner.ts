@@ -127,7 +127,7 @@ export class Runner {
       case 'log':
         return this.#options.logger[effect.level](effect.fields, effect.text)
       default:
-        return unreachable(effect)
+        return effect satisfies never
     }
   }
 
@@ -175,8 +175,4 @@ export class Runner {
     logger.debug({ server: effect.server.id, ...finding }, 'probed')
     this.dispatch({ type: 'probed', probe: effect.probe, finding })
   }
-}
-
-function unreachable(value: never): never {
-  throw new Error(`unexpected ${JSON.stringify(value)}`)
 }

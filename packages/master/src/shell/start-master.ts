@@ -7,6 +7,8 @@ import { MasterCore } from '../core/index.js'
 import type { Administration } from './admin.js'
 import { FileCoordination, MemoryCoordination, type Coordination } from './coordination.js'
 import { EventLog } from './event-log.js'
+import { listenHttp, type HttpPort } from './http-port.js'
+import { renderMetrics } from './metrics.js'
 import { listenNative } from './native-port.js'
 import { Runner } from './runner.js'
 import { selectServers } from './select.js'
@@ -59,36 +61,47 @@ export async function startMaster(options: StartMasterOptions): Promise<RunningM
     address: { host, port: options.port },
     httpAddress: undefined as Address | undefined,
   }
+  const ports: Closable[] = []
+  const close = async (): Promise<void> => {
+    await runner.close()
+    for (const port of ports) await port.close()
+    await coordination.end()
+  }
   try {
     await runner.start()
     const administration = administrationOf(core, runner, eventLog, self)
-    const listener = await listenNative({
-      address: { host, port: options.port },
-      ...{ cluster, masterId: id, timing, core, runner, administration },
-    })
+    const native = { address: self.address, cluster, masterId: id, timing, core, runner, administration }
+    const listener = await listenNative(native)
+    ports.push(listener)
     self.address = listener.address
-    logger.info({ address: formatAddress(listener.address), cluster, epoch, id }, 'the master serves')
-    return running(self, runner, listener, coordination)
+    const http = await openHttp(options, core, runner, administration)
+    if (http) ports.push(http)
+    self.httpAddress = http?.address
   } catch (error) {
-    await runner.close()
-    await coordination.end()
+    await close()
     throw error
   }
-}
-
-function running(
-  { id, address, httpAddress }: SelfDescription,
-  runner: Runner,
-  listener: Listener,
-  coordination: Coordination,
-): RunningMaster {
-  const close = async (): Promise<void> => {
-    await runner.close()
-    await listener.close()
-    await coordination.end()
-  }
+  const { address, httpAddress } = self
+  logger.info({ address: formatAddress(address), cluster, epoch, id }, 'the master serves')
   let closing: Promise<void> | undefined
   return { id, address, httpAddress, close: () => (closing ??= close()) }
+}
+
+type Closable = Pick<Listener, 'close'>
+
+async function openHttp(
+  { host, httpPort }: StartMasterOptions,
+  core: MasterCore,
+  runner: Runner,
+  administration: Administration,
+): Promise<HttpPort | undefined> {
+  if (httpPort === undefined) return undefined
+  return listenHttp({
+    address: { host, port: httpPort },
+    administration,
+    isReady: () => runner.isReady,
+    metrics: () => renderMetrics(core.snapshot(performance.now()), runner),
+  })
 }
 
 function administrationOf(

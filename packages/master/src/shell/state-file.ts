@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto'
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { decodeTopology, encodeTopology, IcfError, NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import {
+  decodeTopology,
+  encodeTopology,
+  IcfError,
+  NONE,
+  sameTransition,
+  SLOT_COUNT,
+  type Topology,
+  type Transition,
+} from '@icf/common'
 import type { MasterState, Retired } from '../core/index.js'
 import type { LoggedEvent } from './event-log.js'
 
@@ -64,7 +73,8 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 export function encodeState(cluster: string, { topology, retired, events }: StoredState): string {
-  const [, epoch, version, ring, servers, primary, backup, transitions, pins] = encodeTopology(topology)
+  const wire = encodeTopology({ ...topology, transitions: new Map() })
+  const [, epoch, version, ring, servers, primary, backup, , pins] = wire
   const body = JSON.stringify({
     format: FORMAT,
     cluster,
@@ -72,7 +82,7 @@ export function encodeState(cluster: string, { topology, retired, events }: Stor
     version,
     ring,
     servers,
-    transitions,
+    transitions: transitionRuns(topology),
     pins,
     primary: Buffer.from(primary as Uint8Array).toString('base64'),
     backup: Buffer.from(backup as Uint8Array).toString('base64'),
@@ -115,7 +125,17 @@ function readTopology(state: Record<string, unknown>, path: string): Topology {
   const { epoch, version, ring, servers, transitions, pins } = state
   let topology: Topology
   try {
-    const wire = [0, epoch, version, ring, servers, column('primary'), column('backup'), transitions, pins]
+    const columns = [column('primary'), column('backup')]
+    const wire = [
+      0,
+      epoch,
+      version,
+      ring,
+      servers,
+      ...columns,
+      flatTransitions(transitions as number[]),
+      pins,
+    ]
     topology = decodeTopology(wire, undefined)!
   } catch (cause) {
     throw damaged(path, (cause as Error).message)
@@ -131,6 +151,28 @@ function readTopology(state: Record<string, unknown>, path: string): Topology {
       throw damaged(path, `slot ${slot} is assigned wrongly`)
   }
   return topology
+}
+
+/** Flat: first slot, count, to, intent (1: primary), since. A death begins thousands of them that differ little. */
+function transitionRuns({ transitions }: Topology): number[] {
+  const runs: number[] = []
+  let last: Transition | undefined
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const transition = transitions.get(slot)
+    if (transition && sameTransition(last, transition)) runs[runs.length - 4]!++
+    else if (transition)
+      runs.push(slot, 1, transition.to, transition.intent === 'primary' ? 1 : 0, transition.since)
+    last = transition
+  }
+  return runs
+}
+
+/** As a topology has them on the wire. */
+function flatTransitions(runs: readonly number[]): number[] {
+  const flat: number[] = []
+  for (let i = 0; i + 4 < runs.length; i += 5)
+    for (let n = 0; n < runs[i + 1]!; n++) flat.push(runs[i]! + n, runs[i + 2]!, runs[i + 3]!, runs[i + 4]!)
+  return flat
 }
 
 function digest(text: string): string {

@@ -1,0 +1,100 @@
+import { IcfError, MessageType, seatOf } from '@icf/common'
+import type { Changes } from './changes.js'
+import type { DeathReason, Effect, Finding } from './events.js'
+import type { Membership } from './membership.js'
+import { PROBE_TIMEOUT_MS, Suspicions, type Verdict } from './suspicion.js'
+
+/** Other servers that are asked whether a suspect's process is gone. */
+const PROBE_PEERS = 3
+/** Rounds after a link broke: a killed process' port can take a moment to be released. */
+const ROUNDS_AFTER_LINK_LOSS = 10
+/** Rounds after a hint from somebody whose own connection broke. */
+const ROUNDS_AFTER_HINT = 2
+
+/** Members that are dead, all found at once. */
+export interface Death {
+  readonly ids: readonly string[]
+  readonly reason: DeathReason
+}
+
+/** Who is dead: by silence, or at once when a broken link makes us look and everybody asked finds the process gone. */
+export class Detector {
+  readonly #membership: Membership
+  readonly #suspicions = new Suspicions()
+
+  constructor(membership: Membership) {
+    this.#membership = membership
+  }
+
+  /** Somebody's connection to this server broke. */
+  hint(id: string, now: number): void {
+    if (this.#membership.get(id)) this.#suspicions.raise(id, ROUNDS_AFTER_HINT, now)
+  }
+
+  /** There is a good reason to believe that it is gone: its link broke, or another has taken its address. */
+  doubt(id: string, now: number): void {
+    this.#suspicions.raise(id, ROUNDS_AFTER_LINK_LOSS, now)
+  }
+
+  /** It connected, or is no member any more. */
+  clear(id: string): void {
+    this.#suspicions.clear(id)
+  }
+
+  linkLost(id: string, now: number): Death[] {
+    this.doubt(id, now)
+    const verdicts = this.#suspicions.withdraw(id, now)
+    return verdicts.map((verdict) => this.#judge(verdict, now)).filter((death) => death !== undefined)
+  }
+
+  /** What the master itself found. */
+  found(probe: number, finding: Finding, now: number): Death | undefined {
+    return this.#judge(this.#suspicions.found(probe, finding, now), now)
+  }
+
+  /** What a peer found. */
+  heard(probe: number, peer: string, isGone: boolean, now: number): Death | undefined {
+    return this.#judge(this.#suspicions.heard(probe, peer, isGone, now), now)
+  }
+
+  tick(now: number): Death | undefined {
+    this.#suspicions.tick(now)
+    const ids = this.#membership.silence.tick(now)
+    return ids.length > 0 ? { ids, reason: 'silence' } : undefined
+  }
+
+  /** Asks about every suspect whose turn it is. */
+  beginProbes(changes: Changes, now: number): Effect[] {
+    const effects: Effect[] = []
+    for (const id of this.#suspicions.due(now)) {
+      const server = changes.draft.servers[seatOf(changes.draft, id)]
+      if (!server) {
+        this.#suspicions.clear(id)
+        continue
+      }
+      const peers = this.#membership.peersOf(id, PROBE_PEERS, changes)
+      const probe = this.#suspicions.begin(
+        id,
+        peers.map((peer) => peer.id),
+        now,
+      )
+      const { host, port } = server
+      effects.push({ type: 'probe', probe, server: { id, host, port }, timeoutMs: PROBE_TIMEOUT_MS })
+      const links = peers.map(({ link }) => link)
+      if (links.length > 0)
+        effects.push({ type: 'send', links, message: [MessageType.PROBE, probe, id, host, port] })
+    }
+    return effects
+  }
+
+  /** A process that still talks to us is not gone, whoever says so. */
+  #judge(verdict: Verdict | undefined, now: number): Death | undefined {
+    const member = verdict && this.#membership.get(verdict.id)
+    if (!member || !this.#membership.isQuiet(member, now)) return undefined
+    return { ids: [verdict.id], reason: verdict.reason }
+  }
+}
+
+export function fenced(why: string): IcfError {
+  return new IcfError('FENCED', `${why}: rejoin with a new id`)
+}

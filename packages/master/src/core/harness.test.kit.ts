@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict'
+import {
+  decodeTopology,
+  defaultTiming,
+  MessageType,
+  NONE,
+  seatOf,
+  type IcfError,
+  type Message,
+  type Topology,
+} from '@icf/common'
+import type { ClusterEvent, Effect, Finding, LinkId, MasterEvent, MasterState } from './events.js'
+import { MasterCore } from './master-core.js'
+import type { MasterOptions } from './options.js'
+
+/** A number between 0 (included) and 1, from a seed: Tommy Ettinger's Mulberry32. */
+export function randomFrom(seed: number): () => number {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+type Probe = Extract<Effect, { type: 'probe' }>
+
+/** A cache server as the master sees it: it follows topologies and reports copies when told to. */
+export class FakeServer {
+  topology: Topology | undefined
+  link: LinkId | undefined
+  isReleased = false
+  refusal: IcfError | undefined
+  readonly inbox: Message[] = []
+
+  constructor(
+    readonly id: string,
+    readonly port: number,
+  ) {}
+
+  get seat(): number {
+    return this.topology ? seatOf(this.topology, this.id) : NONE
+  }
+
+  /** What it has been asked to copy, in the order of slots: slot and transition. */
+  tasks(): { slot: number; to: string; since: number; intent: 'primary' | 'backup' }[] {
+    const { topology, seat } = this
+    if (!topology || seat === NONE) return []
+    return [...topology.transitions]
+      .filter(([slot]) => topology.primary[slot] === seat)
+      .map(([slot, { to, since, intent }]) => ({ slot, to: topology.servers[to]!.id, since, intent }))
+  }
+}
+
+export type Task = ReturnType<FakeServer['tasks']>[number]
+
+/** A MasterCore with fake servers, in virtual time. What it asks to persist is persisted when the test says so. */
+export class Harness {
+  now = 1000
+  core: MasterCore
+  readonly servers = new Map<LinkId, FakeServer>()
+  readonly clients = new Map<LinkId, FakeServer>()
+  readonly closed: LinkId[] = []
+  readonly probes: Probe[] = []
+  readonly answers = new Map<number, readonly string[] | IcfError>()
+  readonly events: ClusterEvent[] = []
+  /** Every state that was persisted, and the one that is to be. */
+  persisted: MasterState | undefined
+  unpersisted: { state: MasterState; events: readonly ClusterEvent[] } | undefined
+  /** Persist at once whatever is to be persisted. */
+  isPersisting = true
+  onReport: (tasks: readonly Task[]) => void = () => undefined
+  onCommit: (topology: Topology) => void = () => undefined
+  readonly #options: Partial<MasterOptions>
+  #nextLink = 1
+  #nextServer = 1
+  #nextRequest = 1
+
+  constructor(options: Partial<MasterOptions> = {}) {
+    this.#options = options
+    this.core = this.#newCore(options.stored, 1)
+    this.step({ type: 'started' })
+  }
+
+  get topology(): Topology {
+    return this.core.topology
+  }
+
+  #newCore(stored: MasterState | undefined, epoch: number): MasterCore {
+    const ring = { virtualNodes: 160, seed: 7 }
+    return new MasterCore(this.now, {
+      timing: defaultTiming,
+      ring,
+      ...this.#options,
+      epoch,
+      ...(stored && { stored }),
+    })
+  }
+
+  /** The master process dies; another starts on what was persisted. All links are lost. */
+  restart(): void {
+    for (const server of [...this.servers.values(), ...this.clients.values()]) server.link = undefined
+    this.servers.clear()
+    this.clients.clear()
+    this.unpersisted = undefined
+    this.core = this.#newCore(this.persisted, this.persisted!.topology.epoch + 1)
+    this.step({ type: 'started' })
+  }
+
+  step(event: MasterEvent): Effect[] {
+    const effects = this.core.step(this.now, event)
+    for (const effect of effects) this.#perform(effect)
+    if (this.isPersisting) this.persist()
+    return effects
+  }
+
+  /** Lets what is in flight become safe. */
+  persist(): void {
+    const next = this.unpersisted
+    if (!next) return
+    this.unpersisted = undefined
+    this.persisted = next.state
+    this.onCommit(next.state.topology)
+    this.events.push(...next.events)
+    this.step({ type: 'persisted', version: next.state.topology.version })
+  }
+
+  /** Time goes by in ticks, with heartbeats from all that are connected, unless told otherwise. */
+  pass(ms: number, beats: (server: FakeServer) => boolean = () => true): void {
+    for (const end = this.now + ms; this.now < end;) {
+      this.now += 25
+      if (this.now % 100 === 0) for (const server of this.connected()) if (beats(server)) this.beat(server)
+      this.step({ type: 'tick' })
+    }
+  }
+
+  connected(): FakeServer[] {
+    return [...this.servers.values()].filter((server) => server.link !== undefined && !server.isReleased)
+  }
+
+  newServer(port = 7100 + this.#nextServer): FakeServer {
+    return new FakeServer(`${this.#nextServer++}`.padStart(40, '0'), port)
+  }
+
+  /** HELLO of a new server, or of one that reconnects. */
+  join(server = this.newServer(), { zone = '', weight = 1 } = {}): FakeServer {
+    const link = this.#nextLink++
+    const details = ['127.0.0.1', server.port, 0, zone, weight, 2 ** 30]
+    server.link = link
+    this.servers.set(link, server)
+    this.step({ type: 'linkOpened', link, hello: { role: 'cache-server', id: server.id, details } })
+    return server
+  }
+
+  connectClient(): FakeServer {
+    const link = this.#nextLink++
+    const client = new FakeServer('', 0)
+    client.link = link
+    this.clients.set(link, client)
+    this.step({ type: 'linkOpened', link, hello: { role: 'client', id: '', details: [] } })
+    return client
+  }
+
+  loseLink(server: FakeServer): void {
+    const { link } = server
+    if (link === undefined) return
+    server.link = undefined
+    this.servers.delete(link)
+    this.step({ type: 'linkLost', link })
+  }
+
+  say(server: FakeServer, message: Message): void {
+    if (server.link !== undefined) this.step({ type: 'message', link: server.link, message })
+  }
+
+  beat(server: FakeServer, isLeaving = false): void {
+    const { epoch, version } = server.topology ?? { epoch: 0, version: 0 }
+    const load = [10, 1000, 10, 1000, 0, 0, 5, 1e6, 0]
+    this.say(server, [MessageType.KEEP_ALIVE, 1, isLeaving ? 1 : 0, epoch, version, load])
+  }
+
+  report(server: FakeServer, tasks: readonly Task[]): void {
+    const groups = new Map<string, Task[]>()
+    for (const task of tasks) {
+      const key = `${task.intent} ${task.to}`
+      const group = groups.get(key)
+      if (group) group.push(task)
+      else groups.set(key, [task])
+    }
+    this.onReport(tasks)
+    for (const group of groups.values()) {
+      const type = group[0]!.intent === 'primary' ? MessageType.SLOTS_HANDED_OFF : MessageType.SLOTS_COPIED
+      const flat = group.flatMap(({ slot, since }) => [slot, since])
+      this.say(server, [type, group[0]!.to, group.length, group.length * 100, flat])
+    }
+  }
+
+  /** Lets all servers copy until nothing is left to copy. */
+  settle(): void {
+    for (let round = 0; round < 2000; round++) {
+      const busy = this.connected().filter((server) => server.tasks().length > 0)
+      if (busy.length === 0) return
+      for (const server of busy) this.report(server, server.tasks())
+    }
+    throw new Error('does not settle')
+  }
+
+  /** The master looked, and found this. */
+  found(probe: Probe, finding: Finding): void {
+    this.probes.splice(this.probes.indexOf(probe), 1)
+    this.step({ type: 'probed', probe: probe.probe, finding })
+  }
+
+  shutdown(...servers: FakeServer[]): readonly string[] | IcfError | undefined {
+    const request = this.#nextRequest++
+    this.step({ type: 'shutdown', request, servers: servers.map(({ id }) => id) })
+    return this.answers.get(request)
+  }
+
+  /** Kills a process: its link breaks, and whoever looks finds it gone. */
+  kill(server: FakeServer): void {
+    this.loseLink(server)
+    for (const probe of this.probes.filter((at) => at.server.id === server.id)) {
+      for (const peer of this.connected()) this.#answerProbe(peer, probe.probe)
+      this.found(probe, { outcome: 'gone' })
+    }
+  }
+
+  #answerProbe(peer: FakeServer, probe: number): void {
+    const isAsked = peer.inbox.some(([type, number]) => type === MessageType.PROBE && number === probe)
+    if (isAsked) this.say(peer, [MessageType.PROBE_RESULT, probe, 'gone'])
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'persist':
+        if (this.unpersisted) throw new Error('a second version is in flight')
+        this.unpersisted = effect
+        return
+      case 'send':
+        for (const link of effect.links) this.#deliver(link, effect.message)
+        return
+      case 'refuse': {
+        const server = this.servers.get(effect.link) ?? this.clients.get(effect.link)
+        if (server) server.refusal = effect.error
+        this.closed.push(effect.link)
+        return
+      }
+      case 'close':
+        this.closed.push(effect.link)
+        return
+      case 'probe':
+        this.probes.push(effect)
+        return
+      case 'answer':
+        this.answers.set(effect.request, effect.result)
+        return
+      case 'log':
+        return
+    }
+  }
+
+  #deliver(link: LinkId, message: Message): void {
+    const peer = this.servers.get(link) ?? this.clients.get(link)
+    if (!peer) return
+    const isUpdate = ([4, 6, 7, 10] as unknown[]).includes(message[0])
+    if (!isUpdate) peer.inbox.push(message)
+    if (message[0] === MessageType.RELEASED) peer.isReleased = true
+    if (!isUpdate) return
+    peer.inbox.push([message[0], message[2]])
+    const topology = decodeTopology(message[1], peer.topology)
+    if (!topology) throw new Error('got a difference from a topology that it does not have')
+    peer.topology = topology
+  }
+}
+
+/** A cluster at rest. */
+export function settled(count: number): { harness: Harness; servers: FakeServer[] } {
+  const harness = new Harness()
+  const servers = Array.from({ length: count }, () => harness.join())
+  harness.settle()
+  assert.ok(harness.core.snapshot(harness.now).isSettled)
+  return { harness, servers }
+}
+
+/** Primary and backup slots of each server. */
+export function loads(harness: Harness): number[][] {
+  return harness.core.snapshot(harness.now).servers.map((server) => [server.primarySlots, server.backupSlots])
+}
+
+/** Ids of the servers, by seat. */
+export function ids(harness: Harness): (string | undefined)[] {
+  return harness.topology.servers.map((server) => server?.id)
+}

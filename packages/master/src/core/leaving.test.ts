@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { NONE, SLOT_COUNT, type IcfError } from '@icf/common'
+import { ids, loads, settled, type FakeServer } from './harness.test.kit.js'
+
+test('servers leave, several at once, and are released when they are empty', () => {
+  const { harness, servers } = settled(4)
+  const [a, b] = servers as [FakeServer, FakeServer]
+  assert.deepEqual(harness.shutdown(a, b), [a.id, b.id])
+  assert.deepEqual(
+    harness.core.snapshot(harness.now).servers.map(({ state }) => state),
+    ['leaving', 'leaving', 'active', 'active'],
+  )
+  const { transitions, backup } = harness.topology
+  for (const [slot, { to }] of transitions)
+    assert.ok(to > 1 || backup[slot] === to, 'copied to one that leaves')
+  harness.settle()
+  assert.ok(a.isReleased && b.isReleased)
+  assert.deepEqual(ids(harness), [undefined, undefined, servers[2]!.id, servers[3]!.id])
+  assert.ok(harness.core.snapshot(harness.now).isSettled)
+})
+
+test('a server is released only after it has seen that it has no slot left', () => {
+  const { harness, servers } = settled(3)
+  const [a] = servers
+  harness.shutdown(a!)
+  harness.settle()
+  assert.ok(a!.isReleased)
+  assert.equal(a!.seat, 0, 'the last topology it got still has it')
+  assert.ok(!a!.topology!.primary.includes(0))
+})
+
+test('with one server left to take everything, the leaving one stays the backup to the end', () => {
+  const { harness, servers } = settled(2)
+  harness.onCommit = ({ servers: present, backup, transitions }) => {
+    if (present.filter(Boolean).length < 2) return
+    if (transitions.size > 0) assert.ok(!backup.includes(NONE))
+  }
+  harness.shutdown(servers[0]!)
+  harness.settle()
+  assert.ok(servers[0]!.isReleased)
+  assert.deepEqual(loads(harness), [[SLOT_COUNT, 0]])
+})
+
+test('the last server can not be shut down by an operator, all at once neither', () => {
+  const { harness, servers } = settled(2)
+  assert.equal((harness.shutdown(...servers) as IcfError).code, 'LAST_SERVER')
+  harness.shutdown(servers[0]!)
+  assert.equal((harness.shutdown(servers[1]!) as IcfError).code, 'LAST_SERVER')
+  assert.equal((harness.shutdown(harness.newServer()) as IcfError).code, 'UNKNOWN_SERVER')
+})
+
+test('a whole cluster whose processes are told to end is let go', () => {
+  const { harness, servers } = settled(3)
+  for (const server of servers) harness.beat(server, true)
+  assert.ok(servers.every(({ isReleased }) => isReleased))
+  assert.deepEqual(ids(harness).filter(Boolean), [])
+  assert.ok(harness.topology.primary.every((seat) => seat === NONE))
+  assert.equal(harness.events.at(-1)?.type, 'DATA_LOST')
+  harness.join()
+  assert.deepEqual(loads(harness), [[SLOT_COUNT, 0]])
+})
+
+test('a leaving server that outlives all others keeps the data', () => {
+  const { harness, servers } = settled(2)
+  harness.shutdown(servers[0]!)
+  harness.kill(servers[1]!)
+  assert.equal(servers[0]!.isReleased, false)
+  assert.ok(harness.topology.primary.every((seat) => seat === 0))
+  harness.join()
+  harness.settle()
+  assert.ok(servers[0]!.isReleased)
+})
+
+test('released servers that come back are released again', () => {
+  const { harness, servers } = settled(2)
+  const [a] = servers
+  harness.shutdown(a!)
+  harness.loseLink(a!)
+  harness.pass(100)
+  harness.join(a)
+  harness.settle()
+  assert.ok(a!.isReleased)
+  a!.isReleased = false
+  harness.join(a)
+  assert.ok(a!.isReleased)
+})

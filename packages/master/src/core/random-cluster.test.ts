@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compareVersions, MessageType, NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import { Harness, randomFrom, type FakeServer, type Task } from './harness.test.kit.js'
+
+/** ICF_SEEDS=1000 looks further. */
+const SEEDS = Array.from({ length: Number(process.env.ICF_SEEDS ?? 6) }, (_, index) => index + 1)
+const STEPS = 100
+const MAX_SERVERS = 6
+
+/** Joins, leaves, deaths and restarts of the master at random, with copies that are reported late, twice, or never. */
+class RandomRun {
+  readonly #random: () => number
+  readonly harness = new Harness({ maxTransitionsPerServer: 512 })
+  #last: Topology | undefined
+  /** Ids of the servers that hold all of a slot, by slot. */
+  readonly #complete: Set<string>[] = Array.from({ length: SLOT_COUNT }, () => new Set())
+  /** The copy of a slot that was last reported as complete. */
+  readonly #reported = new Map<number, Task>()
+  /** Reports that are still on their way; some are out of date when they arrive. */
+  readonly #delayed: { server: FakeServer; tasks: Task[] }[] = []
+
+  constructor(seed: number) {
+    this.#random = randomFrom(seed)
+    this.harness.isPersisting = false
+    this.harness.onReport = (tasks) => tasks.forEach((task) => this.#reported.set(task.slot, task))
+    this.harness.onCommit = (topology) => this.#check(topology)
+    for (let i = 0; i < 3; i++) this.harness.join()
+  }
+
+  step(): void {
+    const { harness } = this
+    const servers = harness.connected()
+    const dice = this.#random()
+    if (dice < 0.1) harness.persist()
+    else if (dice < 0.15 && servers.length < MAX_SERVERS) harness.join()
+    else if (dice < 0.19 && servers.length > 1) harness.kill(this.#pick(servers))
+    else if (dice < 0.2 && servers.length > 2) this.#killTwo(servers)
+    else if (dice < 0.23 && servers.length > 1) this.#silence(this.#pick(servers))
+    else if (dice < 0.26 && servers.length > 0) harness.shutdown(this.#pick(servers))
+    else if (dice < 0.27 && servers.length > 1) harness.beat(this.#pick(servers), true)
+    else if (dice < 0.28) this.#restart()
+    else if (dice < 0.3 && servers.length > 0) this.#reconnect(this.#pick(servers))
+    else if (dice < 0.6 && servers.length > 0) this.#prepareReport(this.#pick(servers))
+    else this.#deliverReport()
+    harness.pass(25)
+    if (this.#random() < 0.5) harness.persist()
+  }
+
+  /** Nothing goes wrong any more: everything must come to rest. */
+  heal(): void {
+    const { harness } = this
+    harness.isPersisting = true
+    while (harness.connected().filter((server) => server.refusal === undefined).length < 2) harness.join()
+    harness.persist()
+    while (this.#delayed.length > 0) this.#deliverReport()
+    for (const probe of [...harness.probes]) harness.found(probe, { outcome: 'unknown' })
+    harness.pass(2000, (server) => server.refusal === undefined)
+    harness.settle()
+    harness.pass(200)
+    const { isSettled, slotsServed, movesPending, servers } = harness.core.snapshot(harness.now)
+    assert.deepEqual(
+      { isSettled, slotsServed, movesPending },
+      { isSettled: true, slotsServed: SLOT_COUNT, movesPending: 0 },
+    )
+    const share = SLOT_COUNT / servers.length
+    for (const { primarySlots, backupSlots } of servers) {
+      assert.ok(primarySlots <= share * 1.05 + 1, `${primarySlots} primaries of ${share}`)
+      assert.ok(backupSlots <= share * 1.05 + 1, `${backupSlots} backups of ${share}`)
+    }
+  }
+
+  #killTwo(servers: FakeServer[]): void {
+    const [a, b] = [this.#pick(servers), this.#pick(servers)]
+    this.harness.loseLink(a)
+    this.harness.loseLink(b)
+    for (const probe of [...this.harness.probes]) {
+      if (probe.server.id === a.id || probe.server.id === b.id) this.harness.found(probe, { outcome: 'gone' })
+    }
+  }
+
+  #silence(server: FakeServer): void {
+    this.harness.pass(1600, (other) => other !== server)
+    this.harness.loseLink(server)
+  }
+
+  #restart(): void {
+    if (!this.harness.persisted) return
+    const servers = this.harness.connected()
+    this.harness.restart()
+    for (const server of servers) if (server.refusal === undefined) this.harness.join(server)
+  }
+
+  #reconnect(server: FakeServer): void {
+    if (this.#random() < 0.5) this.harness.loseLink(server)
+    this.harness.join(server)
+  }
+
+  #prepareReport(server: FakeServer): void {
+    const tasks = server.tasks().filter(() => this.#random() < 0.5)
+    if (tasks.length === 0) return
+    this.#delayed.push({ server, tasks })
+    if (this.#random() < 0.1) this.#delayed.push({ server, tasks })
+  }
+
+  #deliverReport(): void {
+    if (this.#delayed.length === 0) return
+    const at = Math.floor(this.#random() * this.#delayed.length)
+    const [{ server, tasks }] = this.#delayed.splice(at, 1) as [{ server: FakeServer; tasks: Task[] }]
+    this.harness.report(server, tasks)
+  }
+
+  #pick(servers: readonly FakeServer[]): FakeServer {
+    return servers[Math.floor(this.#random() * servers.length)]!
+  }
+
+  #check(topology: Topology): void {
+    const last = this.#last
+    if (last)
+      assert.ok(compareVersions(topology.epoch, topology.version, last.epoch, last.version) > 0, 'goes back')
+    if (last) assert.ok(topology.version > last.version, 'the version restarts')
+    const isPresent = (seat: number): boolean => topology.servers[seat] !== undefined
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const [primary, backup] = [topology.primary[slot]!, topology.backup[slot]!]
+      const transition = topology.transitions.get(slot)
+      assert.ok(primary === NONE || isPresent(primary), `slot ${slot}: the primary is not there`)
+      assert.ok(backup === NONE || isPresent(backup), `slot ${slot}: the backup is not there`)
+      assert.ok(primary === NONE || primary !== backup, `slot ${slot}: the primary is its own backup`)
+      assert.ok(primary !== NONE || backup === NONE, `slot ${slot}: a backup and no primary`)
+      this.#checkCopies(topology, slot)
+      if (!transition) continue
+      assert.ok(isPresent(transition.to), `slot ${slot}: the receiver is not there`)
+      assert.notEqual(transition.to, primary, `slot ${slot}: copied to itself`)
+      assert.ok(transition.since <= topology.version, `slot ${slot}: from the future`)
+      if (transition.intent === 'backup')
+        assert.notEqual(transition.to, backup, `slot ${slot}: copied to its backup`)
+    }
+    for (const [seat, server] of topology.servers.entries()) {
+      const before = last?.servers[seat]
+      if (server && before) assert.equal(server.id, before.id, `seat ${seat} changes hands in one version`)
+    }
+    this.#last = topology
+  }
+
+  /** Only a complete copy may serve or back up, as long as one is left. */
+  #checkCopies(topology: Topology, slot: number): void {
+    const complete = this.#complete[slot]!
+    const before = this.#last?.transitions.get(slot)
+    const reported = this.#reported.get(slot)
+    if (before && reported && reported.since === before.since && reported.intent === before.intent)
+      complete.add(reported.to)
+    const idOf = (seat: number): string | undefined => topology.servers[seat]?.id
+    const [primary, backup] = [idOf(topology.primary[slot]!), idOf(topology.backup[slot]!)]
+    const isLeft = topology.servers.some((server) => server && complete.has(server.id))
+    if (primary !== undefined && !isLeft) complete.clear()
+    if (primary !== undefined && !isLeft) complete.add(primary)
+    if (primary !== undefined) assert.ok(complete.has(primary), `slot ${slot}: an incomplete copy serves`)
+    if (backup !== undefined)
+      assert.ok(complete.has(backup), `slot ${slot}: an incomplete copy is the backup`)
+    for (const id of complete) if (id !== primary && id !== backup) complete.delete(id)
+  }
+}
+
+for (const seed of SEEDS)
+  test(`whatever joins, leaves and dies, the cluster comes to rest (seed ${seed})`, () => {
+    const run = new RandomRun(seed)
+    for (let i = 0; i < STEPS; i++) run.step()
+    run.heal()
+    assert.ok(
+      run.harness.connected().every(({ inbox }) => inbox.some(([type]) => type === MessageType.KEEP_ALIVE)),
+    )
+  })

@@ -1,0 +1,114 @@
+import { MessageType, type Topology } from '@icf/common'
+import { Changes, freeze, type Commit } from './changes.js'
+import { slotsHeld } from './draft.js'
+import type { Effect } from './events.js'
+import type { Membership } from './membership.js'
+import type { Progress } from './progress.js'
+import { isComplete, type Outlook, type Reconciler } from './reconciler.js'
+
+/**
+ * The line of versions: one in effect, at most one on its way to be safe, and the changes that pile up for the next.
+ *
+ *     changes ──freeze──▶ in flight ──persisted──▶ in effect, published
+ */
+export class Versions {
+  readonly #epoch: number
+  readonly #membership: Membership
+  readonly #reconciler: Reconciler
+  readonly #progress: Progress
+  #effective: Commit
+  #inFlight: Commit | undefined
+  #changes: Changes
+  #hasCommitted = false
+  /** A version took effect, after which a leaving server may be found empty. */
+  #mayRelease = false
+  #movesPending = 0
+
+  constructor(
+    epoch: number,
+    stored: Topology,
+    membership: Membership,
+    reconciler: Reconciler,
+    progress: Progress,
+  ) {
+    this.#epoch = epoch
+    this.#membership = membership
+    this.#reconciler = reconciler
+    this.#progress = progress
+    this.#changes = new Changes(stored, epoch)
+    this.#effective = {
+      topology: stored,
+      cause: MessageType.DISTRIBUTION_RESPOND,
+      concerned: [],
+      released: [],
+      answers: [],
+      outlook: { movesPending: 0, isSettled: false },
+    }
+  }
+
+  /** What the next version will be like. */
+  get changes(): Changes {
+    return this.#changes
+  }
+
+  get effective(): Commit {
+    return this.#effective
+  }
+
+  /** Whether a version of this term is in effect. */
+  get hasCommitted(): boolean {
+    return this.#hasCommitted
+  }
+
+  /** Freezes what changed, unless a version is in flight already. @returns what makes it safe */
+  freeze(now: number): Effect | undefined {
+    const changes = this.#changes
+    const { draft } = changes
+    const mustReconcile = draft.isDirty || this.#reconciler.isUnplanned
+    if (this.#inFlight || !(mustReconcile || this.#mayRelease)) return undefined
+    this.#mayRelease = false
+    if (mustReconcile) this.#movesPending = this.#reconciler.reconcile(draft)
+    this.#membership.releaseEmpty(changes, this.#emptyInEffect())
+    const outlook = this.#outlook()
+    if (!draft.isDirty) {
+      this.#effective = { ...this.#effective, outlook }
+      return undefined
+    }
+    changes.events.push(...this.#progress.observe(outlook, now))
+    this.#inFlight = freeze(changes, outlook)
+    const { topology } = this.#inFlight
+    this.#changes = new Changes(topology, this.#epoch)
+    const state = { topology, retired: this.#membership.retired.list() }
+    return { type: 'persist', state, events: changes.events }
+  }
+
+  /** @returns the commit that is in effect now, or undefined when that version was not in flight */
+  persisted(version: number): Commit | undefined {
+    const commit = this.#inFlight
+    if (commit?.topology.version !== version) return undefined
+    this.#effective = commit
+    this.#inFlight = undefined
+    this.#hasCommitted = true
+    this.#mayRelease = true
+    return commit
+  }
+
+  #outlook(): Outlook {
+    const movesPending = this.#movesPending
+    return { movesPending, isSettled: movesPending === 0 && isComplete(this.#changes.draft) }
+  }
+
+  /**
+   * Leaving servers without any slot in the version in effect: they know that all is handed off, and have answered
+   * what they had parked.
+   */
+  #emptyInEffect(): ReadonlySet<string> {
+    const { topology } = this.#effective
+    const leaving = topology.servers.filter((server) => server?.state === 'leaving')
+    if (leaving.length === 0) return new Set()
+    const held = slotsHeld(topology)
+    const isEmpty = (id: string): boolean =>
+      held[topology.servers.findIndex((server) => server?.id === id)] === 0
+    return new Set(leaving.map((server) => server!.id).filter(isEmpty))
+  }
+}

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { EventLog } from './event-log.js'
+
+const TIME = new Date('2026-01-01T00:00:00Z')
+
+test('entries are numbered without gaps, also across a restart', () => {
+  const log = new EventLog([])
+  const first = log.stamp([{ type: 'MASTER_STARTED' }, { type: 'SETTLED' }], TIME)
+  log.append(first)
+  const next = new EventLog(log.kept([]))
+  assert.deepEqual(next.stamp([{ type: 'SETTLED' }], TIME), [
+    { n: 3, at: '2026-01-01T00:00:00.000Z', type: 'SETTLED' },
+  ])
+})
+
+test('followers and readers see what is appended, not what is only stamped', () => {
+  const log = new EventLog([])
+  const seen: number[] = []
+  const unfollow = log.follow(({ n }) => seen.push(n))
+  const stamped = log.stamp([{ type: 'SETTLED' }], TIME)
+  assert.deepEqual([log.since(0), seen], [[], []])
+  log.append(stamped)
+  unfollow()
+  log.append(log.stamp([{ type: 'SETTLED' }], TIME))
+  assert.deepEqual(seen, [1])
+  assert.deepEqual(log.since(1).map(({ n }) => n), [2]) // prettier-ignore
+})
+
+test('the log is bounded', () => {
+  const log = new EventLog([])
+  for (let i = 0; i < 25_000; i++) log.append(log.stamp([{ type: 'SETTLED' }], TIME))
+  const kept = log.since(0)
+  assert.deepEqual([kept.length, kept[0]!.n, kept.at(-1)!.n], [10_000, 15_001, 25_000])
+  assert.equal(log.kept([]).length, 100)
+})

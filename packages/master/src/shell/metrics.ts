@@ -1,0 +1,141 @@
+import { SLOT_COUNT } from '@icf/common'
+import { formatAddress } from '@icf/common/node'
+import type { ServerSnapshot, Snapshot } from '../core/index.js'
+import { Exposition } from './prometheus.js'
+
+/** What only the shell counts. */
+export interface ShellCounters {
+  readonly commitMs: Readonly<{ sum: number; count: number }>
+  readonly connections: number
+  readonly isReady: boolean
+}
+
+/** The page that Prometheus reads. */
+export function renderMetrics(snapshot: Snapshot, shell: ShellCounters): string {
+  const page = new Exposition()
+  const { topology, counters, totals } = snapshot
+  page.gauge(
+    'icf_master_ready',
+    '1 while this master is active and can save its state.',
+    shell.isReady ? 1 : 0,
+  )
+  page.gauge('icf_master_epoch', 'Term of this master.', topology.epoch)
+  page.gauge('icf_topology_version', 'Version of the topology in effect.', topology.version)
+  page.gauge('icf_master_connections', 'Open connections of cache servers and clients.', shell.connections)
+  page.gauge('icf_slots', 'Slots in all.', SLOT_COUNT)
+  page.gauge('icf_slots_served', 'Slots whose primary is connected.', snapshot.slotsServed)
+  page.gauge(
+    'icf_settled',
+    '1 when every slot is served and backed up and nothing is to be moved.',
+    snapshot.isSettled ? 1 : 0,
+  )
+  page.gauge('icf_moves_pending', 'Moves that are still to be made.', snapshot.movesPending)
+  page.gauge('icf_transitions', 'Slots whose copy is under way.', snapshot.transitions)
+  page.counter('icf_commits_total', 'Topologies that took effect.', counters.commits)
+  page.summary('icf_commit_duration_seconds', 'Time to save a topology.', {
+    sum: shell.commitMs.sum / 1000,
+    count: shell.commitMs.count,
+  })
+  page.counter('icf_moved_slots_total', 'Slots that were moved.', totals.slots)
+  page.counter('icf_moved_entries_total', 'Entries that were copied by moves.', totals.entries)
+  page.counter('icf_moved_bytes_total', 'Bytes that were copied by moves.', totals.bytes)
+  page.counter(
+    'icf_promoted_slots_total',
+    'Slots whose backup took over after a death.',
+    counters.promotedSlots,
+  )
+  page.counter('icf_lost_slots_total', 'Slots of which no complete copy was left.', counters.lostSlots)
+  page.counter(
+    'icf_deaths_total',
+    'Cache servers that were declared dead.',
+    Object.entries(counters.deaths).map(([reason, count]) => [{ reason }, count] as const),
+  )
+  page.counter('icf_probes_total', 'Probes of suspected servers.', counters.probes)
+  page.counter(
+    'icf_rejected_reports_total',
+    'Reports about transitions that were over.',
+    counters.rejectedReports,
+  )
+  renderServers(page, snapshot.servers)
+  return page.toString()
+}
+
+function renderServers(page: Exposition, servers: readonly ServerSnapshot[]): void {
+  const inState = (state: string): number => servers.filter((server) => server.state === state).length
+  const each = (value: (server: ServerSnapshot) => number): [Record<string, string>, number][] =>
+    servers.map((server) => [{ server: formatAddress(server), id: server.id }, value(server)])
+  page.gauge('icf_servers', 'Cache servers by state.', [
+    [{ state: 'active' }, inState('active')],
+    [{ state: 'leaving' }, inState('leaving')],
+  ])
+  page.gauge(
+    'icf_server_connected',
+    '1 while connected to the master.',
+    each((server) => (server.isConnected ? 1 : 0)),
+  )
+  page.gauge(
+    'icf_server_heartbeat_age_seconds',
+    'Time since the last heartbeat.',
+    each((server) => server.silentMs / 1000),
+  )
+  page.gauge(
+    'icf_server_primary_slots',
+    'Slots that it serves.',
+    each((server) => server.primarySlots),
+  )
+  page.gauge(
+    'icf_server_backup_slots',
+    'Slots that it backs up.',
+    each((server) => server.backupSlots),
+  )
+  page.gauge(
+    'icf_server_keys',
+    'Keys in primary copies.',
+    each(({ load }) => load?.primaryKeys ?? 0),
+  )
+  page.gauge(
+    'icf_server_bytes',
+    'Bytes in primary copies.',
+    each(({ load }) => load?.primaryBytes ?? 0),
+  )
+  page.gauge(
+    'icf_server_backup_keys',
+    'Keys in backup copies.',
+    each(({ load }) => load?.backupKeys ?? 0),
+  )
+  page.gauge(
+    'icf_server_backup_bytes',
+    'Bytes in backup copies.',
+    each(({ load }) => load?.backupBytes ?? 0),
+  )
+  page.gauge(
+    'icf_server_max_memory_bytes',
+    'Its memory for entries.',
+    each((server) => server.maxMemoryBytes),
+  )
+  page.gauge(
+    'icf_server_rss_bytes',
+    'Memory of the process.',
+    each(({ load }) => load?.rssBytes ?? 0),
+  )
+  page.gauge(
+    'icf_server_park_max_seconds',
+    'Longest wait of a request for a moving slot.',
+    each(({ load }) => (load?.parkMsMax ?? 0) / 1000),
+  )
+  page.counter(
+    'icf_server_commands_total',
+    'Commands that it ran.',
+    each(({ load }) => load?.commands ?? 0),
+  )
+  page.counter(
+    'icf_server_evictions_total',
+    'Entries evicted for want of memory.',
+    each(({ load }) => load?.evictions ?? 0),
+  )
+  page.counter(
+    'icf_server_backup_evictions_total',
+    'Backup entries evicted on their own: an alarm, as the copies then differ.',
+    each(({ load }) => load?.backupEvictions ?? 0),
+  )
+}

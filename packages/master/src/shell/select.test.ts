@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { emptyTopology, type ServerInfo } from '@icf/common'
+import { selectServers } from './select.js'
+
+const server = (id: string, port: number): ServerInfo => ({
+  id: id.padEnd(40, '0'),
+  host: '127.0.0.1',
+  port,
+  respPort: 0,
+  zone: '',
+  weight: 1,
+  state: 'active',
+})
+const servers = [server('abcd1', 7100), undefined, server('abcd2', 7101)]
+const topology = { ...emptyTopology({ virtualNodes: 1, seed: 0 }), servers }
+
+test('a server is found by id, the beginning of it, or its address', () => {
+  const id = servers[0]!.id
+  for (const selector of [id, 'abcd1', '127.0.0.1:7100'])
+    assert.deepEqual(selectServers(topology, [selector]), [id])
+  assert.deepEqual(selectServers(topology, ['abcd1', '127.0.0.1:7100']), [id])
+})
+
+test('what fits none or several is refused by name', () => {
+  for (const selector of ['', 'abc', '127.0.0.1:7102', 'ffff'])
+    assert.throws(() => selectServers(topology, [selector]), {
+      code: 'UNKNOWN_SERVER',
+      message: /127.0.0.1:7101/,
+    })
+  assert.throws(() => selectServers(topology, ['abcd']), {
+    code: 'INVALID_ARGUMENT',
+    message: /2 cache servers/,
+  })
+})

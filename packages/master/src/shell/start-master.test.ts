@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test, type TestContext } from 'node:test'
+import { decodeTopology, MessageType, SLOT_COUNT, type Message } from '@icf/common'
+import { dial, type Link } from '@icf/common/node'
+import { pino } from 'pino'
+import { startMaster, type RunningMaster, type StartMasterOptions } from './start-master.js'
+
+/** The servers of these tests send no heartbeats. */
+const PATIENT_MS = 600_000
+
+let folder: string
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'icf-master-'))
+})
+after(() => rm(folder, { recursive: true }))
+
+async function start(t: TestContext, options: Partial<StartMasterOptions> = {}): Promise<RunningMaster> {
+  const logger = pino({ level: 'silent' })
+  const timing = { heartbeatIntervalMs: 100, leaseMs: 1000, deadAfterMs: PATIENT_MS }
+  const master = await startMaster({
+    host: '127.0.0.1',
+    port: 0,
+    httpPort: 0,
+    cluster: 'test',
+    timing,
+    logger,
+    ...options,
+  })
+  t.after(() => master.close())
+  return master
+}
+
+/** One end of a link: asks, and waits for messages by their type. */
+class Peer {
+  readonly inbox: Message[] = []
+  isClosed = false
+  #wake: () => void = () => undefined
+  #request = 0
+
+  constructor(readonly link: Link) {
+    link.handlers = {
+      message: (message) => {
+        this.inbox.push(message)
+        this.#wake()
+      },
+      close: () => {
+        this.isClosed = true
+        this.#wake()
+      },
+    }
+  }
+
+  /** The next message of this type, which is taken out of the inbox. */
+  async next(type: number): Promise<Message> {
+    for (;;) {
+      const at = this.inbox.findIndex((message) => message[0] === type)
+      if (at !== -1) return this.inbox.splice(at, 1)[0]!
+      assert.ok(!this.isClosed, 'the link is closed')
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+
+  async closed(): Promise<void> {
+    while (!this.isClosed) await new Promise<void>((resolve) => (this.#wake = resolve))
+  }
+
+  /** An admin request; the result, or the number and text of the error. */
+  async ask(name: string, args: unknown = {}): Promise<unknown> {
+    const request = ++this.#request
+    this.link.send([MessageType.ADMIN_REQUEST, request, name, args])
+    const [, number, isDone, ...rest] = await this.next(MessageType.ADMIN_RESPONSE)
+    assert.equal(number, request)
+    return isDone === true ? rest[0] : rest
+  }
+}
+
+async function connect(master: RunningMaster, role: 'admin' | 'client'): Promise<Peer> {
+  return new Peer(await dial(master.address, { role, cluster: 'test', id: '', details: [] }, 2000))
+}
+
+async function enter(master: RunningMaster, name: string): Promise<Peer> {
+  const details = ['127.0.0.1', name.charCodeAt(0), 0, '', 1, 1e6]
+  return new Peer(
+    await dial(master.address, { role: 'cache-server', cluster: 'test', id: name.repeat(40), details }, 2000),
+  )
+}
+
+interface Status {
+  epoch: number
+  slotsServed: number
+  settled: boolean
+  masters: { role: string; port: number }[]
+  servers: { id: string; state: string; primarySlots: number }[]
+}
+
+test('a server joins, is welcomed with the timing, and gets the topology; so does a client', async (t) => {
+  const master = await start(t)
+  const server = await enter(master, 'a')
+  assert.deepEqual(server.link.remote.details, [100, 1000, PATIENT_MS])
+  const [, update, joined] = await server.next(MessageType.ADD_CACHE_SERVER)
+  assert.deepEqual(joined, ['a'.repeat(40)])
+  assert.ok(decodeTopology(update, undefined)!.primary.every((seat) => seat === 0))
+  const client = await connect(master, 'client')
+  const [, whole] = await client.next(MessageType.DISTRIBUTION_RESPOND)
+  assert.equal(decodeTopology(whole, undefined)!.servers[0]!.id, 'a'.repeat(40))
+  server.link.send([MessageType.KEEP_ALIVE, 7, 0, 0, 0, [1, 2, 3, 4, 5, 6, 7, 8]])
+  assert.equal((await server.next(MessageType.KEEP_ALIVE))[1], 7)
+})
+
+test('an operator asks', async (t) => {
+  const master = await start(t)
+  const server = await enter(master, 'a')
+  await server.next(MessageType.ADD_CACHE_SERVER)
+  const admin = await connect(master, 'admin')
+  const status = (await admin.ask('STATUS')) as Status
+  assert.equal(status.slotsServed, SLOT_COUNT)
+  assert.equal(status.settled, true)
+  assert.deepEqual(status.masters[0]?.role, 'active')
+  assert.equal(status.masters[0]?.port, master.address.port)
+  assert.equal(decodeTopology(await admin.ask('TOPOLOGY'), undefined)!.servers.length, 1)
+  const { events } = (await admin.ask('EVENTS', { since: 1, follow: true })) as { events: { type: string }[] }
+  assert.deepEqual(events.map(({ type }) => type), ['ADD_CACHE_SERVER', 'SETTLED']) // prettier-ignore
+  await enter(master, 'b')
+  const [, event] = await admin.next(MessageType.EVENT)
+  assert.equal((event as { type: string }).type, 'ADD_CACHE_SERVER')
+  const dry = (await admin.ask('SHUTDOWN_CACHE', { servers: ['aaaa'], dryRun: true })) as {
+    servers: string[]
+  }
+  assert.deepEqual(dry.servers, ['a'.repeat(40)])
+  await admin.ask('SHUTDOWN_CACHE', { servers: ['aaaa'] })
+  const after = (await admin.ask('STATUS')) as Status
+  assert.deepEqual(after.servers.map(({ state }) => state), ['leaving', 'active']) // prettier-ignore
+  assert.ok(await admin.ask('PLAN'))
+})
+
+test('an operator is told what is wrong with a request', async (t) => {
+  const master = await start(t)
+  await (await enter(master, 'a')).next(MessageType.ADD_CACHE_SERVER)
+  const admin = await connect(master, 'admin')
+  const text = async (name: string, args: unknown): Promise<unknown> =>
+    ((await admin.ask(name, args)) as unknown[])[1]
+  assert.match(String(await text('SHUTDOWN_CACHE', { servers: ['aaaa'] })), /no cache server would be left/)
+  assert.match(String(await text('SHUTDOWN_CACHE', { servers: [] })), /name the cache servers/)
+  assert.match(String(await text('SHUTDOWN_CACHE', { servers: ['zzzz'] })), /no cache server fits "zzzz"/)
+  assert.match(String(await text('toString', {})), /no command "toString"/)
+  assert.match(String(await text('EVENTS', { since: 'x' })), /"since"/)
+  admin.link.send([MessageType.COMMANDS])
+  await admin.next(MessageType.REFUSED)
+  await admin.closed()
+})
+
+test('roles that have no business here, and other clusters, are refused', async (t) => {
+  const master = await start(t)
+  const hello = { role: 'probe' as const, cluster: 'test', id: '', details: [] }
+  await assert.rejects(dial(master.address, hello, 2000), { code: 'WRONG_ROLE' })
+  await assert.rejects(dial(master.address, { ...hello, role: 'client', cluster: 'x' }, 2000), {
+    code: 'WRONG_CLUSTER',
+  })
+  await assert.rejects(dial(master.address, { ...hello, role: 'cache-server' }, 2000), {
+    code: 'INVALID_ARGUMENT',
+  })
+})
+
+test('a restarted master knows its servers, in a new epoch, and goes on with its event log', async (t) => {
+  const dataDir = join(folder, 'restart')
+  const first = await start(t, { dataDir })
+  await (await enter(first, 'a')).next(MessageType.ADD_CACHE_SERVER)
+  await assert.rejects(start(t, { dataDir }), { code: 'INVALID_ARGUMENT', message: /in use/ })
+  await first.close()
+  const second = await start(t, { dataDir })
+  const admin = await connect(second, 'admin')
+  const status = (await admin.ask('STATUS')) as Status
+  assert.deepEqual(status.servers.map(({ id, primarySlots }) => [id, primarySlots]), [['a'.repeat(40), SLOT_COUNT]]) // prettier-ignore
+  assert.equal(status.epoch, 2)
+  assert.equal(status.slotsServed, 0, 'it has not come back yet')
+  const { events } = (await admin.ask('EVENTS')) as { events: { n: number; type: string }[] }
+  assert.deepEqual(events.map(({ n }) => n), [1, 2, 3, 4, 5]) // prettier-ignore
+  assert.equal(events[3]?.type, 'MASTER_STARTED')
+})
+
+test('a master never starts empty on a state that it can not read, and leaves it as it is', async (t) => {
+  const dataDir = join(folder, 'damaged')
+  const first = await start(t, { dataDir })
+  await first.close()
+  const path = join(dataDir, 'state.json')
+  await writeFile(path, 'rubbish')
+  await assert.rejects(start(t, { dataDir }), { code: 'INVALID_ARGUMENT', message: /damaged/ })
+  await assert.rejects(start(t, { dataDir, cluster: 'other' }), { code: 'INVALID_ARGUMENT' })
+  assert.equal(await readFile(path, 'utf8'), 'rubbish')
+})
+
+test('options that can not work are refused', async (t) => {
+  for (const [wrong, message] of [
+    [{ cluster: '' }, /name/],
+    [{ timing: { heartbeatIntervalMs: 100, leaseMs: 1500, deadAfterMs: 1500 } }, /deadAfterMs/],
+    [{ ring: { virtualNodes: 0 } }, /virtualNodes/],
+    [{ ring: { seed: -1 } }, /seed/],
+    [{ port: (await start(t)).address.port }, /another process listens/],
+    [{ httpPort: (await start(t)).httpAddress!.port }, /can not serve HTTP/],
+    [{ dataDir: join(await someFile(), 'x') }, /can not create/],
+  ] as const)
+    await assert.rejects(start(t, wrong), { code: 'INVALID_ARGUMENT', message })
+})
+
+test('HTTP: health, metrics and the JSON API', async (t) => {
+  const master = await start(t)
+  await (await enter(master, 'a')).next(MessageType.ADD_CACHE_SERVER)
+  const { host, port } = master.httpAddress!
+  const get = (path: string, init?: RequestInit): Promise<Response> =>
+    fetch(`http://${host}:${port}${path}`, init)
+  assert.deepEqual(await (await get('/livez')).json(), { live: true })
+  assert.equal((await get('/readyz')).status, 200)
+  const status = (await (await get('/api/status')).json()) as Status
+  assert.equal(status.slotsServed, SLOT_COUNT)
+  const topology = (await (await get('/api/topology')).json()) as { slots: unknown[] }
+  assert.deepEqual(topology.slots, [{ from: 0, to: SLOT_COUNT - 1, primary: 'a'.repeat(40), backup: null }])
+  const { events } = (await (await get('/api/events?since=1')).json()) as { events: unknown[] }
+  assert.equal(events.length, 2)
+  assert.equal((await get('/api/events?since=x')).status, 400)
+  assert.equal((await get('/nothing')).status, 404)
+  assert.equal((await get('/toString')).status, 404)
+  const wrongMethod = await get('/livez', { method: 'POST' })
+  assert.deepEqual([wrongMethod.status, wrongMethod.headers.get('allow')], [405, 'GET, HEAD'])
+  const metrics = await (await get('/metrics')).text()
+  assert.match(metrics, /^icf_slots_served 16384$/m)
+  assert.match(metrics, /^icf_server_primary_slots\{server="127.0.0.1:97",id="a{40}"\} 16384$/m)
+  for (const line of metrics.trimEnd().split('\n'))
+    assert.match(line, /^(# (HELP|TYPE) icf_\w+ .+|icf_\w+(\{(\w+="[^"]*",?)+\})? \d+(\.\d+)?(e-\d+)?)$/)
+})
+
+async function someFile(): Promise<string> {
+  const path = join(folder, 'file')
+  await writeFile(path, '')
+  return path
+}
