@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
-import { IcfError } from '@icf/common'
+import type { IcfError } from '@icf/common'
 import { connect } from './connect.js'
 import { FakeCluster } from './testing/fake-cluster.js'
 

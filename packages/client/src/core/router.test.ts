@@ -184,7 +184,7 @@ test('BUSY is tried again after a pause that grows', () => {
   harness.answer('a', 6, 'v')
   assert.equal(outcome.value, 'v')
   const pauses = sentAtMs.slice(1).map((at, i) => at - sentAtMs[i]!)
-  assert.ok(pauses[4]! > pauses[0]! && pauses[4]! <= pace.busyAtMostMs, `${pauses}`)
+  assert.ok(pauses[4]! > pauses[0]! && pauses[4]! <= pace.busyAtMostMs, pauses.join())
 })
 
 test('another error of the server is the caller’s', () => {
@@ -505,7 +505,7 @@ test('malformed results are a protocol error', () => {
     assert.throws(
       () => harness.router.receive(peer, [MessageType.RESULTS, ...rest]),
       { code: 'PROTOCOL' },
-      `${rest}`,
+      rest.join(),
     )
 })
 

@@ -77,7 +77,7 @@ test('names that mean something to JavaScript are only names', () => {
     toJSON: 2,
     hasOwnProperty: 3,
     toString: null,
-    prototype: { then: 'x' },
+    prototype: { valueOf: 'x' },
     length: 7,
   }
   assert.deepStrictEqual(roundTrip(value), value)

@@ -5,7 +5,8 @@ export interface ChannelOptions {
   readonly address: Address
   readonly self: Introduction
   readonly dialTimeoutMs: number
-  readonly maxDelayMs: number
+  /** Longest pause between attempts, asked before each. */
+  maxDelayMs(): number
   /** What is wrong with the process that answered, if anything. */
   check(link: Link): IcfError | undefined
   opened(link: Link): void
@@ -42,7 +43,9 @@ export class Channel {
       failed: (error) => options.failed(error),
       timeoutMs: options.dialTimeoutMs,
       minDelayMs: 50,
-      maxDelayMs: options.maxDelayMs,
+      get maxDelayMs() {
+        return options.maxDelayMs()
+      },
     })
   }
 
@@ -104,7 +107,7 @@ export class Channel {
   }
 
   #redialLater(before: number): void {
-    const delayMs = Math.min(RETRY_SHORT_LIVED_MS * 2 ** Math.min(before, 10), this.#options.maxDelayMs)
+    const delayMs = Math.min(RETRY_SHORT_LIVED_MS * 2 ** Math.min(before, 10), this.#options.maxDelayMs())
     this.#timer = setTimeout(() => this.#redialer.lost(), delayMs * (0.5 + Math.random() / 2))
   }
 }

@@ -28,7 +28,8 @@ export interface MastersOptions {
   failed(master: MasterAddress, error: IcfError): void
 }
 
-/** A master that does not come back is tried no more often than about this. */
+/** Longest pause between attempts to reach a master: while the caller of `connect` waits, and later. */
+const FIRST_MAX_DELAY_MS = 300
 const MAX_DELAY_MS = 3_000
 
 /**
@@ -74,7 +75,7 @@ export class Masters {
       address,
       self: options.self,
       dialTimeoutMs: options.dialTimeoutMs,
-      maxDelayMs: MAX_DELAY_MS,
+      maxDelayMs: () => (options.current().version === 0 ? FIRST_MAX_DELAY_MS : MAX_DELAY_MS),
       check: (link) => notMaster(link),
       opened: () => options.connected(master),
       message: (link, message) => {

@@ -32,7 +32,7 @@ export class Servers {
       address: { host, port },
       self,
       dialTimeoutMs: DIAL_TIMEOUT_MS,
-      maxDelayMs: MAX_DELAY_MS,
+      maxDelayMs: () => MAX_DELAY_MS,
       check: (link) => impostor(peer, link),
       opened: (link) => router().opened(peer, link),
       message: (link, message) => this.#receive(peer, message),

@@ -8,7 +8,7 @@ import {
   type ServerInfo,
   type Topology,
 } from '@icf/common'
-import { Staged } from '@icf/common/node'
+import type { Staged } from '@icf/common/node'
 import { PendingCall } from '../core/call.js'
 import type { Peer, PeerLink } from '../core/peer.js'
 import { Router, type RouterOptions, type RouterShell } from '../core/router.js'
