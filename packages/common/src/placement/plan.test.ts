@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { plan } from './plan.js'
-import { Cluster, SEED } from './scenario.test.kit.js'
+import { Cluster, execute, SEED } from './scenario.test.kit.js'
 import { NONE, type Columns, type Move, type MoveOrder, type MutableColumns } from './types.js'
 
 const ORDERS: readonly MoveOrder[] = ['grow', 'shrink', 'restore']
@@ -29,7 +29,8 @@ class Executor {
     this.#hadData = this.#holders.map((holders) => holders.size > 0)
   }
 
-  execute({ slot, kind, from, to }: Move): void {
+  execute(move: Move): void {
+    const { slot, kind, from, to } = move
     const { primary, backup } = this.columns
     const holders = this.#holders[slot]!
     assert.equal(
@@ -38,16 +39,11 @@ class Executor {
       'the move starts from what is in force',
     )
     assert.notEqual(from, to, 'the move changes something')
-    const old = primary[slot]!
-    if (kind === 'primary' && to === backup[slot]) {
-      primary[slot] = to
-      backup[slot] = old
-    } else {
+    if (kind === 'backup' || to !== backup[slot]) {
       this.#copy(slot, to)
-      if (kind === 'primary') primary[slot] = to
-      else backup[slot] = to
       holders.delete(from)
     }
+    execute(this.columns, move)
     assert.notEqual(primary[slot], backup[slot], 'two copies are on two servers')
     if (this.#hadData[slot]) assert.ok(holders.has(primary[slot]!), 'the primary has the data')
   }

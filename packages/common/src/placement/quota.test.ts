@@ -39,9 +39,9 @@ test('a newcomer is filled up to its share by the fullest', () => {
 })
 
 test('what is over quota goes to the emptiest', () => {
-  assert.deepEqual(budgets(demand([130, 85, 85], [1, 1, 1])), {
-    give: [24, 0, 0],
-    room: [0, 12, 12],
+  assert.deepEqual(budgets(demand([112, 94, 94], [1, 1, 1])), {
+    give: [6, 0, 0],
+    room: [0, 3, 3],
     open: 0,
   })
 })

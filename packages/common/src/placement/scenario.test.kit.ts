@@ -1,6 +1,13 @@
 import { SLOT_COUNT } from '../slot.js'
 import { target } from './target.js'
-import { NONE, type Columns, type MutableColumns, type PlacementServer, type RingSettings } from './types.js'
+import {
+  NONE,
+  type Columns,
+  type Move,
+  type MutableColumns,
+  type PlacementServer,
+  type RingSettings,
+} from './types.js'
 
 /** For tests: a cluster whose servers join, leave and die, and what each event cost. */
 
@@ -125,6 +132,14 @@ export class Cluster {
     this.servers = seats.map((index) => this.servers[index]!)
     this.columns = { primary: this.columns.primary.map(renumber), backup: this.columns.backup.map(renumber) }
   }
+}
+
+/** What the reconciler and the cache servers make of a move. */
+export function execute({ primary, backup }: MutableColumns, { slot, kind, to }: Move): void {
+  const isSwap = kind === 'primary' && to === backup[slot]
+  if (isSwap) backup[slot] = primary[slot]!
+  if (kind === 'primary') primary[slot] = to
+  else backup[slot] = to
 }
 
 function costOf(before: Columns, after: Columns, primaries: number, backups: number): Cost {

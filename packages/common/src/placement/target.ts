@@ -18,8 +18,9 @@ import type { MutableColumns, TargetInput } from './types.js'
  *    proportion to weight. Only where one zone or server has more than half the weight, the others hold all backups
  *    of its primaries, and share that load evenly (`spread.ts`). Pins raise the quota of their server.
  * 5. As little as possible moves: when one of N servers joins or leaves, no more than 1.1/N of the primaries, and as
- *    many backups (a promotion, in which a backup changes its role without being copied, aside). Where one zone
- *    has, or comes to have, more than half the weight, rule 2 may make more backups move.
+ *    many backups (a promotion, in which a backup changes its role without being copied, aside). Where the
+ *    weights of zones differ, rule 2 may make more backups move: with three or more zones of about the same weight up
+ *    to 1.3/N (seldom), when one zone comes to have more than half the weight, about twice as many and more.
  * 6. The backups of one server's primaries spread over all others: no pair of servers has more slots in common than
  *    max(1.4 × its even part, its even part + 12), also after a long history. (With 500 servers the even part is less
  *    than one slot.) Existing backups are not moved for this.

