@@ -44,9 +44,7 @@ export class SimServer {
       opened: (end, hello) => this.#opened(end, hello),
     })
     this.#begin()
-    this.process.every(defaultTiming.heartbeatIntervalMs, () =>
-      this.core.heartbeat(this.isLeaving, [0], world.now),
-    )
+    this.process.every(defaultTiming.heartbeatIntervalMs, () => this.#heartbeat())
     this.process.every(WORK_INTERVAL_MS, () => this.core.work(world.now))
   }
 
@@ -60,6 +58,12 @@ export class SimServer {
 
   leave(): void {
     this.isLeaving = true
+    this.process.run(() => this.#heartbeat())
+  }
+
+  #heartbeat(): void {
+    if (this.isLeaving) this.core.leave()
+    this.core.heartbeat([0], this.world.now)
   }
 
   #begin(): void {
@@ -116,7 +120,7 @@ export class SimServer {
     const { core } = this
     this.#masterEnd = end
     core.masterConnected(this.world.now)
-    core.heartbeat(this.isLeaving, [0], this.world.now)
+    this.#heartbeat()
     end.setHandlers({
       message: (message) => {
         if (this.core === core) this.#masterMessage(message)

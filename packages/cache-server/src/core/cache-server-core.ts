@@ -58,6 +58,8 @@ export class CacheServerCore {
   readonly #dirtyClients: ClientSession[] = []
   readonly #dirtyChannels: ReplicaChannel[] = []
   #isFlushDue = false
+  /** As KEEP_ALIVE says it: 1: hand everything over; 2: nobody could take it when we were told, so give it up. */
+  #leaving: 0 | 1 | 2 = 0
   #beat = 0
   readonly #beatsSentAt = new Map<number, number>()
 
@@ -162,7 +164,15 @@ export class CacheServerCore {
     this.#dirty()
   }
 
-  heartbeat(leaving: boolean, processStatistics: readonly number[], now: number): void {
+  /** From now on heartbeats ask the master to take everything off this server. */
+  leave(): void {
+    if (this.#leaving !== 0) return
+    const { servers } = this.slots.topology
+    const hasHeir = servers.some((server) => server && server.id !== this.id && server.state === 'active')
+    this.#leaving = hasHeir ? 1 : 2
+  }
+
+  heartbeat(processStatistics: readonly number[], now: number): void {
     this.#beatsSentAt.set(++this.#beat, now)
     this.#beatsSentAt.delete(this.#beat - 1000)
     const { epoch, version } = this.slots.topology
@@ -170,7 +180,7 @@ export class CacheServerCore {
     const { evictions, backupEvictions } = this.writer
     const statistics = [primaryKeys, primaryBytes, backupKeys, backupBytes, evictions, backupEvictions]
     statistics.push(this.runner.commandsRun, ...processStatistics)
-    this.#options.toMaster([MessageType.KEEP_ALIVE, this.#beat, leaving ? 1 : 0, epoch, version, statistics])
+    this.#options.toMaster([MessageType.KEEP_ALIVE, this.#beat, this.#leaving, epoch, version, statistics])
   }
 
   /** No master process exists at its address since `at`: nobody can have given our slots to others. */

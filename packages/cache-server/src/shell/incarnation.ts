@@ -39,7 +39,6 @@ export class Incarnation {
   readonly #workTimer: NodeJS.Timeout
   #heartbeatTimer: NodeJS.Timeout | undefined
   #timing: Timing | undefined
-  #leaving = false
   #stopped = false
   #complained = false
 
@@ -92,7 +91,7 @@ export class Incarnation {
 
   /** Asks the master to take everything off this server. */
   leave(): void {
-    this.#leaving = true
+    this.#core.leave()
     this.#heartbeat()
   }
 
@@ -167,7 +166,7 @@ export class Incarnation {
   }
 
   #heartbeat(): void {
-    if (!this.#stopped) this.#core.heartbeat(this.#leaving, [process.memoryUsage.rss()], performance.now())
+    if (!this.#stopped) this.#core.heartbeat([process.memoryUsage.rss()], performance.now())
   }
 
   readonly #flush = (): void => this.#core.flush(performance.now())

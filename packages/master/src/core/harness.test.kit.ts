@@ -174,10 +174,10 @@ export class Harness {
     if (server.link !== undefined) this.step({ type: 'message', link: server.link, message })
   }
 
-  beat(server: FakeServer, isLeaving = false): void {
+  beat(server: FakeServer, leaving = 0): void {
     const { epoch, version } = server.topology ?? { epoch: 0, version: 0 }
     const load = [10, 1000, 10, 1000, 0, 0, 5, 1e6, 0]
-    this.say(server, [MessageType.KEEP_ALIVE, 1, isLeaving ? 1 : 0, epoch, version, load])
+    this.say(server, [MessageType.KEEP_ALIVE, 1, leaving, epoch, version, load])
   }
 
   report(server: FakeServer, tasks: readonly Task[]): void {

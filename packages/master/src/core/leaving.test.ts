@@ -52,13 +52,22 @@ test('the last server can not be shut down by an operator, all at once neither',
 
 test('a whole cluster whose processes are told to end is let go', () => {
   const { harness, servers } = settled(3)
-  for (const server of servers) harness.beat(server, true)
+  for (const server of servers) harness.beat(server, 1)
   assert.ok(servers.every(({ isReleased }) => isReleased))
   assert.deepEqual(ids(harness).filter(Boolean), [])
   assert.ok(harness.topology.primary.every((seat) => seat === NONE))
   assert.equal(harness.events.at(-1)?.type, 'DATA_LOST')
   harness.join()
   assert.deepEqual(loads(harness), [[SLOT_COUNT, 0]])
+})
+
+test('the last server keeps its data when the others died, unless its operator knew', () => {
+  const { harness, servers } = settled(2)
+  harness.kill(servers[1]!)
+  harness.beat(servers[0]!, 1)
+  assert.equal(servers[0]!.isReleased, false)
+  harness.beat(servers[0]!, 2)
+  assert.ok(servers[0]!.isReleased)
 })
 
 test('a leaving server that outlives all others keeps the data', () => {

@@ -19,7 +19,7 @@ import { readKeepAlive, readProbeResult, readReport, readSuspect } from './parse
 import { preview, type Preview } from './preview.js'
 import { Progress } from './progress.js'
 import { Publisher } from './publisher.js'
-import { Reconciler } from './reconciler.js'
+import { isAnyoneLeaving, Reconciler } from './reconciler.js'
 import { complete } from './slots.js'
 import { type Snapshot, takeSnapshot } from './snapshot.js'
 import { Versions } from './versions.js'
@@ -37,6 +37,8 @@ export class MasterCore {
   readonly #progress = new Progress()
   readonly #counters = new Counters()
   readonly #links = new Map<LinkId, Hello>()
+  /** A server died since the first of those that are leaving now was told to. */
+  #hasDiedWhileLeaving = false
   #effects: Effect[] = []
   #now: number
 
@@ -209,7 +211,7 @@ export class MasterCore {
   }
 
   #keepAlive(member: Member, link: LinkId, message: Message): void {
-    const { beat, isLeaving, epoch, version, load } = readKeepAlive(message)
+    const { beat, isLeaving, isGivingUp, epoch, version, load } = readKeepAlive(message)
     const { topology } = this
     if (compareVersions(epoch, version, topology.epoch, topology.version) > 0)
       throw fenced('this server follows a newer topology than its master, which must have lost its state')
@@ -217,7 +219,7 @@ export class MasterCore {
     member.load = load
     if (seatOf(topology, member.id) !== NONE)
       this.#send(link, [MessageType.KEEP_ALIVE, beat, topology.epoch, topology.version])
-    if (isLeaving) this.#leaveByItself(member.id)
+    if (isLeaving) this.#leaveByItself(member.id, isGivingUp)
   }
 
   #report(member: Member, intent: Intent, message: Message): void {
@@ -248,15 +250,22 @@ export class MasterCore {
   }
 
   #leave(ids: readonly string[], reason: LeaveReason): void {
+    if (!isAnyoneLeaving(this.#versions.changes.draft.servers)) this.#hasDiedWhileLeaving = false
     this.#membership.leave(ids, reason, this.#versions.changes)
     this.#reconciler.invalidate('shrink')
   }
 
-  /** Its own operator wants it gone; when nobody can take its slots, they go with it. */
-  #leaveByItself(id: string): void {
+  /**
+   * Its own operator wants it gone. When nobody can take its slots, they go with it only if that is meant: it knew, or
+   * all others were told to end as well. If it is the last because another one died, it stays until somebody joins.
+   */
+  #leaveByItself(id: string, isGivingUp: boolean): void {
     const { changes } = this.#versions
-    if (changes.draft.servers[seatOf(changes.draft, id)]?.state === 'leaving') return
+    const { servers } = changes.draft
+    if (servers[seatOf(changes.draft, id)]?.state === 'leaving') return
     if (this.#membership.canSpare([id], changes)) return this.#leave([id], 'its own wish')
+    const areAllTold = isAnyoneLeaving(servers) && !this.#hasDiedWhileLeaving
+    if (!isGivingUp && !areAllTold) return
     for (const gone of this.#membership.abandon(id, changes)) this.#detector.clear(gone)
     this.#reconciler.invalidate('shrink')
   }
@@ -264,6 +273,7 @@ export class MasterCore {
   #bury(death: Death | undefined): void {
     if (!death) return
     const { ids, reason } = death
+    this.#hasDiedWhileLeaving ||= isAnyoneLeaving(this.#versions.changes.draft.servers)
     const { burial, links } = this.#membership.die(ids, reason, this.#versions.changes, this.#now)
     this.#counters.died(reason, ids.length, burial)
     this.#reconciler.invalidate('restore')

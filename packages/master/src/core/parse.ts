@@ -11,12 +11,13 @@ export interface Load {
   readonly backupEvictions: number
   readonly commands: number
   readonly rssBytes: number
-  readonly parkMsMax: number
 }
 
 export interface KeepAlive {
   readonly beat: number
   readonly isLeaving: boolean
+  /** It was told to end when it knew of nobody who could take its slots: its operator gives them up. */
+  readonly isGivingUp: boolean
   readonly epoch: number
   readonly version: number
   readonly load: Load
@@ -38,7 +39,8 @@ export function readKeepAlive(message: Message): KeepAlive {
   const at = (index: number): number => amount((load as unknown[])[index])
   return {
     beat: count(beat, 'KEEP_ALIVE'),
-    isLeaving: leaving === 1,
+    isLeaving: leaving === 1 || leaving === 2,
+    isGivingUp: leaving === 2,
     epoch: count(epoch, 'KEEP_ALIVE'),
     version: count(version, 'KEEP_ALIVE'),
     load: {
@@ -50,7 +52,6 @@ export function readKeepAlive(message: Message): KeepAlive {
       backupEvictions: at(5),
       commands: at(6),
       rssBytes: at(7),
-      parkMsMax: at(8),
     },
   }
 }

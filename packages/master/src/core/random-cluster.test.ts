@@ -15,15 +15,16 @@ class RandomRun {
   #last: Topology | undefined
   /** Ids of the servers that hold all of a slot, by slot. */
   readonly #complete: Set<string>[] = Array.from({ length: SLOT_COUNT }, () => new Set())
-  /** The copy of a slot that was last reported as complete. */
-  readonly #reported = new Map<number, Task>()
+  /** Copies that were reported as complete: slot, transition and receiver. */
+  readonly #reported = new Set<string>()
   /** Reports that are still on their way; some are out of date when they arrive. */
   readonly #delayed: { server: FakeServer; tasks: Task[] }[] = []
 
   constructor(seed: number) {
     this.#random = randomFrom(seed)
     this.harness.isPersisting = false
-    this.harness.onReport = (tasks) => tasks.forEach((task) => this.#reported.set(task.slot, task))
+    this.harness.onReport = (tasks) =>
+      tasks.forEach(({ slot, since, to }) => this.#reported.add(`${slot} ${since} ${to}`))
     this.harness.onCommit = (topology) => this.#check(topology)
     for (let i = 0; i < 3; i++) this.harness.join()
   }
@@ -38,7 +39,7 @@ class RandomRun {
     else if (dice < 0.2 && servers.length > 2) this.#killTwo(servers)
     else if (dice < 0.23 && servers.length > 1) this.#silence(this.#pick(servers))
     else if (dice < 0.26 && servers.length > 0) harness.shutdown(this.#pick(servers))
-    else if (dice < 0.27 && servers.length > 1) harness.beat(this.#pick(servers), true)
+    else if (dice < 0.27 && servers.length > 1) harness.beat(this.#pick(servers), 1)
     else if (dice < 0.28) this.#restart()
     else if (dice < 0.3 && servers.length > 0) this.#reconnect(this.#pick(servers))
     else if (dice < 0.6 && servers.length > 0) this.#prepareReport(this.#pick(servers))
@@ -51,8 +52,10 @@ class RandomRun {
   heal(): void {
     const { harness } = this
     harness.isPersisting = true
-    while (harness.connected().filter((server) => server.refusal === undefined).length < 2) harness.join()
     harness.persist()
+    const isStaying = ({ seat, topology, refusal }: FakeServer): boolean =>
+      refusal === undefined && topology?.servers[seat]?.state === 'active'
+    while (harness.connected().filter(isStaying).length < 2) harness.join()
     while (this.#delayed.length > 0) this.#deliverReport()
     for (const probe of [...harness.probes]) harness.found(probe, { outcome: 'unknown' })
     harness.pass(2000, (server) => server.refusal === undefined)
@@ -146,9 +149,8 @@ class RandomRun {
   #checkCopies(topology: Topology, slot: number): void {
     const complete = this.#complete[slot]!
     const before = this.#last?.transitions.get(slot)
-    const reported = this.#reported.get(slot)
-    if (before && reported && reported.since === before.since && reported.intent === before.intent)
-      complete.add(reported.to)
+    const receiver = before && this.#last!.servers[before.to]!.id
+    if (receiver && this.#reported.has(`${slot} ${before.since} ${receiver}`)) complete.add(receiver)
     const idOf = (seat: number): string | undefined => topology.servers[seat]?.id
     const [primary, backup] = [idOf(topology.primary[slot]!), idOf(topology.backup[slot]!)]
     const isLeft = topology.servers.some((server) => server && complete.has(server.id))

@@ -61,7 +61,6 @@ export class Reconciler {
 
   /** @returns steps between the assignment and the wish that are still to be done */
   reconcile(draft: Draft): number {
-    if (!draft.servers.some(canHold)) adoptOrphans(draft)
     this.#wanted ??= wish(draft)
     this.#isUnplanned = this.#isUrgent
     this.#isUrgent = false
@@ -82,7 +81,11 @@ export class Reconciler {
   }
 
   #plan(draft: Draft, wanted: Columns): readonly Move[] {
-    return plan(columnsOf(draft), wanted, isAnyoneLeaving(draft.servers) ? 'shrink' : this.#order)
+    return plan(
+      { primary: draft.primary, backup: draft.backup },
+      wanted,
+      isAnyoneLeaving(draft.servers) ? 'shrink' : this.#order,
+    )
   }
 
   /** The plan goes on as long as nothing but its own moves happens: making it anew would give what is left of it. */
@@ -116,13 +119,14 @@ export class Reconciler {
   }
 }
 
-/** The servers by seat, as placement sees them. */
-export function placementServers(servers: Topology['servers']): PlacementServer[] {
-  return servers.map((server) =>
-    server
-      ? { id: server.id, zone: server.zone, weight: canHold(server) ? server.weight : 0 }
-      : { id: '', zone: '', weight: 0 },
-  )
+/** The servers by seat, as placement sees them. When all are leaving, they hold the data until somebody else comes. */
+function placementServers(servers: Topology['servers']): PlacementServer[] {
+  const isAnyoneStaying = servers.some(canHold)
+  return servers.map((server) => {
+    if (!server) return { id: '', zone: '', weight: 0 }
+    const { id, zone, weight } = server
+    return { id, zone, weight: canHold(server) || !isAnyoneStaying ? weight : 0 }
+  })
 }
 
 /** Whether the server is to hold slots. */
@@ -154,18 +158,6 @@ function projected({ primary, backup, transitions }: SlotTable): Columns {
     } else columns.backup[slot] = to
   }
   return columns
-}
-
-/** With nobody who is to hold data, a slot without any copy goes to one that leaves: it serves until it can go. */
-function adoptOrphans(draft: Draft): void {
-  const adopter = draft.servers.findIndex((server) => server?.state === 'leaving')
-  if (adopter === -1) return
-  for (let slot = 0; slot < SLOT_COUNT; slot++)
-    if (draft.primary[slot] === NONE) draft.setPrimary(slot, adopter)
-}
-
-function columnsOf({ primary, backup }: Columns): Columns {
-  return { primary, backup }
 }
 
 /**
@@ -220,7 +212,7 @@ function isDrop({ kind, to }: Move): boolean {
   return kind === 'backup' && to === NONE
 }
 
-function isAnyoneLeaving(servers: Topology['servers']): boolean {
+export function isAnyoneLeaving(servers: Topology['servers']): boolean {
   return servers.some((server) => server?.state === 'leaving')
 }
 

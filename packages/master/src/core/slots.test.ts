@@ -54,6 +54,12 @@ test('a completed copy becomes what it was made for', () => {
   }
 })
 
+test('a slot without a backup keeps its old primary as one', () => {
+  const draft = new Draft(topologyWith(A, NONE, toC('primary')), 1)
+  assert.ok(complete(draft, A, C, 'primary', { slot: 0, since: 40 }))
+  assert.deepEqual(slotOf(draft), [C, A, undefined])
+})
+
 test('a report about anything but the present transition is ignored', () => {
   const reports: readonly (readonly [string, number, number, Intent, number])[] = [
     ['by another than the primary', B, C, 'backup', 40],

@@ -37,7 +37,8 @@ export function complete(
     draft.setBackup(slot, to)
     return true
   }
-  if (draft.backup[slot] === to) draft.setBackup(slot, reporter)
+  // The old primary has all that the new one has: it is a backup where that was the new one, or where there is none.
+  if (draft.backup[slot] === to || draft.backup[slot] === NONE) draft.setBackup(slot, reporter)
   draft.setPrimary(slot, to)
   return true
 }

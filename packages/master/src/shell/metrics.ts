@@ -118,11 +118,6 @@ function renderServers(page: Exposition, servers: readonly ServerSnapshot[]): vo
     'Memory of the process.',
     each(({ load }) => load?.rssBytes ?? 0),
   )
-  page.gauge(
-    'icf_server_park_max_seconds',
-    'Longest wait of a request for a moving slot.',
-    each(({ load }) => (load?.parkMsMax ?? 0) / 1000),
-  )
   page.counter(
     'icf_server_commands_total',
     'Commands that it ran.',
