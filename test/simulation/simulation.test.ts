@@ -1,14 +1,14 @@
 import { describe, it } from 'node:test'
 import { simulate } from './simulation.js'
 
-const SEEDS = 40
+const SEEDS = 12
 
-/** Seeds that once showed a bug: they must never again. */
-const REGRESSIONS: readonly number[] = []
+/** Seeds that once showed a bug: 7: a server that was told to end took the only copy with it. */
+const REGRESSIONS: readonly number[] = [7]
 
 describe('simulated clusters keep every acknowledged write', () => {
   for (const seed of REGRESSIONS) it(`seed ${seed} (showed a bug once)`, () => void simulate(seed))
 
-  const first = Number(process.env['ICF_SIMULATE_FROM'] ?? 1)
-  for (let seed = first; seed < first + SEEDS; seed++) it(`seed ${seed}`, () => void simulate(seed))
+  for (let seed = 1; seed <= SEEDS; seed++)
+    if (!REGRESSIONS.includes(seed)) it(`seed ${seed}`, () => void simulate(seed))
 })
