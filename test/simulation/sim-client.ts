@@ -1,13 +1,4 @@
-import {
-  CommandCode,
-  decodeTopology,
-  errorFromWire,
-  keySlot,
-  MessageType,
-  NONE,
-  type Message,
-  type Topology,
-} from '@icf/common'
+import { decodeTopology, errorFromWire, keySlot, MessageType, type Message, type Topology } from '@icf/common'
 import { VirtualProcess, type End, type Network } from './network.js'
 import { MASTER_ADDRESS } from './sim-master.js'
 import type { World } from './world.js'
@@ -150,5 +141,3 @@ export class SimClient {
       }
   }
 }
-
-export { CommandCode, NONE }

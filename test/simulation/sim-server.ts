@@ -119,7 +119,7 @@ export class SimServer {
   #masterOpened(end: End): void {
     const { core } = this
     this.#masterEnd = end
-    core.masterConnected(this.world.now)
+    core.masterConnected()
     this.#heartbeat()
     end.setHandlers({
       message: (message) => {
@@ -200,7 +200,7 @@ export class SimServer {
       }
       const { end } = result
       peer.end = end
-      core.peerConnected(server.id, end, result.welcome.details[0] as number, world.now)
+      core.peerConnected(server.id, end, result.welcome.details[0] as number)
       end.setHandlers({
         message: (message) => {
           if (!isWanted() || peer.end !== end) return

@@ -77,7 +77,7 @@ class Member {
     const forward = this.wires.port((message) => other.core.primaryMessage(this.core.id, back, message, 0))
     const back = this.wires.port((message) => this.core.peerMessage(other.core.id, forward, message, 0))
     other.core.primaryConnected(this.core.id, back)
-    this.core.peerConnected(other.core.id, forward, other.core.lastStoredFrom(this.core.id), 0)
+    this.core.peerConnected(other.core.id, forward, other.core.lastStoredFrom(this.core.id))
   }
 
   #receive(message: Message): void {

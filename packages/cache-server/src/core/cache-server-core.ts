@@ -93,7 +93,7 @@ export class CacheServerCore {
   // --- other servers, as their primary
 
   /** The link to `serverId` is open. @param lastStored by its WELCOME */
-  peerConnected(serverId: string, port: LinkPort, lastStored: number, now: number): void {
+  peerConnected(serverId: string, port: LinkPort, lastStored: number): void {
     this.#channelTo(serverId).connected(port, lastStored, this.writer.acknowledged)
     this.#dirty()
   }
@@ -140,7 +140,7 @@ export class CacheServerCore {
 
   // --- the master
 
-  masterConnected(now: number): void {
+  masterConnected(): void {
     this.#beatsSentAt.clear()
     this.#copier.reportAgain()
     this.#dirty()

@@ -128,7 +128,7 @@ export class Incarnation {
     this.#options.logger.info({ id: this.id }, 'connected to the master')
     clearInterval(this.#heartbeatTimer)
     this.#heartbeatTimer = setInterval(() => this.#heartbeat(), this.#timing.heartbeatIntervalMs)
-    this.#core.masterConnected(performance.now())
+    this.#core.masterConnected()
     this.#heartbeat()
   }
 

@@ -1,4 +1,4 @@
-import { IcfError, MessageType, type Message } from '@icf/common'
+import { type IcfError, MessageType, type Message } from '@icf/common'
 import {
   isRefused,
   readRefusal,

@@ -71,7 +71,7 @@ export class PeerLinks {
         if (link.remote.id !== server.id) link.terminate()
         else if (typeof lastStored !== 'number')
           link.refuse(new IcfError('PROTOCOL', 'WELCOME without a batch number'))
-        else core.peerConnected(server.id, link, lastStored, performance.now())
+        else core.peerConnected(server.id, link, lastStored)
       },
     })
     return redialer

@@ -1,4 +1,4 @@
-import { IcfError } from '../errors.js'
+import type { IcfError } from '../errors.js'
 import { dial, type Address } from './dial.js'
 import type { Introduction, Link } from './link.js'
 
