@@ -103,7 +103,7 @@ test('another cluster is refused at once', async () => {
 test('the address of a cache server is no master’s', async () => {
   const cluster = await FakeCluster.start()
   const connecting = connect({ masters: [`127.0.0.1:${cluster.servers[0]!.port}`], connectTimeoutMs: 60_000 })
-  await assert.rejects(connecting, { code: 'WRONG_ROLE', message: /is a cache-server, not a master/ })
+  await assert.rejects(connecting, { code: 'INVALID_ARGUMENT', message: /is a cache-server, not a master/ })
   await cluster.stop()
 })
 

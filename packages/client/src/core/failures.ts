@@ -50,9 +50,8 @@ function whereabouts(call: PendingCall): string {
     return `it waited for a topology in which a server answers for slot ${call.slot}`
   if (peer === undefined) return 'it was not sent'
   if (call.state !== CallState.QUEUED) return `it was sent to ${describe(peer)}`
-  return peer.link
-    ? `it waited to be sent to ${describe(peer)}`
-    : `there was no connection to ${describe(peer)}`
+  if (peer.link) return `it waited to be sent to ${describe(peer)}`
+  return `there was no connection to ${describe(peer)}${peer.problem ? ` (${peer.problem})` : ''}`
 }
 
 function describe({ server }: Peer): string {

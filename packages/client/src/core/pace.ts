@@ -13,8 +13,11 @@ export const pace = Object.freeze({
   parkedAtMostMs: 1_000,
   /** Slots moved away from a server that has said nothing since: its calls go to the new owner. */
   movedSilentMs: 250,
-  /** A connection over which an answer has been owed for this long is replaced. */
-  silentMs: 5_000,
+  /**
+   * A connection over which an answer has been owed for this long is replaced: a firewall may have forgotten it. Longer
+   * than a failover takes, in which a server waits for its backup; short enough to repeat within the usual deadline.
+   */
+  silentMs: 2_500,
 })
 
 /** Pause before attempt `attempt` (1 is the first repeat): exponential, spread by half so that callers do not march in step. */

@@ -27,6 +27,8 @@ export class Peer {
   /** The shell was told to open a link, and to keep it open. */
   wanted = false
   flushRequested = false
+  /** Why there is no link, as far as it is known. */
+  problem: string | undefined
   /** The link has taken as much as it should; a flush waits until it drains. */
   blocked = false
   /** Slots with calls in flight here moved to another server at this moment. */
@@ -66,6 +68,7 @@ export class Peer {
 
   opened(link: PeerLink): void {
     this.link = link
+    this.problem = undefined
     this.blocked = false
     this.movedAtMs = undefined
     this.#inFlight = new InFlight()

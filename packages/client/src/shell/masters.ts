@@ -114,7 +114,7 @@ export class Masters {
 function notMaster({ remote, remoteAddress }: Link): IcfError | undefined {
   if (remote.role === 'master') return undefined
   return new IcfError(
-    'WRONG_ROLE',
-    `${remoteAddress} is a ${remote.role}, not a master: name the masters' addresses`,
+    'INVALID_ARGUMENT',
+    `masters: ${remoteAddress} is a ${remote.role}, not a master; cache servers are found by themselves`,
   )
 }

@@ -39,6 +39,7 @@ export class Servers {
       drain: () => router().drained(peer),
       lost: () => router().lost(peer),
       failed: (problem) => {
+        peer.problem = problem.message
         // The process with this id is proven gone; the master may not know yet.
         if (isRefused(problem) || problem.code === 'UNKNOWN_SERVER') suspect(peer.server.id)
         else if (!problem.retryable) error(problem)

@@ -34,7 +34,7 @@ const DIAL_TIMEOUT_MS = 2_000
 const SUSPECT_AGAIN_MS = 1_000
 
 /** Failures to connect that trying again will not change. */
-const fatal = new Set(['WRONG_CLUSTER', 'WRONG_PROTOCOL_VERSION', 'WRONG_ROLE'])
+const fatal = new Set(['WRONG_CLUSTER', 'WRONG_PROTOCOL_VERSION', 'INVALID_ARGUMENT'])
 
 /** Everything that runs behind a client: the router, its links and its clockwork. */
 export class Session {
@@ -137,7 +137,7 @@ export class Session {
       connect: (peer) => this.#servers.connect(peer),
       disconnect: (peer) => this.#servers.disconnect(peer),
       reconnect: (peer) => this.#servers.reconnect(peer),
-      flushSoon: (peer) => flusher.request(peer),
+      flushSoon: (peer) => flusher.request(peer, this.router.pendingCount <= 1),
       suspect: (serverId) => this.#suspect(serverId),
       askTopology: () => this.#masters.ask(),
       startSweeping: () => {
