@@ -46,7 +46,7 @@ export function hostOption(): Option {
 export function maxMemoryOption(description: string): Option {
   return option(
     '--max-memory <size>',
-    `${description}; about 60 % of what exceeds 64mb holds values and their backups`,
+    `${description}; 80 % of what exceeds 96mb holds values and their backups`,
   )
     .argParser(bytes)
     .default(256 * 1024 ** 2, '256mb')

@@ -115,6 +115,11 @@ export class Store {
     }
   }
 
+  /** Share of the budget that is in use. */
+  get fill(): number {
+    return (this.#lrus[PRIMARY].calculatedSize + this.#lrus[BACKUP].calculatedSize) / this.maxBytes
+  }
+
   get isOverBudget(): boolean {
     return this.#lrus[PRIMARY].calculatedSize + this.#lrus[BACKUP].calculatedSize > this.maxBytes
   }

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { CacheServerCore } from '../core/cache-server-core.js'
 import { ClientLinks } from './client-links.js'
 import { MasterLink } from './master-link.js'
+import { HeapGrowth } from './memory.js'
 import { PeerLinks } from './peer-links.js'
 import { probe } from './probe.js'
 
@@ -36,6 +37,7 @@ export class Incarnation {
   readonly #peers: PeerLinks
   readonly #clients: ClientLinks
   readonly #links = new Set<Link>()
+  readonly #heapGrowth = new HeapGrowth()
   readonly #workTimer: NodeJS.Timeout
   #heartbeatTimer: NodeJS.Timeout | undefined
   #timing: Timing | undefined
@@ -172,7 +174,9 @@ export class Incarnation {
   readonly #flush = (): void => this.#core.flush(performance.now())
 
   readonly #work = (): void => {
-    if (!this.#stopped && this.#core.work(performance.now())) setImmediate(this.#work)
+    if (this.#stopped) return
+    this.#heapGrowth.follow(this.#core.store.fill)
+    if (this.#core.work(performance.now())) setImmediate(this.#work)
   }
 
   #introduce(details: readonly unknown[]): Introduction {

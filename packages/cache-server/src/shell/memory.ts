@@ -1,26 +1,38 @@
 import v8 from 'node:v8'
 
-/** Resident memory of a cache server without any entry. */
-const PROCESS_BYTES = 64 * 1024 * 1024
+/** Resident memory of a cache server at work, entries and their garbage aside. */
+const PROCESS_BYTES = 96 * 1024 * 1024
 
 /**
  * Share of the rest that entries may take. What else is there: garbage that was not collected yet, buffers that
  * belong to two entries, frames under way. Figures in docs/memory.md.
  */
-const ENTRY_SHARE = 0.7
+const ENTRY_SHARE = 0.8
 
-/** V8 lets its heap grow by this before it collects; by default it would double under a steady stream of writes. */
+/** Near the budget, V8 may let its heap grow by this before it collects; by itself it would about double it. */
 const HEAP_GROWING_PERCENT = 25
 
+/** Below this share of the budget V8 decides by itself: there is room for garbage, and collecting seldom is faster. */
+const NEAR_BUDGET = 0.4
+
 /** Smallest --max-memory, in bytes. */
-export const MIN_MEMORY_BYTES = 96 * 1024 * 1024
+export const MIN_MEMORY_BYTES = 128 * 1024 * 1024
 
 /** Turns what the whole process may take, in bytes, into the budget of its entries. */
 export function entryBudget(maxMemoryBytes: number): number {
   return Math.floor((maxMemoryBytes - PROCESS_BYTES) * ENTRY_SHARE)
 }
 
-/** Once per process, before it holds much. */
-export function boundHeapGrowth(): void {
-  v8.setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`)
+/** Keeps V8's garbage within what `entryBudget` leaves for it. One for the process. */
+export class HeapGrowth {
+  #isBounded = false
+
+  /** @param fill share of the budget that is in use */
+  follow(fill: number): void {
+    const isBounded = fill >= NEAR_BUDGET
+    if (isBounded === this.#isBounded) return
+    this.#isBounded = isBounded
+    // V8 reads this flag anew after each collection; 0 stands for its own judgement.
+    v8.setFlagsFromString(`--heap-growing-percent=${isBounded ? HEAP_GROWING_PERCENT : 0}`)
+  }
 }

@@ -2,7 +2,7 @@ import { IcfError, limits, type Role } from '@icf/common'
 import { formatAddress, listen, type Address, type Listener } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { Incarnation } from './incarnation.js'
-import { boundHeapGrowth, entryBudget, MIN_MEMORY_BYTES } from './memory.js'
+import { entryBudget, MIN_MEMORY_BYTES } from './memory.js'
 
 export interface CacheServerOptions {
   /** Address to listen on. */
@@ -17,7 +17,7 @@ export interface CacheServerOptions {
   readonly cluster: string
   readonly zone: string
   readonly weight: number
-  /** What the whole process may take, in bytes; from 96 MiB. */
+  /** What the whole process may take, in bytes; from 128 MiB. */
   readonly maxMemoryBytes: number
   readonly logger: Logger
   /** Called with the id of each incarnation. */
@@ -42,7 +42,6 @@ export interface RunningCacheServer {
  */
 export async function startCacheServer(options: CacheServerOptions): Promise<RunningCacheServer> {
   checkOptions(options)
-  boundHeapGrowth()
   return new CacheServer(options).start()
 }
 

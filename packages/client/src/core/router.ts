@@ -3,15 +3,17 @@ import {
   compareVersions,
   errorFromWire,
   IcfError,
-  NONE,
   type Clock,
   type Message,
   type Topology,
 } from '@icf/common'
 import { CallState, type PendingCall } from './call.js'
 import { aborted, closed, connectionLost, refused, timedOut } from './failures.js'
+import { Inquiry } from './inquiry.js'
 import { backoffMs, pace } from './pace.js'
-import { Peer, type PeerLink, type Stamp } from './peer.js'
+import { Parking } from './parking.js'
+import type { Peer, PeerLink } from './peer.js'
+import { Peers } from './peers.js'
 import { decodeValue } from './value.js'
 
 /** What the router needs done outside. None of it may call back into the router in the same turn. */
@@ -53,23 +55,20 @@ export class Router {
   pendingCount = 0
   pendingBytes = 0
   #topology: Topology
-  #peers = new Map<string, Peer>()
-  #peerOfSeat: (Peer | undefined)[] = []
+  readonly #peers = new Peers()
   /** Servers that left in good order and may still answer what is in flight. */
   readonly #retiring = new Set<Peer>()
-  #parked: PendingCall[] = []
+  readonly #parking = new Parking()
+  readonly #inquiry: Inquiry
   /** No call ends before this. */
   #nextDeadlineMs = Infinity
-  /** A newer topology is known to exist; ask for it at this moment. */
-  #askAtMs = Infinity
-  #asked = 0
-  readonly #stamp: Stamp = { epoch: 0, version: 0 }
   readonly #shell: RouterShell
   readonly #options: RouterOptions
 
   constructor(topology: Topology, shell: RouterShell, options: RouterOptions) {
     this.#shell = shell
     this.#options = options
+    this.#inquiry = new Inquiry(options.random)
     this.#topology = topology
     this.follow(topology)
   }
@@ -94,12 +93,13 @@ export class Router {
   /** Goes by a newer topology from now on; the caller has checked that it is newer. */
   follow(topology: Topology): void {
     this.#topology = topology
-    this.#stamp.epoch = topology.epoch
-    this.#stamp.version = topology.version
-    const gone = this.#adoptServers(topology)
+    this.#inquiry.satisfied()
+    const gone = this.#peers.adopt(topology)
+    if (this.#peers.count <= this.#options.eagerServers)
+      for (const peer of this.#peers) if (!peer.wanted) this.#connect(peer)
     const homeless: PendingCall[] = []
     for (const peer of gone) homeless.push(...this.#dismiss(peer))
-    for (const peer of this.#peers.values()) {
+    for (const peer of this.#peers) {
       homeless.push(...peer.withdraw((call) => this.#ownerOf(call) !== peer))
       this.#noteMoves(peer)
     }
@@ -115,7 +115,7 @@ export class Router {
   /** The link of this peer is gone; its calls go to whoever owns their slots. */
   lost(peer: Peer): void {
     if (this.#retiring.delete(peer)) this.#shell.disconnect(peer)
-    else if (this.#peers.has(peer.server.id)) this.#shell.suspect(peer.server.id)
+    else if (this.#peers.has(peer)) this.#shell.suspect(peer.server.id)
     for (const call of peer.reclaim()) this.#routeAgain(call)
   }
 
@@ -158,26 +158,24 @@ export class Router {
     const nowMs = this.#options.clock.now()
     this.#wakeParked(nowMs)
     if (nowMs >= this.#nextDeadlineMs) this.#expire(nowMs)
-    for (const peer of this.#peers.values()) this.#checkPeer(peer, nowMs)
+    for (const peer of this.#peers) this.#checkPeer(peer, nowMs)
     for (const peer of this.#retiring) if (peer.silentMs(nowMs) >= pace.movedSilentMs) this.lost(peer)
-    if (nowMs >= this.#askAtMs) this.#ask(nowMs)
+    if (this.#inquiry.isDue(nowMs)) this.#shell.askTopology()
     return this.pendingCount > 0
   }
 
   /** Fails everything that is pending. */
   close(): void {
     this.#forEach((call) => this.#fail(call, closed(call)))
-    this.#parked = []
   }
 
   #ownerOf(call: PendingCall): Peer | undefined {
-    const seat = this.#topology.primary[call.slot]!
-    return seat === NONE ? undefined : this.#peerOfSeat[seat]
+    return this.#peers.ownerOf(call.slot)
   }
 
   #route(call: PendingCall): void {
     const peer = this.#ownerOf(call)
-    if (peer === undefined) return this.#park(call, Infinity)
+    if (peer === undefined) return this.#parking.untilOwned(call)
     peer.enqueue(call)
     if (peer.link !== undefined) this.#requestFlush(peer)
     else if (!peer.wanted) this.#connect(peer)
@@ -232,7 +230,7 @@ export class Router {
     switch (errorFromWire(answer[1])) {
       case 'BUSY':
       case 'UNREACHABLE':
-        return this.#park(call, nowMs + pauseMs)
+        return this.#parking.untilTime(call, nowMs + pauseMs)
       case 'NOT_OWNER':
       case 'FENCED':
         break
@@ -241,68 +239,18 @@ export class Router {
     }
     const [epoch, version] = [Number(answer[3]), Number(answer[4])]
     if (compareVersions(epoch, version, this.#topology.epoch, this.#topology.version) > 0) {
-      this.#wantTopology(nowMs)
-      return this.#park(call, nowMs + pace.parkedAtMostMs, epoch, version)
+      this.#inquiry.want(nowMs)
+      return this.#parking.untilTopology(call, epoch, version, nowMs + pace.parkedAtMostMs)
     }
     // By our topology, at least as new, someone else may own it; when it keeps going round, it pauses in between.
     if (this.#ownerOf(call) !== call.peer && call.refusals <= 3) return this.#route(call)
-    this.#wantTopology(nowMs)
-    this.#park(call, nowMs + pauseMs)
+    this.#inquiry.want(nowMs)
+    this.#parking.untilTime(call, nowMs + pauseMs)
   }
 
-  #park(call: PendingCall, wakeAtMs: number, needEpoch = 0, needVersion = 0): void {
-    call.state = CallState.PARKED
-    call.wakeAtMs = wakeAtMs
-    call.needEpoch = needEpoch
-    call.needVersion = needVersion
-    this.#parked.push(call)
-  }
-
-  /** Parked calls go on when their moment has come, or the topology that they need and an owner in it. */
   #wakeParked(nowMs: number): void {
-    if (this.#parked.length === 0) return
-    const { epoch, version } = this.#topology
-    const parked = this.#parked
-    this.#parked = []
-    for (const call of parked) {
-      if (call.state === CallState.SETTLED) continue
-      const hasCome =
-        call.needEpoch > 0 || call.wakeAtMs === Infinity
-          ? compareVersions(epoch, version, call.needEpoch, call.needVersion) >= 0
-          : false
-      if ((hasCome || nowMs >= call.wakeAtMs) && this.#ownerOf(call)) this.#route(call)
-      else this.#parked.push(call)
-    }
-  }
-
-  #wantTopology(nowMs: number): void {
-    if (this.#askAtMs === Infinity) this.#askAtMs = nowMs + pace.askAfterMs
-  }
-
-  #ask(nowMs: number): void {
-    this.#shell.askTopology()
-    this.#asked++
-    this.#askAtMs =
-      nowMs + backoffMs(this.#asked + 1, pace.askAfterMs, pace.askAtMostMs, this.#options.random)
-  }
-
-  /** @returns the peers whose server is no longer there */
-  #adoptServers(topology: Topology): Peer[] {
-    this.#askAtMs = Infinity
-    this.#asked = 0
-    const before = this.#peers
-    this.#peers = new Map()
-    this.#peerOfSeat = topology.servers.map((server) => {
-      if (server === undefined) return undefined
-      const peer = before.get(server.id) ?? new Peer(server, this.#stamp)
-      peer.server = server
-      before.delete(server.id)
-      this.#peers.set(server.id, peer)
-      return peer
-    })
-    if (this.#peers.size <= this.#options.eagerServers)
-      for (const peer of this.#peers.values()) if (!peer.wanted) this.#connect(peer)
-    return [...before.values()]
+    const awake = this.#parking.wake(this.#topology, nowMs, (call) => this.#ownerOf(call) !== undefined)
+    for (const call of awake) this.#route(call)
   }
 
   /**
@@ -340,13 +288,13 @@ export class Router {
       else if (call.deadlineMs < next) next = call.deadlineMs
     })
     this.#nextDeadlineMs = next
-    for (const peer of this.#peers.values()) if (peer.link === undefined) peer.withdraw(() => false)
+    for (const peer of this.#peers) if (peer.link === undefined) peer.withdraw(() => false)
   }
 
   #forEach(visit: (call: PendingCall) => void): void {
-    for (const peer of this.#peers.values()) peer.forEach(visit)
+    for (const peer of this.#peers) peer.forEach(visit)
     for (const peer of this.#retiring) peer.forEach(visit)
-    for (const call of this.#parked) if (call.state !== CallState.SETTLED) visit(call)
+    this.#parking.forEach(visit)
   }
 
   #fail(call: PendingCall, error: unknown): void {

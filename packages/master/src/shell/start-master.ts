@@ -4,6 +4,7 @@ import { checkTiming, defaultTiming, IcfError, limits, type RingSettings, type T
 import { formatAddress, type Address, type Listener } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { MasterCore } from '../core/index.js'
+import { rehearseDeath } from '../core/warm-up.js'
 import type { Administration } from './admin.js'
 import { FileCoordination, MemoryCoordination, type Coordination } from './coordination.js'
 import { EventLog } from './event-log.js'
@@ -39,6 +40,9 @@ export interface RunningMaster {
 }
 
 const DEFAULT_RING: RingSettings = { virtualNodes: 160, seed: 0 }
+
+/** Enough for V8 to have compiled what a death needs. */
+const REHEARSALS = 12
 
 /**
  * Starts a master; it serves when this resolves.
@@ -83,8 +87,15 @@ export async function startMaster(options: StartMasterOptions): Promise<RunningM
   }
   const { address, httpAddress } = self
   logger.info({ address: formatAddress(address), cluster, epoch, id }, 'the master serves')
+  warmUp(ring)
   let closing: Promise<void> | undefined
   return { id, address, httpAddress, close: () => (closing ??= close()) }
+}
+
+/** Spread out, so that heartbeats are answered between. */
+function warmUp(ring: RingSettings, rounds = REHEARSALS): void {
+  rehearseDeath(ring)
+  if (rounds > 1) setTimeout(() => warmUp(ring, rounds - 1), 20).unref()
 }
 
 type Closable = Pick<Listener, 'close'>
