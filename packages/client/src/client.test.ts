@@ -48,7 +48,8 @@ describe('a client of three servers', () => {
     await fc.assert(
       fc.asyncProperty(value, async (stored) => {
         await cache.set('value', stored as never)
-        const expected: unknown = JSON.stringify(stored) === '0' ? 0 : stored
+        // What JSON does to it, -0 becoming 0, is all that happens to it.
+        const expected: unknown = Buffer.isBuffer(stored) ? stored : JSON.parse(JSON.stringify(stored))
         assert.deepEqual(await cache.get('value'), expected)
       }),
       { numRuns: 300 },

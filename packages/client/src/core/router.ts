@@ -97,13 +97,12 @@ export class Router {
     const gone = this.#peers.adopt(topology)
     if (this.#peers.count <= this.#options.eagerServers)
       for (const peer of this.#peers) if (!peer.wanted) this.#connect(peer)
-    const homeless: PendingCall[] = []
-    for (const peer of gone) homeless.push(...this.#dismiss(peer))
+    const homeless = gone.map((peer) => this.#dismiss(peer))
     for (const peer of this.#peers) {
-      homeless.push(...peer.withdraw((call) => this.#ownerOf(call) !== peer))
+      homeless.push(peer.withdraw((call) => this.#ownerOf(call) !== peer))
       this.#noteMoves(peer)
     }
-    for (const call of homeless) this.#routeAgain(call)
+    for (const calls of homeless) for (const call of calls) this.#routeAgain(call)
     this.#wakeParked(this.#options.clock.now())
   }
 

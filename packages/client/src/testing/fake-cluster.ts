@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import {
   CommandCode,
   commandArity,
@@ -17,8 +16,8 @@ import {
   type ServerInfo,
   type Topology,
 } from '@icf/common'
-import { listen, type Introduction, type Link, type Listener } from '@icf/common/node'
-import { EventEmitter } from 'node:events'
+import type { Link } from '@icf/common/node'
+import { FakeProcess, HOST } from './fake-process.js'
 
 /** A small stand-in for masters and cache servers, on real sockets in this process, for the tests of the client. */
 
@@ -39,59 +38,10 @@ export interface Command {
 export type Interceptor = (command: Command, server: FakeServer) => unknown
 export const HOLD = Symbol('hold')
 
-const HOST = '127.0.0.1'
 let lastId = 0
 
 export function errorResult(code: ErrorCode, topology: Pick<Topology, 'epoch' | 'version'>): unknown[] {
   return [-1, errorToWire(code), `fake ${code}`, topology.epoch, topology.version]
-}
-
-/** Emits `opened`, `message` (link, message), `closed`. */
-class FakeProcess extends EventEmitter {
-  readonly links = new Set<Link>()
-  readonly received: Message[] = []
-  port = 0
-  #listener: Listener | undefined
-  accept: ((hello: Introduction) => void) | undefined
-
-  constructor(
-    readonly cluster: string,
-    readonly self: () => Introduction,
-  ) {
-    super()
-  }
-
-  async start(port = 0): Promise<void> {
-    this.#listener = await listen({ host: HOST, port }, this.cluster, {
-      introduce: () => this.self(),
-      admit: (hello) => this.accept?.(hello),
-      opened: (link) => {
-        this.links.add(link)
-        link.handlers = {
-          message: (message) => {
-            this.received.push(message)
-            this.emit('message', link, message)
-          },
-          close: () => {
-            this.links.delete(link)
-            this.emit('closed', link)
-          },
-        }
-        this.emit('opened', link)
-      },
-    })
-    this.port = this.#listener.address.port
-  }
-
-  /** As a killed process: connections break, and new ones are refused. */
-  async stop(): Promise<void> {
-    await this.#listener?.close()
-    this.#listener = undefined
-  }
-
-  async until(event: string, condition: () => boolean): Promise<void> {
-    while (!condition()) await once(this, event)
-  }
 }
 
 export class FakeServer extends FakeProcess {

@@ -159,3 +159,13 @@ export class RouterHarness {
 }
 
 export const nobody = (): number => NONE
+
+/** A router with open links to servers a and b; `a` has all slots. */
+export function twoServers(options: Partial<RouterOptions> = {}): RouterHarness {
+  const harness = new RouterHarness(options)
+  harness.follow(['a', 'b'], () => 0)
+  harness.open('a')
+  harness.open('b')
+  harness.take()
+  return harness
+}

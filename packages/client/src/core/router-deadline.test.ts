@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CommandCode, keySlot, NONE } from '@icf/common'
+import { errorResult } from '../testing/fake-cluster.js'
+import { nobody, twoServers } from '../testing/router-harness.js'
+import { pace } from './pace.js'
+
+const stamp = (version: number): { epoch: number; version: number } => ({ epoch: 1, version })
+
+test('a connection that owes an answer for too long is replaced', () => {
+  const harness = twoServers()
+  harness.get('k', 60_000)
+  harness.flush()
+  harness.advance(pace.silentMs - 40)
+  assert.deepEqual(harness.take(), [])
+  harness.advance(60)
+  assert.ok(harness.take().includes('reconnect a'))
+})
+
+test('a slot without a server: calls wait for one until their deadline', () => {
+  const harness = twoServers()
+  harness.follow(['a', 'b'], nobody)
+  const late = harness.get('k', 100)
+  const outcome = harness.get('k', 10_000)
+  harness.advance(120)
+  assert.equal(late.error!.code, 'TIMEOUT')
+  assert.match(
+    late.error!.message,
+    /GET "k" had no answer within 100 ms: it waited for a topology in which a server answers for slot \d+$/,
+  )
+  harness.follow(['a', 'b'], (slot) => (slot === keySlot('k') ? 1 : NONE))
+  harness.flush()
+  harness.answer('b', 0, 'v')
+  assert.equal(outcome.value, 'v')
+})
+
+test('the deadline: who was asked, and whether a write may have happened', () => {
+  const harness = twoServers()
+  const sent = harness.submit(CommandCode.SET, 'k', 100, 'v')
+  harness.flush()
+  harness.lose('a')
+  harness.peers.get('a')!.problem = 'connection refused'
+  const unsent = harness.submit(CommandCode.DELETE, 'k', 100)
+  const patient = harness.get('k', 10_000)
+  harness.advance(100)
+  assert.equal(sent.error!.code, 'TIMEOUT')
+  assert.match(
+    sent.error!.message,
+    /no connection to h:1 \(server a\) \(connection refused\); the write may have happened$/,
+  )
+  assert.match(unsent.error!.message, /DELETE "k" had no answer within 100 ms.*; the write did not happen$/)
+  assert.equal(patient.settled, false)
+  const link = harness.open('a')
+  harness.flush()
+  assert.equal(link.commands.length, 1, 'only the patient one is sent')
+  assert.equal(harness.router.pendingCount, 1)
+})
+
+test('the deadline of a refused call tells why', () => {
+  const harness = twoServers()
+  const outcome = harness.get('k', 100)
+  harness.flush()
+  harness.answer('a', 0, errorResult('BUSY', stamp(1)))
+  for (let n = 1; n < 10; n++) {
+    harness.advance(20)
+    harness.flush()
+    harness.answer('a', n, errorResult('BUSY', stamp(1)))
+  }
+  assert.match(outcome.error!.message, /the last answer was BUSY: fake BUSY$/)
+  assert.equal(((outcome.error as { cause?: unknown }).cause as { code: string }).code, 'BUSY')
+})
+
+test('an answer after the deadline is ignored, and its id is not used before it came', () => {
+  const harness = twoServers()
+  const late = harness.get('k', 100)
+  harness.flush()
+  harness.advance(100)
+  assert.equal(late.error!.code, 'TIMEOUT')
+  const next = harness.get('k')
+  harness.flush()
+  harness.answer('a', 0, 'old', 'new')
+  assert.equal(next.value, 'new')
+})
+
+test('sweeping ends when nothing is pending', () => {
+  const harness = twoServers()
+  assert.equal(harness.isSweeping, false)
+  harness.get('k')
+  assert.equal(harness.isSweeping, true)
+  harness.flush()
+  harness.answer('a', 0, 'v')
+  harness.advance(20)
+  assert.equal(harness.isSweeping, false)
+})
+
+test('closing fails everything that is pending', () => {
+  const harness = twoServers()
+  const sent = harness.get('k')
+  harness.flush()
+  const queued = harness.get('k')
+  harness.follow(['a', 'b'], (slot) => (slot === keySlot('k') ? 0 : NONE))
+  const parked = harness.set('other', 'v')
+  harness.router.close()
+  for (const { error } of [sent, queued, parked]) assert.equal(error!.code, 'CLOSED')
+  assert.equal(harness.router.pendingCount, 0)
+})
