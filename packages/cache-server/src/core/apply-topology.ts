@@ -1,4 +1,4 @@
-import { NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import { isSameSlot, NONE, SLOT_COUNT, type Topology } from '@icf/common'
 import type { Copier } from './copier.js'
 import type { ReplicaChannel } from './replica-channel.js'
 import { Held, Serving, type SlotTable } from './slot-table.js'
@@ -19,16 +19,24 @@ export function applyTopology(
   store: Store,
   copier: Copier,
   next: Topology,
+  ownId: string,
   channelTo: (serverId: string) => ReplicaChannel,
 ): TopologyEffects {
   const effects: TopologyEffects = { released: [], begun: new Map(), lostTarget: false }
+  const before = slots.topology
+  // Seats mean the same servers as before: a slot that looks the same is the same.
+  const isComparable = before.servers === next.servers
+  const channels = next.servers.map((server) =>
+    server && server.id !== ownId ? channelTo(server.id) : undefined,
+  )
   slots.topology = next
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    if (isComparable && isSameSlot(before, next, slot)) continue
     const heldBefore = slots.held[slot]!
     const held = heldBy(next, slots.seat, slot)
     slots.held[slot] = held
     if (held !== heldBefore) changeStore(store, slot, heldBefore, held)
-    if (held === Held.PRIMARY) lead(slots, copier, next, slot, channelTo, effects)
+    if (held === Held.PRIMARY) lead(slots, copier, next, slot, channels, effects)
     else if (heldBefore === Held.PRIMARY) giveUp(slots, copier, slot, effects)
   }
   return effects
@@ -54,14 +62,13 @@ function lead(
   copier: Copier,
   topology: Topology,
   slot: number,
-  channelTo: (serverId: string) => ReplicaChannel,
+  channels: readonly (ReplicaChannel | undefined)[],
   effects: TopologyEffects,
 ): void {
-  const channelAt = (seat: number): ReplicaChannel => channelTo(topology.servers[seat]!.id)
   const transition = topology.transitions.get(slot)
   const backupSeat = topology.backup[slot]!
-  const backup = backupSeat === NONE ? undefined : channelAt(backupSeat)
-  const copy = transition && transition.to !== backupSeat ? channelAt(transition.to) : undefined
+  const backup = channels[backupSeat]
+  const copy = transition && transition.to !== backupSeat ? channels[transition.to] : undefined
   const [oldBackup, oldCopy] = [slots.backup[slot], slots.copy[slot]]
   if (
     (oldBackup && oldBackup !== backup && oldBackup !== copy) ||

@@ -217,7 +217,8 @@ export class CacheServerCore {
     const seat = seatOf(topology, this.id)
     if (this.isMember && seat === NONE) this.fenced = true
     slots.seat = seat
-    const effects = applyTopology(slots, this.store, this.#copier, topology, (id) => this.#channelTo(id))
+    const channelTo = (id: string): ReplicaChannel => this.#channelTo(id)
+    const effects = applyTopology(slots, this.store, this.#copier, topology, this.id, channelTo)
     this.#retarget(effects, now)
     for (const id of [...this.#channels.keys()]) if (seatOf(topology, id) === NONE) this.#channels.delete(id)
     for (const slot of effects.released) this.runner.releaseSlot(slot, now)

@@ -6,6 +6,9 @@ import type { LinkPort } from './ports.js'
 /** Estimated size of an operation beside its key and value. */
 const OPERATION_BYTES = 32
 
+/** What beginning and ending a slot's copy counts for, by the work it makes: so that empty slots do not come all at once. */
+const SLOT_BYTES = 2048
+
 interface LargeValue {
   readonly index: number
   readonly bytes: Uint8Array
@@ -106,8 +109,8 @@ export class ReplicaChannel {
   fillEnd(slot: number, stored: () => void): void {
     const batch = this.#batch()
     batch.message.push(ReplicaOp.FILL_END, slot)
-    batch.fillBytes += OPERATION_BYTES
-    this.fillBytesInFlight += OPERATION_BYTES
+    batch.fillBytes += SLOT_BYTES
+    this.fillBytesInFlight += SLOT_BYTES
     batch.stored ??= []
     batch.stored.push(stored)
   }

@@ -12,6 +12,8 @@ import { probe } from './probe.js'
 /** Expired and dropped entries are freed this often, in ms, and in one go while there are more. */
 const WORK_INTERVAL_MS = 25
 
+const RESIDENT_INTERVAL_MS = 1000
+
 export interface IncarnationOptions {
   readonly cluster: string
   readonly masters: readonly Address[]
@@ -38,6 +40,7 @@ export class Incarnation {
   readonly #clients: ClientLinks
   readonly #links = new Set<Link>()
   readonly #heapGrowth = new HeapGrowth()
+  #resident = { at: -Infinity, bytes: 0 }
   readonly #workTimer: NodeJS.Timeout
   #heartbeatTimer: NodeJS.Timeout | undefined
   #timing: Timing | undefined
@@ -168,7 +171,15 @@ export class Incarnation {
   }
 
   #heartbeat(): void {
-    if (!this.#stopped) this.#core.heartbeat([process.memoryUsage.rss()], performance.now())
+    if (!this.#stopped) this.#core.heartbeat([this.#residentBytes()], performance.now())
+  }
+
+  /** Read seldom: it takes the system about a millisecond. */
+  #residentBytes(): number {
+    const now = performance.now()
+    if (now - this.#resident.at >= RESIDENT_INTERVAL_MS)
+      this.#resident = { at: now, bytes: process.memoryUsage.rss() }
+    return this.#resident.bytes
   }
 
   readonly #flush = (): void => this.#core.flush(performance.now())

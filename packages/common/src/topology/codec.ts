@@ -35,7 +35,7 @@ export function encodeDifference(base: Topology, next: Topology): unknown[] {
   const runs: unknown[] = []
   let runStart = -1
   for (let slot = 0; slot <= SLOT_COUNT; slot++) {
-    const changed = slot < SLOT_COUNT && !sameSlot(base, next, slot)
+    const changed = slot < SLOT_COUNT && !isSameSlot(base, next, slot)
     if (runStart >= 0 && (!changed || !alike(next, runStart, slot))) {
       const transition = next.transitions.get(runStart)
       runs.push(runStart, slot - runStart, next.primary[runStart], next.backup[runStart])
@@ -122,7 +122,8 @@ function applyDifference(
   return { epoch, version, ring: base.ring, servers, primary, backup, transitions, pins }
 }
 
-function sameSlot(a: Topology, b: Topology, slot: number): boolean {
+/** Whether a slot has the same owners, by seat, and the same transition in both. */
+export function isSameSlot(a: Topology, b: Topology, slot: number): boolean {
   return (
     a.primary[slot] === b.primary[slot] &&
     a.backup[slot] === b.backup[slot] &&
