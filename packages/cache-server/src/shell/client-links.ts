@@ -1,6 +1,7 @@
 import { limits } from '@icf/common'
 import type { Link } from '@icf/common/node'
 import type { CacheServerCore } from '../core/cache-server-core.js'
+import type { ClientSession } from '../core/client-session.js'
 
 /** While more than this is on its way to backups, clients are not read: they feel what the slowest backup bears. */
 const MAX_REPLICATION_BYTES = 64 * 1024 * 1024
@@ -8,14 +9,18 @@ const MAX_REPLICATION_BYTES = 64 * 1024 * 1024
 /** Links of clients. A client that does not read its answers, or writes faster than backups store, is not read either. */
 export class ClientLinks {
   readonly #held = new Set<Link>()
+  /** By the id that a client gives itself, which it keeps when it connects anew. */
+  readonly #byClient = new Map<string, { readonly link: Link; readonly session: ClientSession }>()
 
   constructor(private readonly core: CacheServerCore) {}
 
   open(link: Link): void {
     const { core } = this
     const session = core.openClient(link)
+    this.#replace(link, session)
     link.handlers = {
       message: (message) => {
+        if (session.closed) return
         core.clientMessage(session, message, performance.now())
         if (link.unsentBytes > limits.linkHighWaterBytes) link.pause()
         else if (core.replicationBytes > MAX_REPLICATION_BYTES) {
@@ -29,8 +34,20 @@ export class ClientLinks {
       close: () => {
         session.closed = true
         this.#held.delete(link)
+        if (this.#byClient.get(link.remote.id)?.link === link) this.#byClient.delete(link.remote.id)
       },
     }
+  }
+
+  /** A client that connects anew repeats what was not answered: what its older link still brings must not run after that. */
+  #replace(link: Link, session: ClientSession): void {
+    const { id } = link.remote
+    if (id === '') return
+    const older = this.#byClient.get(id)
+    this.#byClient.set(id, { link, session })
+    if (!older) return
+    older.session.closed = true
+    older.link.terminate()
   }
 
   /** Backups stored something: reads on when they have caught up. */
