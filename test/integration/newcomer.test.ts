@@ -128,7 +128,7 @@ function makeData(folder: string): void {
   const random = new Random(5)
   writeFileSync(
     join(folder, 'large.bin'),
-    Uint8Array.from({ length: 5_000_000 }, () => random.below(256)),
+    Uint8Array.from({ length: 5_000_000 }, () => random.integer(0, 256)),
   )
   writeFileSync(join(folder, 'empty'), '')
   writeFileSync(join(folder, 'naïve name {with} braces, 汉字.txt'), 'text')

@@ -1,4 +1,4 @@
-/** A seeded generator (mulberry32), so that a run can be repeated. */
+/** A seeded generator (mulberry32): the same seed gives the same numbers on every machine. */
 export class Random {
   #state: number
 
@@ -6,21 +6,35 @@ export class Random {
     this.#state = seed >>> 0
   }
 
-  /** From 0 to below 1. */
+  /** From 0 up to, not including, 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let mixed = this.#state
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+    let t = this.#state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
   }
 
-  /** A uniformly distributed whole number from 0 to bound - 1. */
-  below(bound: number): number {
-    return Math.floor(this.next() * bound)
+  /** A whole number from `low` up to, not including, `high`. */
+  integer(low: number, high: number): number {
+    return low + Math.floor(this.next() * (high - low))
+  }
+
+  between(low: number, high: number): number {
+    return low + this.next() * (high - low)
   }
 
   chance(probability: number): boolean {
     return this.next() < probability
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.integer(0, items.length)]!
+  }
+
+  hex(digits: number): string {
+    let text = ''
+    while (text.length < digits) text += this.integer(0, 16).toString(16)
+    return text
   }
 }

@@ -138,7 +138,7 @@ export class Workload {
   async #write(writer: number): Promise<void> {
     const own = Math.ceil((this.#entries.length - writer) / this.#writers)
     while (!this.#stopping && !this.#isHopeless) {
-      const entry = this.#entries[writer + this.#random.below(own) * this.#writers]!
+      const entry = this.#entries[writer + this.#random.integer(0, own) * this.#writers]!
       if (entry.history.isSet && this.#random.chance(DELETE_SHARE)) await this.#delete(entry)
       else await this.#set(entry)
     }
@@ -146,7 +146,7 @@ export class Workload {
 
   async #read(): Promise<void> {
     while (!this.#stopping && !this.#isHopeless) {
-      const { spec, history } = this.#entries[this.#random.below(this.#entries.length)]!
+      const { spec, history } = this.#entries[this.#random.integer(0, this.#entries.length)]!
       const floor = history.beginRead()
       const value = await this.#call('get', spec, () => this.#cache.get(spec.name))
       if (value === FAILED) continue
