@@ -52,9 +52,9 @@ export class Peer {
     this.#stamp = stamp
   }
 
-  /** True while nothing is under way: the next call may leave at once. */
+  /** True while nothing is under way, neither calls nor a value that goes ahead of its call. */
   get isIdle(): boolean {
-    return this.#inFlight.count === 0
+    return this.#inFlight.count === 0 && this.#staging === undefined
   }
 
   get hasQueue(): boolean {
