@@ -19,6 +19,9 @@ export interface Stamp {
 /** A link reports that it drained only after it was above this; its own frame headers make the difference. */
 const BLOCKED_BYTES = limits.linkHighWaterBytes + 64
 
+/** Two keep the server busy while its answer to the first is on the way. */
+const MAX_UNHEARD_FRAMES = 2
+
 const TOMBSTONE_STATE = { state: CallState.SETTLED }
 
 /** One cache server as the client sees it: what waits to be sent to it, and what it has not answered yet. */
@@ -42,6 +45,7 @@ export class Peer {
   #large: PendingCall[] = []
   #staging: PendingCall | undefined
   #waitingSinceMs = 0
+  #unheardFrames = 0
   readonly #stamp: Stamp
 
   constructor(
@@ -72,6 +76,7 @@ export class Peer {
     this.blocked = false
     this.movedAtMs = undefined
     this.#inFlight = new InFlight()
+    this.#unheardFrames = 0
   }
 
   enqueue(call: PendingCall): void {
@@ -89,6 +94,7 @@ export class Peer {
     if (link === undefined) return
     if (this.#inFlight.count === 0) this.#waitingSinceMs = nowMs
     while (this.#head < this.#queue.length) {
+      if (this.isPaced) return
       if (link.unsentBytes > BLOCKED_BYTES) {
         this.blocked = true
         return
@@ -111,6 +117,20 @@ export class Peer {
   heard(nowMs: number): void {
     this.#waitingSinceMs = nowMs
     this.movedAtMs = undefined
+    this.#unheardFrames = 0
+  }
+
+  /**
+   * Enough frames are on their way without a word from the server: what comes now waits for its next message, and
+   * leaves in one frame then. So frames stay full under load, which is what makes calls cheap; a lone call never waits.
+   */
+  get isPaced(): boolean {
+    return this.#unheardFrames >= MAX_UNHEARD_FRAMES
+  }
+
+  /** The server does not answer what it was sent, perhaps because those slots are moving: others must not wait longer. */
+  unpace(): void {
+    this.#unheardFrames = 0
   }
 
   /** The call that a result is for; undefined when nobody waits for it any more. */
@@ -196,7 +216,9 @@ export class Peer {
       this.#add(frame, call, call.wire)
     }
     this.#head = next
-    if (count > 0) link.send(frame)
+    if (count === 0) return
+    this.#unheardFrames++
+    link.send(frame)
   }
 
   #add(frame: unknown[], call: PendingCall, wire: unknown): void {

@@ -36,6 +36,36 @@ test('what was called before a flush travels in one frame for each server, with 
   assert.equal(harness.router.pendingBytes, 0)
 })
 
+test('after two frames without a word from the server, calls wait for its next message and leave together', () => {
+  const harness = twoServers()
+  const frames = (): number => harness.links.get('a')!.frames.length
+  const send = (key: string): void => {
+    harness.get(key)
+    harness.flush()
+  }
+  for (const key of ['k0', 'k1', 'k2', 'k3']) send(key)
+  assert.equal(frames(), 2)
+  harness.answer('a', 0, null)
+  harness.flush()
+  assert.equal(frames(), 3)
+  assert.deepEqual(
+    harness.links.get('a')!.commands.map(({ args }) => args[0]),
+    ['k0', 'k1', 'k2', 'k3'],
+  )
+})
+
+test('calls do not wait for a server that is silent about what it was sent', () => {
+  const harness = twoServers()
+  for (const key of ['k0', 'k1', 'k2']) {
+    harness.get(key)
+    harness.flush()
+  }
+  assert.equal(harness.links.get('a')!.frames.length, 2)
+  harness.advance(pace.sweepMs)
+  harness.flush()
+  assert.equal(harness.links.get('a')!.frames.length, 3)
+})
+
 test('results may come in any order and split', () => {
   const harness = twoServers()
   const outcomes = ['k0', 'k1', 'k2', 'k3'].map((key) => harness.get(key))

@@ -149,6 +149,7 @@ export class Router {
       }
       at += count
     }
+    if (peer.hasQueue) this.#requestFlush(peer)
     if (peer.isIdle && this.#retiring.delete(peer)) this.#shell.disconnect(peer)
   }
 
@@ -188,7 +189,7 @@ export class Router {
   }
 
   #requestFlush(peer: Peer): void {
-    if (peer.flushRequested || peer.blocked) return
+    if (peer.flushRequested || peer.blocked || peer.isPaced) return
     peer.flushRequested = true
     this.#shell.flushSoon(peer)
   }
@@ -274,6 +275,10 @@ export class Router {
 
   #checkPeer(peer: Peer, nowMs: number): void {
     if (peer.blocked) this.drained(peer)
+    if (peer.isPaced) {
+      peer.unpace()
+      if (peer.hasQueue) this.#requestFlush(peer)
+    }
     if (peer.silentMs(nowMs) >= pace.silentMs) this.#shell.reconnect(peer)
     if (peer.movedAtMs === undefined || nowMs - peer.movedAtMs < pace.movedSilentMs) return
     peer.movedAtMs = undefined
