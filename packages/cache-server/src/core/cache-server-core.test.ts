@@ -189,6 +189,15 @@ describe('a cache server', () => {
     assert.equal(b.get('key'), null)
   })
 
+  it('stores nothing from a replaced primary, though it is the backup as before', () => {
+    adopt(topologyOf(1, 0, 2), ...all())
+    adopt(topologyOf(2, 1, 2), b, c)
+    const id = a.set('key', 'lost')
+    wires.run()
+    assert.deepEqual((a.results.get(id) as unknown[]).slice(0, 2), [-1, 10])
+    assert.equal(c.core.store.peek(keySlot('key'), 'key'), undefined)
+  })
+
   it('hands a slot to a new primary: copied, parked, drained, committed', () => {
     adopt(topologyOf(1, 0, 1), ...all())
     a.ask(CommandCode.SET, 'key', 'value', 1, 0, 0)
