@@ -123,7 +123,8 @@ describe('the path of a newcomer', () => {
 
 /** A package with its many small files, one of 5 MB, an empty one, and names of all kinds. */
 function makeData(folder: string): void {
-  const aPackage = fileURLToPath(new URL('../../../node_modules/msgpackr', import.meta.url))
+  const root = fileURLToPath(new URL('../../..', import.meta.url))
+  const aPackage = join(root, 'node_modules', 'msgpackr')
   cpSync(aPackage, folder, { recursive: true })
   const random = new Random(5)
   writeFileSync(
