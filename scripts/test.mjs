@@ -10,9 +10,10 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { check } from './check.mjs'
 import { prepare, projects, root } from './prepare.mjs'
+import { fileLines } from './test-lines.mjs'
 
 const UNIT_FILES_AT_ONCE = 2
-const UNIT_FILE_TIMEOUT_MS = 120_000
+const UNIT_FILE_TIMEOUT_MS = 300_000
 const CROSS_PROCESS_FILE_TIMEOUT_MS = 600_000
 const MAX_OUTPUT_CHARS = 100_000
 const OWN_GROUPS = process.platform !== 'win32'
@@ -79,12 +80,14 @@ async function runAll(queue, timeoutMs) {
   for (let file = queue.shift(); file; file = queue.shift()) await runFile(file, timeoutMs)
 }
 
-/** Runs one file in a process group of its own; prints one line, and for a failure all that is known. */
+/** Runs one file in a process group of its own, and prints what came of it. */
 async function runFile({ name, compiled }, timeoutMs) {
   const resultsFile = join(scratch, `${++filesRun}.ndjson`)
   const startMs = performance.now()
   const { status, timedOut, output } = await spawnTest(compiled, resultsFile, timeoutMs)
-  const results = readResults(resultsFile)
+  const lines = readLines(resultsFile)
+  const results = lines.filter(({ outcome }) => outcome !== undefined)
+  const remarks = lines.filter(({ remark }) => remark !== undefined)
   const failures = results.filter(({ outcome }) => outcome === 'fail')
   if (timedOut) {
     failures.push({
@@ -93,6 +96,8 @@ async function runFile({ name, compiled }, timeoutMs) {
     })
   } else if (status !== 0 && failures.length === 0) {
     failures.push({ name: `ended with ${status}`, error: output })
+  } else if (status === 0 && !lines.some(({ isComplete }) => isComplete)) {
+    failures.push({ name: 'ended before its last test: does one call process.exit?', error: output })
   } else if (results.length === 0 && !options.name) {
     failures.push({ name: 'no test in this file', error: output })
   } else if (failures.length > 0 && output) {
@@ -104,7 +109,8 @@ async function runFile({ name, compiled }, timeoutMs) {
     skipped: results.filter(({ outcome }) => outcome === 'skipped').length,
   }
   for (const key of Object.keys(total)) total[key] += counts[key]
-  print(name, counts, failures, performance.now() - startMs)
+  const tookMs = performance.now() - startMs
+  console.log(fileLines(name, counts, { remarks, failures, tookMs }).join('\n'))
 }
 
 function spawnTest(compiled, resultsFile, timeoutMs) {
@@ -149,20 +155,9 @@ function killGroup(child) {
   }
 }
 
-function readResults(file) {
+function readLines(file) {
   if (!existsSync(file)) return []
   const lines = readFileSync(file, 'utf8').split('\n')
   lines.pop() // empty, or cut off when the process died
   return lines.map((line) => JSON.parse(line))
-}
-
-function print(name, { passed, failed, skipped }, failures, tookMs) {
-  const numbers = [`${passed} passed`, failed > 0 && `${failed} failed`, skipped > 0 && `${skipped} skipped`]
-  console.log(
-    `${failed > 0 ? '✖' : '✔'} ${name}: ${numbers.filter(Boolean).join(', ')} (${Math.round(tookMs)} ms)`,
-  )
-  for (const failure of failures) {
-    console.log(`    ✖ ${failure.name}`)
-    console.log((failure.error ?? '').trimEnd().replace(/^/gm, '      '))
-  }
 }
