@@ -18,7 +18,7 @@ export class IcfProcesses {
   static async start(servers: number, ...serverOptions: string[]): Promise<IcfProcesses> {
     const port = await freeBasePort([0])
     const processes = new IcfProcesses(`127.0.0.1:${port}`)
-    processes.#run('master', '--port', String(port), '--http-port', '0')
+    processes.#run('master', '--port', String(port), '--http-port', '0', '--data-dir', 'none')
     for (let i = 0; i < servers; i++) await processes.addServer(...serverOptions)
     return processes
   }

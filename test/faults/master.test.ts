@@ -15,6 +15,23 @@ describe('under load', () => {
     })
   })
 
+  it('the lone master is killed, and its state file is lost: the servers tell it, and nothing moves', async (t) => {
+    await underLoad(t, { servers: 3 }, async (cluster, workload) => {
+      const before = await cluster.assignment()
+      cluster.killMaster()
+      await workload.progress(5000)
+      cluster.loseMasterState()
+      cluster.restartMaster()
+      await cluster.settled()
+      assert.deepEqual(await cluster.assignment(), before)
+      const { events } = (await cluster.ask('EVENTS')) as { events: { type: string }[] }
+      assert.deepEqual(
+        events.map(({ type }) => type),
+        ['MASTER_STARTED', 'TOPOLOGY_ADOPTED', 'SETTLED'],
+      )
+    })
+  })
+
   it('the lone master is killed while a server joins, and the join goes on after its restart', async (t) => {
     await underLoad(t, { servers: 2, keys: 40_000 }, async (cluster, workload) => {
       const newcomer = await cluster.addServer()

@@ -1,4 +1,5 @@
 // A process dies while slots are moving from it or to it.
+import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { Cluster, Server } from '../support/cluster.js'
 import { underLoad } from '../support/scenario.js'
@@ -27,9 +28,10 @@ describe('under load, while a server joins,', () => {
   it('one is killed before the newcomer has anything', async (t) => {
     await underLoad(t, { servers: 3, ...size }, async (cluster) => {
       const newcomer = await cluster.addServer()
-      await cluster.untilStatus('the newcomer to be a member', ({ servers }) =>
+      const { movesPending } = await cluster.untilStatus('the newcomer to be a member', ({ servers }) =>
         servers.some(({ port }) => port === newcomer.port),
       )
+      requirePending(t, movesPending)
       cluster.kill(cluster.servers[1]!, 'SIGKILL')
       await cluster.settled()
     })
@@ -46,7 +48,7 @@ describe('under load, while a server is shut down,', () => {
         const now = servers.find(({ port }) => port === leaver.port)
         return !now || now.backupSlots < before.backupSlots || now.primarySlots < before.primarySlots
       })
-      t.diagnostic(`${movesPending} moves were pending at the fault`)
+      requirePending(t, movesPending)
       cluster.kill(leaver, 'SIGKILL')
       await cluster.settled()
     })
@@ -55,7 +57,8 @@ describe('under load, while a server is shut down,', () => {
   it('another one is killed', async (t) => {
     await underLoad(t, { servers: 4, ...size }, async (cluster) => {
       const exits = cluster.shutdown(cluster.servers[0]!)
-      await cluster.untilStatus('moves', ({ movesPending }) => movesPending > 0)
+      const { movesPending } = await cluster.untilStatus('moves', (status) => status.movesPending > 0)
+      requirePending(t, movesPending)
       cluster.kill(cluster.servers[1]!, 'SIGKILL')
       await exits
       await cluster.settled()
@@ -68,5 +71,11 @@ async function untilReceiving(t: TestContext, cluster: Cluster, newcomer: Server
     const status = servers.find(({ port }) => port === newcomer.port)
     return status !== undefined && status.backupSlots + status.primarySlots > 0
   })
+  requirePending(t, movesPending)
+}
+
+/** A fault after the moves would be another test. */
+function requirePending(t: TestContext, movesPending: number): void {
   t.diagnostic(`${movesPending} moves were pending at the fault`)
+  assert.ok(movesPending > 0, 'the moves were over before the fault')
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { MessageType, PROTOCOL_VERSION } from '@icf/common'
+import { MessageType, PROTOCOL_VERSION, roles } from '@icf/common'
 import { encodeFrame } from '@icf/common/node'
 import { connect, type Client } from '@icf/client'
 import { Cluster } from '../support/cluster.js'
@@ -14,6 +14,10 @@ import { Workload } from '../support/workload/workload.js'
 
 const REFUSED = 4000
 const TOO_BIG = 1009
+
+/** Turned into a text or a number, it throws. */
+const ODD = { toString: 1, valueOf: 1 }
+const ODD_VALUES: readonly unknown[] = [ODD, Number.NaN, null, [[]]]
 
 describe('a hostile peer', () => {
   let cluster: Cluster
@@ -110,16 +114,43 @@ describe('a hostile peer', () => {
         await refused(await open(), (socket) => socket.send(hello({ role: 7 })))
       })
 
+      it('introduces itself with values of every wrong type', async () => {
+        const good: unknown[] = [MessageType.HELLO, PROTOCOL_VERSION, 'client', cluster.name, '', []]
+        for (const field of [1, 2, 3, 4, 5])
+          for (const odd of ODD_VALUES)
+            await refused(await open(), (socket) => socket.send(encodeFrame(good.with(field, odd))))
+        for (const role of roles)
+          await refused(await open(), (socket) =>
+            socket.send(encodeFrame([MessageType.HELLO, PROTOCOL_VERSION, role, cluster.name, '', [ODD]])),
+          )
+      })
+
       it('sends messages without sense after a proper introduction', async () => {
         for (const message of [
           [],
           ['x'],
           [9999],
           [MessageType.COMMANDS],
-          [MessageType.COMMANDS, 1, 1, 1, 99, 'a'],
-          [MessageType.COMMANDS, 0, 0, -1, 1, 'k'],
+          [MessageType.COMMANDS, 1, 1, 1, 0, 0, 99, 'a'],
+          [MessageType.COMMANDS, 0, 0, -1, 0, 0, 1, 'k'],
         ])
           await refused(await welcomed(await open()), (socket) => socket.send(encodeFrame(message)))
+      })
+
+      it('sends fields of every wrong type in every message', async () => {
+        // At a master, a cache server that is welcome is a member: others would wait for it.
+        const welcomed = face === 'master' ? ['client', 'admin'] : ['client', 'cache-server', 'probe']
+        for (const role of welcomed)
+          for (const type of Object.values(MessageType))
+            for (const fields of [[ODD], [1, ODD], [1, 1, ODD], [1, 1, 1, ODD, [ODD]], ['constructor']]) {
+              const socket = await open()
+              socket.send(encodeFrame([MessageType.HELLO, PROTOCOL_VERSION, role, cluster.name, 'odd', [1]]))
+              const rest = new Array<unknown>(9 - fields.length).fill(fields.at(-1))
+              socket.send(encodeFrame([type, ...fields, ...rest]))
+              socket.send(Buffer.alloc(0), Opcode.CLOSE)
+              await socket.closed
+            }
+        await unharmed()
       })
 
       it('sends a chunk that was not begun, or is too large', async () => {

@@ -1,4 +1,13 @@
-import { decodeTopology, errorFromWire, keySlot, MessageType, type Message, type Topology } from '@icf/common'
+import {
+  decodeTopology,
+  errorFromWire,
+  isWrite,
+  keySlot,
+  MessageType,
+  REPEAT,
+  type Message,
+  type Topology,
+} from '@icf/common'
 import { VirtualProcess, type End, type Network } from './network.js'
 import { MASTER_ADDRESS } from './sim-master.js'
 import type { World } from './world.js'
@@ -12,6 +21,8 @@ export interface Call {
   readonly key: string
   readonly args: readonly unknown[]
   readonly done: (result: unknown) => void
+  /** Of a write that was sent already. */
+  number: number
   sentTo: string | undefined
 }
 
@@ -23,6 +34,7 @@ export class SimClient {
   readonly #links = new Map<string, End | 'dialing'>()
   #master: End | undefined
   #nextId = 1
+  #nextNumber = 1
 
   constructor(
     private readonly world: World,
@@ -38,7 +50,7 @@ export class SimClient {
   }
 
   call(code: number, key: string, args: readonly unknown[], done: (result: unknown) => void): void {
-    const call: Call = { id: this.#nextId++, code, key, args, done, sentTo: undefined }
+    const call: Call = { id: this.#nextId++, code, key, args, done, number: 0, sentTo: undefined }
     this.#calls.set(call.id, call)
     this.#send(call)
   }
@@ -53,15 +65,15 @@ export class SimClient {
     if (!link) this.#dial(server.id, `${server.host}:${server.port}`)
     if (!link || link === 'dialing') return this.#later(call)
     call.sentTo = server.id
-    link.send([
-      MessageType.COMMANDS,
-      topology.epoch,
-      topology.version,
-      call.id,
-      call.code,
-      call.key,
-      ...call.args,
-    ])
+    const repeat = call.number === 0 ? [] : [REPEAT, call.number]
+    const header = [MessageType.COMMANDS, topology.epoch, topology.version, call.id, this.#nextNumber]
+    link.send([...header, this.#settledBelow(), ...repeat, call.code, call.key, ...call.args])
+    if (isWrite(call.code) && call.number === 0) call.number = this.#nextNumber++
+  }
+
+  #settledBelow(): number {
+    const sent = [...this.#calls.values()].map(({ number }) => number).filter((number) => number > 0)
+    return Math.min(this.#nextNumber, ...sent)
   }
 
   #later(call: Call): void {
@@ -70,7 +82,8 @@ export class SimClient {
 
   #dial(serverId: string, address: string): void {
     this.#links.set(serverId, 'dialing')
-    this.network.dial(this.process, address, { role: 'client', id: '', details: [] }, 500, (result) => {
+    const hello = { role: 'client', id: this.process.name, details: [] } as const
+    this.network.dial(this.process, address, hello, 500, (result) => {
       if (result.kind !== 'open' || result.welcome.id !== serverId) {
         if (result.kind === 'open') result.end.close()
         this.#links.delete(serverId)

@@ -22,9 +22,10 @@ export class SimMaster {
   ) {
     this.process = new VirtualProcess(world, 'master')
     const stored = disk.state
-    const epoch = (stored?.topology.epoch ?? 0) + 1
+    // Newer than any that servers may know: real masters take the time of day.
+    const epoch = stored ? stored.topology.epoch + 1 : 1000 + Math.floor(world.now)
     const ring = { virtualNodes: 64, seed: 7 }
-    const options = { epoch, timing: defaultTiming, ring, maxTransitionsPerServer: 1024 }
+    const options = { epoch, timing: defaultTiming, ring, maxTransitionsPerServer: 1024, returnWindowMs: 500 }
     this.core = new MasterCore(world.now, stored ? { ...options, stored } : options)
     network.listen(MASTER_ADDRESS, {
       process: this.process,

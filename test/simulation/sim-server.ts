@@ -26,6 +26,7 @@ export class SimServer {
   #topology: Topology | undefined
   #servers: Topology['servers'] | undefined
   readonly #accepted = new Set<End>()
+  readonly #replaceClient = new Map<string, () => void>()
 
   constructor(
     private readonly world: World,
@@ -36,10 +37,10 @@ export class SimServer {
     this.process = new VirtualProcess(world, `server ${port}`)
     network.listen(this.address, {
       process: this.process,
-      accept: ({ role, id }) => ({
+      accept: () => ({
         role: 'cache-server',
         id: this.core.id,
-        details: role === 'cache-server' ? [this.core.lastStoredFrom(id)] : [],
+        details: [],
       }),
       opened: (end, hello) => this.#opened(end, hello),
     })
@@ -99,10 +100,11 @@ export class SimServer {
   #dialMaster(): void {
     const { core, world } = this
     const startedAt = world.now
+    const { epoch, version } = core.slots.topology
     const hello: VirtualHello = {
       role: 'cache-server',
       id: core.id,
-      details: ['host', this.port, 0, '', 1, 64 * 1024 * 1024],
+      details: ['host', this.port, 0, '', 1, 64 * 1024 * 1024, epoch, version],
     }
     this.network.dial(this.process, MASTER_ADDRESS, hello, 1000, (result) => {
       if (this.core !== core || this.isReleased) {
@@ -187,7 +189,7 @@ export class SimServer {
     const hello: VirtualHello = {
       role: 'cache-server',
       id: core.id,
-      details: [core.acknowledgedBy(server.id)],
+      details: [core.channelIdTo(server.id)],
     }
     this.network.dial(this.process, `${server.host}:${server.port}`, hello, 1000, (result) => {
       if (!isWanted() || result.kind !== 'open' || result.welcome.id !== server.id) {
@@ -200,7 +202,7 @@ export class SimServer {
       }
       const { end } = result
       peer.end = end
-      core.peerConnected(server.id, end, result.welcome.details[0] as number)
+      core.peerConnected(server.id, end)
       end.setHandlers({
         message: (message) => {
           if (!isWanted() || peer.end !== end) return
@@ -218,20 +220,26 @@ export class SimServer {
     })
   }
 
-  #opened(end: End, { role, id }: VirtualHello): void {
+  #opened(end: End, { role, id, details }: VirtualHello): void {
     const { core, world } = this
     this.#accepted.add(end)
     if (role === 'client') {
-      const session = core.openClient(end)
+      const session = core.openClient(end, id)
+      this.#replaceClient.get(id)?.()
+      this.#replaceClient.set(id, () => {
+        session.closed = true
+        end.close()
+      })
       end.setHandlers({
-        message: (message) => core === this.core && core.clientMessage(session, message, world.now),
+        message: (message) =>
+          core === this.core && !session.closed && core.clientMessage(session, message, world.now),
         close: () => {
           session.closed = true
           this.#accepted.delete(end)
         },
       })
     } else if (role === 'cache-server') {
-      core.primaryConnected(id, end)
+      core.primaryConnected(id, details[0], end)
       end.setHandlers({
         message: (message) => {
           if (core !== this.core) return

@@ -5,6 +5,7 @@ import { HistoryChecker } from './checkers/history.js'
 import { checkOneOwner } from './checkers/one-owner.js'
 import { TopologyOrderChecker } from './checkers/topology-order.js'
 import { Violation } from './checkers/violation.js'
+import { RegisterOrder } from '../support/register-order.js'
 import { Network } from './network.js'
 import { SimClient } from './sim-client.js'
 import { SimMaster } from './sim-master.js'
@@ -13,6 +14,8 @@ import { World } from './world.js'
 
 const WRITERS = 6
 const KEYS_PER_WRITER = 5
+/** Keys that every client writes. */
+const SHARED_KEYS = 3
 const MAX_SERVERS = 6
 const FAULTY_MS = 15_000
 const SETTLE_MS = 30_000
@@ -43,6 +46,9 @@ class Simulation {
   readonly #clients: SimClient[] = []
   readonly #history = new HistoryChecker()
   readonly #order = new TopologyOrderChecker()
+  readonly #shared = Array.from({ length: SHARED_KEYS }, () => new RegisterOrder('nothing'))
+  #nextShared = 0
+  #checkedSum = 0
   readonly #disk: { state: MasterState | undefined } = { state: undefined }
   readonly #faults: Record<string, number> = {}
   #master: SimMaster
@@ -78,6 +84,7 @@ class Simulation {
     if (!this.#isSettled()) throw new Violation(`the cluster does not settle: ${this.#describe()}`)
     checkCopies(this.#master.core.topology, this.#servers)
     this.#checkFinalValues()
+    this.#checkShared()
     const { reads, acknowledged } = this.#history
     const { steps, now: virtualMs } = this.#world
     return { seed: this.seed, steps, virtualMs, acknowledged, reads, faults: this.#faults }
@@ -86,6 +93,7 @@ class Simulation {
   #runUntil(time: number, isDone: () => boolean = () => false): void {
     for (let checked = 0; this.#world.now < time; checked++) {
       if (!this.#world.step()) throw new Violation('nothing is left to happen')
+      this.#checkOwners()
       if (checked % 64 === 0 && isDone()) return
     }
   }
@@ -97,6 +105,7 @@ class Simulation {
     this.#clients.push(client)
     for (let k = 0; k < KEYS_PER_WRITER; k++) this.#write(client, `w${writer}k${k}`)
     for (let reader = 0; reader < 3; reader++) this.#read(client)
+    for (let lane = 0; lane < SHARED_KEYS; lane++) this.#useShared(client)
   }
 
   #pauseMs(): number {
@@ -125,6 +134,28 @@ class Simulation {
       this.#history.endRead(ticket, result === null ? undefined : Number(result))
       this.#world.after(this.#pauseMs(), () => this.#read(client))
     })
+  }
+
+  #useShared(client: SimClient): void {
+    if (this.#isQuiet) return
+    const world = this.#world
+    const { random } = world
+    const number = random.integer(0, SHARED_KEYS)
+    const register = this.#shared[number]!
+    const key = `shared${number}`
+    const start = world.now
+    const again = (): void => world.after(this.#pauseMs(), () => this.#useShared(client))
+    if (random.chance(0.5)) {
+      const value = `${client.process.name} ${this.#nextShared++}`
+      client.call(CommandCode.SET, key, [value, 1, 0, 0], () => {
+        register.wrote(value, start, world.now)
+        again()
+      })
+    } else
+      client.call(CommandCode.GET, key, [], (result) => {
+        register.read(result === null ? 'nothing' : (result as string), start, world.now)
+        again()
+      })
   }
 
   // ── what goes wrong
@@ -168,7 +199,6 @@ class Simulation {
     this.#count('join')
     const topologyAdopted = (server: SimServer): void => {
       this.#order.adopted(server.core.id, server.core.slots.topology)
-      checkOneOwner(this.#servers, this.#world.now)
     }
     this.#servers.push(new SimServer(this.#world, this.#network, this.#nextPort++, { topologyAdopted }))
   }
@@ -211,9 +241,11 @@ class Simulation {
   }
 
   #restartMaster(): void {
-    this.#count('master restart')
     this.#isMasterDown = true
     this.#master.process.kill()
+    const isStateLost = this.#world.random.chance(0.3)
+    this.#count(isStateLost ? 'master loses its state' : 'master restart')
+    if (isStateLost) this.#disk.state = undefined
     this.#world.after(this.#world.random.between(50, 3000), () => {
       this.#master = new SimMaster(this.#world, this.#network, this.#disk)
       this.#world.after(2500, () => (this.#isMasterDown = false))
@@ -253,6 +285,31 @@ class Simulation {
       const value = holder?.core.runner.find(key)?.value
       if (value !== (expected === undefined ? undefined : String(expected)))
         throw new Violation(`${key} holds ${String(value)} at the end, not ${expected}`)
+    }
+  }
+
+  /** Whenever some server may have begun to serve: it knows another topology, or, while they differ, its lease was renewed. */
+  #checkOwners(): void {
+    let sum = 0
+    let leases = 0
+    let differ = false
+    const version = this.#servers[0]?.core.slots.topology.version
+    for (const { core } of this.#servers) {
+      const { topology } = core.slots
+      sum += topology.epoch + topology.version
+      leases += Math.max(0, core.runner.leaseUntil)
+      differ ||= topology.version !== version
+    }
+    if (differ) sum += leases
+    if (sum === this.#checkedSum) return
+    this.#checkedSum = sum
+    checkOneOwner(this.#servers, this.#world.now)
+  }
+
+  #checkShared(): void {
+    for (const [number, register] of this.#shared.entries()) {
+      const problem = register.problem()
+      if (problem) throw new Violation(`shared${number}: ${problem}`)
     }
   }
 

@@ -6,6 +6,8 @@ export interface ServerStatus {
   readonly host: string
   readonly port: number
   readonly respPort: number
+  readonly zone: string
+  readonly weight: number
   readonly state: string
   readonly primarySlots: number
   readonly backupSlots: number

@@ -120,6 +120,11 @@ export class Cluster {
     master.child.signal('SIGKILL')
   }
 
+  /** Its state file is gone; the master must be dead. */
+  loseMasterState(index = 0): void {
+    rmSync(this.#dataDir(index), { recursive: true })
+  }
+
   /** On its port and its data directory. */
   restartMaster(index = 0): void {
     const master = this.#masters[index]!
@@ -208,7 +213,7 @@ export class Cluster {
 
   async #startMaster(moreArgs: readonly string[]): Promise<void> {
     const [port, httpPort] = [await freePort(), await freePort()]
-    const dataDir = join(this.#dir, `master-${this.#masters.length}`)
+    const dataDir = this.#dataDir(this.#masters.length)
     const args = [
       'master',
       '--port',
@@ -222,6 +227,10 @@ export class Cluster {
       ...moreArgs,
     ]
     this.#masters.push({ port, args, child: icf(args), isExpected: true })
+  }
+
+  #dataDir(index: number): string {
+    return join(this.#dir, `master-${index}`)
   }
 
   async #killAll(): Promise<void> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { connect } from '@icf/client'
 import { type Cluster, type ClusterOptions, withCluster } from './cluster.js'
-import { Workload, type WorkloadOptions, type WorkloadReport } from './workload/workload.js'
+import { NO_VIOLATIONS, Workload, type WorkloadOptions, type WorkloadReport } from './workload/workload.js'
 
 /** Calls that must have ended before the fault, and again after it. */
 const CALLS_AROUND_FAULT = 2000
@@ -74,11 +74,11 @@ function describeReport({
     errors > 0 || found.length > 0
       ? `; ${errors} errors, ${found.map(([kind, n]) => `${n} ${kind}`).join(', ')}`
       : ''
-  return `longest call ${longestCallMs} ms (${longestCall}); ${set} sets, ${deleted} deletes, ${get} gets${trouble}`
+  return `the longest any one call took: ${longestCallMs} ms (${longestCall}); ${set} sets, ${deleted} deletes, ${get} gets${trouble}`
 }
 
 function requireClean({ violations, errors, details, sweptKeys }: WorkloadReport): void {
-  const clean = { miss: 0, stale: 0, resurrected: 0, corrupt: 0, lost: 0, errors: 0 }
+  const clean = { ...NO_VIOLATIONS, errors: 0 }
   assert.deepEqual({ ...violations, errors }, clean, details.join('\n'))
   assert.ok(sweptKeys > 0)
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { keySlot, limits } from '@icf/common'
+import { CommandCode, keySlot, limits } from '@icf/common'
 import fc from 'fast-check'
 import type { Client } from './client.js'
 import { connect } from './connect.js'
@@ -109,6 +109,28 @@ describe('a client of three servers', () => {
     await assert.rejects(cache.getMany(Array.from({ length: 70_000 }, String)), { code: 'INVALID_ARGUMENT' })
   })
 
+  test('setMany sends the last entry of each key only', async () => {
+    const large = Buffer.alloc(limits.chunkBytes + 1)
+    await cache.setMany([
+      ['m1', large],
+      ['m2', 'other'],
+      ['m1', 'last'],
+    ])
+    assert.deepEqual(await cache.getMany(['m1', 'm2']), ['last', 'other'])
+    const writes = cluster.servers
+      .flatMap(({ frames }) => frames.flatMap(parse))
+      .filter(({ code }) => code === CommandCode.SET)
+    assert.deepEqual(new Set(writes.map(({ args }) => args[0])), new Set(['m1', 'm2']))
+    assert.equal(writes.length, 2)
+    await assert.rejects(
+      cache.setMany([
+        ['m1', 1n as never],
+        ['m1', 'new'],
+      ]),
+      { code: 'INVALID_VALUE' },
+    )
+  })
+
   test('bad arguments are refused before anything is sent', async () => {
     const bad: [Promise<unknown>, string][] = [
       [cache.get(''), 'INVALID_KEY'],
@@ -120,6 +142,13 @@ describe('a client of three servers', () => {
       [cache.get('k', { timeoutMs: 0 }), 'INVALID_ARGUMENT'],
       [cache.get('k', { timeoutMs: Infinity }), 'INVALID_ARGUMENT'],
       [cache.get('k', { signal: {} as never }), 'INVALID_ARGUMENT'],
+      [cache.get('k', { timeout: 5 } as never), 'INVALID_ARGUMENT'],
+      [cache.get('k', { ttlMs: 5 } as never), 'INVALID_ARGUMENT'],
+      [cache.set('k', 1, { ttl: 5 } as never), 'INVALID_ARGUMENT'],
+      [cache.set('k', 1, 5 as never), 'INVALID_ARGUMENT'],
+      [cache.delete('k', null as never), 'INVALID_ARGUMENT'],
+      [cache.getMany(['k'], { ack: 'primary' } as never), 'INVALID_ARGUMENT'],
+      [cache.setMany([['k', 1]], { ttl: 5 } as never), 'INVALID_ARGUMENT'],
     ]
     for (const [call, code] of bad) await assert.rejects(call, { name: 'IcfError', code })
     assert.throws(() => cache.where(''), { code: 'INVALID_KEY' })

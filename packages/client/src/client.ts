@@ -4,11 +4,14 @@ import { checkKey } from './core/key.js'
 import type { Location, TopologySnapshot } from './core/snapshot.js'
 import { encodeValue, type Value } from './core/value.js'
 import {
+  CALL_OPTIONS,
   checkAck,
+  checkCallOptions,
   checkSignal,
   checkTimeout,
   checkTtl,
   invalid,
+  SET_OPTIONS,
   show,
   type CallOptions,
   type SetOptions,
@@ -74,10 +77,7 @@ export class Client implements AsyncDisposable {
     }
   }
 
-  /**
-   * Removes a key. True when it was there. When the connection broke before the answer came the call is repeated, and
-   * may then say false for what its first attempt removed.
-   */
+  /** Removes a key. True when it was there. */
   delete(key: string, options?: CallOptions): Promise<boolean> {
     return this.#call(CommandCode.DELETE, key, options) as Promise<boolean>
   }
@@ -99,6 +99,7 @@ export class Client implements AsyncDisposable {
     try {
       if (!Array.isArray(keys)) throw invalid(`keys must be an array of strings, got ${show(keys)}`)
       for (const key of keys) checkKey(key)
+      checkCallOptions(options, CALL_OPTIONS)
       const timeoutMs = this.#timeoutOf(options)
       return this.#many(options, (group) =>
         keys.map(
@@ -113,7 +114,8 @@ export class Client implements AsyncDisposable {
 
   /**
    * Stores many entries: pairs of key and value, or a Map. At most `maxPending`. Rejects with the first error once all
-   * have an answer; the others are stored then. With an invalid entry nothing is sent.
+   * have an answer; the others are stored then. With an invalid entry nothing is sent. Of entries with the same key only
+   * the last is sent.
    */
   async setMany(entries: Iterable<readonly [string, Storable]>, options?: SetOptions): Promise<void> {
     if (typeof (entries as Partial<typeof entries> | null)?.[Symbol.iterator] !== 'function')
@@ -124,9 +126,13 @@ export class Client implements AsyncDisposable {
         throw invalid(`an entry must be [key, value], got ${show(pair)}`)
       checkKey(pair[0])
     }
-    await this.#many(options, (group) =>
-      pairs.map(([key, value], i) => this.#newSet(key, value, options, unused, unused, group, i)),
-    )
+    await this.#many(options, (group) => {
+      // One call a key, since a large value is overtaken by small ones; made of all entries, so that all are checked.
+      const lastOfKey = new Map<string, PendingCall>()
+      for (const [key, value] of pairs)
+        lastOfKey.set(key, this.#newSet(key, value, options, unused, unused, group, 0))
+      return [...lastOfKey.values()]
+    })
   }
 
   /** Who is there and who owns what, as the client knows it now. It never changes: read it again, or listen. */
@@ -167,6 +173,7 @@ export class Client implements AsyncDisposable {
   #call(code: CommandCode, key: string, options: CallOptions | undefined): Promise<unknown> {
     try {
       checkKey(key)
+      checkCallOptions(options, CALL_OPTIONS)
       const timeoutMs = this.#timeoutOf(options)
       const promise = new Promise(keepResolvers)
       const call = new PendingCall(
@@ -195,6 +202,7 @@ export class Client implements AsyncDisposable {
     group: Group | undefined,
     index: number,
   ): PendingCall {
+    checkCallOptions(options, SET_OPTIONS)
     const timeoutMs = this.#timeoutOf(options)
     const call = new PendingCall(CommandCode.SET, key, keySlot(key), timeoutMs, resolve, reject, group, index)
     if (options?.ttlMs !== undefined) call.ttlMs = checkTtl(options.ttlMs)

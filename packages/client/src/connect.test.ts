@@ -31,7 +31,6 @@ test('wrong options are refused with what would be right', async () => {
     [{ ...good, maxPending: 1.5 }, /maxPending/],
     [{ ...good, maxPendingBytes: -1 }, /maxPendingBytes/],
     [{ ...good, cluster: '' }, /cluster must be a name/],
-    [{ ...good, resendWrites: 1 }, /resendWrites must be true or false/],
     [{ ...good, timeout: 5 }, /"timeout" is not an option; these are: masters, cluster, timeoutMs/],
   ]
   for (const [options, message] of bad)

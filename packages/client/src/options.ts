@@ -14,12 +14,6 @@ export interface ConnectOptions {
   readonly maxPending?: number
   /** Bytes of keys and values that may be under way at once; the next call fails with BUSY. Default 256 MiB. */
   readonly maxPendingBytes?: number
-  /**
-   * Whether a write is sent again when the connection broke before its answer came; default true. The first attempt may
-   * have been carried out: a value that someone else wrote in between is then overwritten once more, and `delete` may
-   * return false for what it deleted. With false, such a call fails with UNREACHABLE instead and the caller decides.
-   */
-  readonly resendWrites?: boolean
 }
 
 export interface CallOptions {
@@ -47,7 +41,6 @@ export interface Settings {
   readonly connectTimeoutMs: number
   readonly maxPending: number
   readonly maxPendingBytes: number
-  readonly resendWrites: boolean
 }
 
 const MIB = 1024 * 1024
@@ -60,7 +53,6 @@ const defaults = {
   connectTimeoutMs: 5_000,
   maxPending: 65_536,
   maxPendingBytes: 256 * MIB,
-  resendWrites: true,
 }
 
 /** @throws IcfError INVALID_ARGUMENT */
@@ -80,9 +72,20 @@ export function readOptions(options: ConnectOptions): Settings {
   checkWhole('connectTimeoutMs', settings.connectTimeoutMs, MAX_TIMEOUT_MS)
   checkWhole('maxPending', settings.maxPending, 2 ** 24)
   checkWhole('maxPendingBytes', settings.maxPendingBytes, Number.MAX_SAFE_INTEGER)
-  if (typeof settings.resendWrites !== 'boolean')
-    throw invalid(`resendWrites must be true or false, got ${show(settings.resendWrites)}`)
   return Object.freeze({ ...settings, masters: readMasters(given['masters']) })
+}
+
+export const CALL_OPTIONS: readonly string[] = ['signal', 'timeoutMs']
+export const SET_OPTIONS: readonly string[] = [...CALL_OPTIONS, 'ttlMs', 'ack']
+
+/** @throws IcfError INVALID_ARGUMENT when an option is misspelt, or in another call's place */
+export function checkCallOptions(options: unknown, names: readonly string[]): void {
+  if (options === undefined) return
+  if (typeof options !== 'object' || options === null)
+    throw invalid(`a call's options are an object, for example { timeoutMs: 1000 }, got ${show(options)}`)
+  for (const name of Object.keys(options))
+    if (!names.includes(name))
+      throw invalid(`"${name}" is not an option of this call; these are: ${names.join(', ')}`)
 }
 
 /** @throws IcfError INVALID_ARGUMENT */

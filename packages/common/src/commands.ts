@@ -19,3 +19,11 @@ export type CommandCode = (typeof CommandCode)[keyof typeof CommandCode]
 
 /** Arguments of each command, by its number. */
 export const commandArity: readonly number[] = [1, 5, 1, 1, 1]
+
+/** Stands with a number before a write that was sent before, under this number. No command: it has no id and no answer. */
+export const REPEAT = 127
+
+/** Whether a command changes something: then it has a number by which a repetition is known. */
+export function isWrite(code: number): boolean {
+  return code === CommandCode.SET || code === CommandCode.DELETE
+}

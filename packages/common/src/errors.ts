@@ -62,6 +62,11 @@ const table = {
   },
   UNKNOWN_COMMAND: { wire: 18, retryable: false, meaning: 'the command is not known here' },
   INTERNAL: { wire: 19, retryable: false, meaning: 'an invariant was broken; please report it' },
+  STATE_UNAVAILABLE: {
+    wire: 20,
+    retryable: false,
+    meaning: 'the stored state of a master is in use by another process, damaged, or of another release',
+  },
 } as const
 
 export type ErrorCode = keyof typeof table

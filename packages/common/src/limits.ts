@@ -15,6 +15,11 @@ export const limits = Object.freeze({
   maxFrameBytes: 8 * MIB,
   /** Commands in one frame. */
   maxCommandsPerFrame: 16_384,
+  /**
+   * Writes of one client between its oldest without an answer and its newest. A repetition of one that is further back
+   * is not known as such any more, and runs again.
+   */
+  maxUnsettledWrites: 131_072,
   /** Cache servers in one cluster. */
   maxServers: 1_000,
   /** Connections that one process accepts. */

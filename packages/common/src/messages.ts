@@ -63,9 +63,9 @@ export const roles: readonly Role[] = ['client', 'cache-server', 'master', 'admi
 
 /** Operations inside a KEY_VALUE_RESPONCE_BACK batch, each followed by its fields in one flat array. */
 export const ReplicaOp = {
-  /** slot, seq, key, value, kind, ttlMs (0 = none): a live write. */
+  /** slot, seq, key, value, kind, ttlMs (0 = none), number (0 = none): a live write. */
   PUT: 0,
-  /** slot, seq, key: deleted, expired or evicted. */
+  /** slot, seq, key, number (0 = none): deleted, expired or evicted. */
   REMOVE: 1,
   /** slot, seq, since: forget what you hold of the slot; its copy follows. */
   FILL_BEGIN: 2,
@@ -73,6 +73,10 @@ export const ReplicaOp = {
   FILL: 3,
   /** slot: the copy is complete. */
   FILL_END: 4,
+  /** client id, settledBelow: numbers in the operations that follow are this client's. */
+  ORIGIN: 5,
+  /** slot, number: the slot has this write already; comes after FILL_BEGIN. */
+  WRITTEN: 6,
 } as const
 
 /** How a stored value is to be read. */

@@ -153,3 +153,19 @@ describe('a key history catches', () => {
     assert.equal(history.endFinalRead(undefined), undefined)
   })
 })
+
+describe('a key history knows that the key is there', () => {
+  it('from the acknowledgement of a set to the next delete', () => {
+    const history = new KeyHistory()
+    assert.equal(history.isThere, false)
+    const first = history.beginSet()
+    assert.equal(history.isThere, false)
+    history.acknowledge(first)
+    history.beginSet()
+    assert.equal(history.isThere, true)
+    history.beginDelete()
+    assert.equal(history.isThere, false)
+    acknowledgedSet(history)
+    assert.equal(history.isThere, true)
+  })
+})

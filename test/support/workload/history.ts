@@ -1,4 +1,4 @@
-/** What a read may not show. */
+/** What a read may not show, and a delete not answer. */
 export type Violation =
   /** nothing, though the key was there */
   | 'miss'
@@ -10,6 +10,8 @@ export type Violation =
   | 'corrupt'
   /** at the end of all: not the last value that was acknowledged */
   | 'lost'
+  /** that a key was not there to be deleted, though it was */
+  | 'wrong answer'
 
 /** A read under way: the oldest version that it may show. */
 export type ReadFloor = number
@@ -28,6 +30,7 @@ export type ReadFloor = number
 export class KeyHistory {
   #begun = 0
   #floor: ReadFloor = 0
+  #acknowledged = 0
   /** Versions that are deletes, ascending. */
   readonly #deletes: number[] = [0]
 
@@ -41,7 +44,13 @@ export class KeyHistory {
   }
 
   acknowledge(version: number): void {
+    this.#acknowledged = version
     this.#raiseFloor(version)
+  }
+
+  /** Whether the key is there for certain: its last acknowledged operation was a set, and no delete began since. */
+  get isThere(): boolean {
+    return this.#deletes.at(-1)! < this.#acknowledged
   }
 
   /** Whether the newest operation, acknowledged or not, was a set. */

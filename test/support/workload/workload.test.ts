@@ -26,7 +26,7 @@ class Store implements CacheUnderTest {
 
   async delete(key: string): Promise<boolean> {
     await setImmediate()
-    if (this.fault('delete', key)) return void this.onFault(key) as never
+    if (this.fault('delete', key)) return this.onFault(key) as boolean
     this.before.set(key, this.map.get(key))
     return this.map.delete(key)
   }
@@ -100,6 +100,16 @@ describe('the workload', () => {
   it('catches a delete that was acknowledged and not done', async () => {
     const { violations } = await runWith({ method: 'delete' })
     assert.ok(violations.resurrected > 0)
+  })
+
+  it('catches deletes that were done and say that there was nothing to do', async () => {
+    const report = await runWith({ method: 'delete', answer: (key, store) => store.map.delete(key) && false })
+    assert.ok(report.violations['wrong answer'] > 0)
+    assert.equal(count(report), report.violations['wrong answer'])
+    assert.match(
+      report.details[0]!,
+      /wrong answer: delete \d+ of "key \d+.*", which was there, answered false/,
+    )
   })
 
   it('catches a miss', async () => {

@@ -34,6 +34,15 @@ interface Entry {
   readonly history: KeyHistory
 }
 
+export const NO_VIOLATIONS: Readonly<Record<Violation, number>> = {
+  miss: 0,
+  stale: 0,
+  resurrected: 0,
+  corrupt: 0,
+  lost: 0,
+  'wrong answer': 0,
+}
+
 const DELETE_SHARE = 0.05
 const DETAILS_KEPT = 20
 /** Past this the cluster is broken, and more of the same would tell nothing new. */
@@ -51,7 +60,7 @@ export class Workload {
   readonly #random: Random
   readonly #writers: number
   readonly #readers: number
-  readonly #violations: Record<Violation, number> = { miss: 0, stale: 0, resurrected: 0, corrupt: 0, lost: 0 }
+  readonly #violations: Record<Violation, number> = { ...NO_VIOLATIONS }
   readonly #details: string[] = []
   readonly #operations = { set: 0, delete: 0, get: 0 }
   readonly #startedAtMs = performance.now()
@@ -172,9 +181,16 @@ export class Workload {
   }
 
   async #delete({ spec, history }: Entry): Promise<void> {
+    const wasThere = history.isThere
     const version = history.beginDelete()
     const result = await this.#call('delete', spec, () => this.#cache.delete(spec.name))
-    if (result !== FAILED) history.acknowledge(version)
+    if (result === FAILED) return
+    history.acknowledge(version)
+    if (!wasThere || result === true) return
+    this.#violations['wrong answer']++
+    this.#detail(
+      `wrong answer: delete ${version} of "${spec.name}", which was there, answered ${String(result)}`,
+    )
   }
 
   async #call(kind: 'set' | 'delete' | 'get', spec: KeySpec, call: () => Promise<unknown>): Promise<unknown> {

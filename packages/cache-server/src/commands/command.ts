@@ -10,6 +10,8 @@ export interface CommandContext {
   readonly maxValueBytes: number
   /** The entry of the command's key if it is there and not expired; an expired one is removed on the way. */
   find(key: string): Entry | undefined
+  /** By which the client will repeat this write, if it has to. */
+  readonly writeNumber: number
   /** Monotonic time in ms, of this turn. */
   readonly now: number
 }
@@ -37,6 +39,6 @@ export function answerRead(
   result: unknown,
 ): void {
   const write = entry ? entry.pending : context.writer.pendingRemoval(key)
-  if (write) write.addReader(client, id, result)
+  if (write) context.writer.readAfter(write, client, id, result)
   else client.reply(id, result)
 }

@@ -4,6 +4,6 @@ import { answerRead, type Command } from './command.js'
 export const del: Command = (context, client, id, _slot, message, at) => {
   const key = message[at] as string
   const entry = context.find(key)
-  if (entry) context.writer.remove(entry, client, id)
+  if (entry) context.writer.remove(entry, client, id, context.writeNumber)
   else answerRead(context, client, id, key, undefined, false)
 }

@@ -14,6 +14,7 @@ export const set: Command = (context, client, id, slot, message, at) => {
   context.writer.put(
     client,
     id,
+    context.writeNumber,
     slot,
     message[at] as string,
     value,

@@ -36,6 +36,7 @@ export function applyTopology(
     const held = heldBy(next, slots.seat, slot)
     slots.held[slot] = held
     if (held !== heldBefore) changeStore(store, slot, heldBefore, held)
+    if (held === Held.PRIMARY && heldBefore !== Held.PRIMARY) slots.primarySince[slot] = next.version
     if (held === Held.PRIMARY) lead(slots, copier, next, slot, channels, effects)
     else if (heldBefore === Held.PRIMARY) giveUp(slots, copier, slot, effects)
   }

@@ -1,93 +1,15 @@
 import {
   CommandCode,
-  emptyTopology,
+  decodeTopology,
+  keySlot,
   MessageType,
   NONE,
   SLOT_COUNT,
-  keySlot,
-  type Message,
-  type ServerInfo,
   type Topology,
 } from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { CacheServerCore } from './cache-server-core.js'
-import type { ClientSession } from './client-session.js'
-import type { LinkPort } from './ports.js'
-
-/** Links in memory: what a core sends waits here until the test delivers it. */
-class Wires {
-  readonly queue: (() => void)[] = []
-
-  port(deliver: (message: Message) => void): LinkPort {
-    return {
-      send: (message) => this.queue.push(() => deliver(message)),
-      stage: (bytes, ready) => ready(bytes),
-    }
-  }
-
-  run(): void {
-    for (let next = this.queue.shift(); next; next = this.queue.shift()) next()
-  }
-}
-
-class Member {
-  readonly toMaster: Message[] = []
-  readonly core: CacheServerCore
-  readonly results = new Map<number, unknown>()
-  readonly client: ClientSession
-  #id = 0
-
-  constructor(
-    readonly name: string,
-    private readonly wires: Wires,
-  ) {
-    this.core = new CacheServerCore({
-      id: name.repeat(40),
-      budgetBytes: 64 * 1024 * 1024,
-      toMaster: (message) => this.toMaster.push(message),
-      flushSoon: () => wires.queue.push(() => this.core.flush(0)),
-    })
-    this.core.leaseMs = 1000
-    this.core.masterProvenGone(1e6, 0)
-    this.client = this.core.openClient(wires.port((message) => this.#receive(message)))
-  }
-
-  command(code: number, ...args: unknown[]): number {
-    const { epoch, version } = this.core.slots.topology
-    this.core.clientMessage(this.client, [MessageType.COMMANDS, epoch, version, ++this.#id, code, ...args], 0)
-    return this.#id
-  }
-
-  set(key: string, value: string): number {
-    return this.command(CommandCode.SET, key, value, 1, 0, 0)
-  }
-
-  ask(code: number, ...args: unknown[]): unknown {
-    const id = this.command(code, ...args)
-    this.wires.run()
-    return this.results.get(id)
-  }
-
-  get(key: string): unknown {
-    return this.ask(CommandCode.GET, key)
-  }
-
-  connect(other: Member): void {
-    const forward = this.wires.port((message) => other.core.primaryMessage(this.core.id, back, message, 0))
-    const back = this.wires.port((message) => this.core.peerMessage(other.core.id, forward, message, 0))
-    other.core.primaryConnected(this.core.id, back)
-    this.core.peerConnected(other.core.id, forward, other.core.lastStoredFrom(this.core.id))
-  }
-
-  #receive(message: Message): void {
-    for (let at = 1; at < message.length;) {
-      const [first, count] = [message[at] as number, message[at + 1] as number]
-      for (let i = 0; i < count; i++) this.results.set(first + i, message[at + 2 + i])
-      at += 2 + count
-    }
-  }
-}
+import { Member, topologyOf, Wires } from './members.test.kit.js'
 
 describe('a cache server', () => {
   let wires: Wires
@@ -146,20 +68,29 @@ describe('a cache server', () => {
     adopt(topologyOf(1, 0, 1), a, b, c)
     const answer = b.get('key') as unknown[]
     assert.deepEqual([answer[0], answer[1], answer[3], answer[4]], [-1, 10, 1, 1])
-    b.core.clientMessage(b.client, [MessageType.COMMANDS, 1, 2, 900, CommandCode.GET, 'key'], 0)
+    b.core.clientMessage(b.client, [MessageType.COMMANDS, 1, 2, 900, 0, 0, CommandCode.GET, 'key'], 0)
     wires.run()
     assert.equal(b.results.has(900), false)
     adopt(topologyOf(2, 1, NONE), b)
     assert.equal(b.results.get(900), null)
   })
 
+  it('tells its whole topology to a master that asks', () => {
+    adopt(topologyOf(1, 0, 1), ...all())
+    a.core.masterMessage([MessageType.DISTRIBUTION_REQUEST], 0)
+    const [type, update] = a.toMaster.at(-1)!
+    assert.equal(type, MessageType.DISTRIBUTION_RESPOND)
+    assert.deepEqual(decodeTopology(update, undefined), a.core.slots.topology)
+  })
+
   it('serves nothing without a lease, and goes on when it is renewed', () => {
     adopt(topologyOf(1, 0, NONE), a)
     const id = 77
-    a.core.clientMessage(a.client, [MessageType.COMMANDS, 1, 1, id, CommandCode.HAS, 'key'], 2e6)
+    a.core.clientMessage(a.client, [MessageType.COMMANDS, 1, 1, id, 0, 0, CommandCode.HAS, 'key'], 2e6)
     wires.run()
     assert.equal(a.results.has(id), false)
-    a.core.masterProvenGone(2e6, 2e6)
+    a.core.runner.leaseRenewed(3e6, 2e6)
+    a.core.flush(2e6)
     wires.run()
     assert.equal(a.results.get(id), false)
   })
@@ -196,6 +127,70 @@ describe('a cache server', () => {
     wires.run()
     assert.deepEqual((a.results.get(id) as unknown[]).slice(0, 2), [-1, 10])
     assert.equal(c.core.store.peek(keySlot('key'), 'key'), undefined)
+  })
+
+  const set = (value: string): unknown[] => [CommandCode.SET, 'key', value, 1, 0, 0]
+
+  it('carries a repeated write out once, though another one came in between', () => {
+    adopt(topologyOf(1, 0, 1), ...all())
+    a.numbered(7, 7, ...set('first'))
+    wires.run()
+    a.numbered(8, 7, ...set('second'))
+    wires.run()
+    assert.equal(a.repeat(7, ...set('first')), true)
+    assert.equal(a.get('key'), 'second')
+    assert.equal(a.repeat(9, ...set('never sent before')), true)
+    assert.equal(a.get('key'), 'never sent before')
+  })
+
+  it('says of a repeated delete what the first attempt did', () => {
+    adopt(topologyOf(1, 0, 1), ...all())
+    a.numbered(1, 1, ...set('value'), CommandCode.DELETE, 'key', ...set('other'))
+    wires.run()
+    assert.equal(a.repeat(2, CommandCode.DELETE, 'key'), true)
+    assert.equal(a.get('key'), 'other')
+    assert.equal(a.repeat(4, CommandCode.DELETE, 'key'), true)
+    assert.equal(a.get('key'), null)
+  })
+
+  it('answers a repeated write only when the first attempt is safe', () => {
+    adopt(topologyOf(1, 0, 1), ...all())
+    a.core.peerLost(b.core.id)
+    a.numbered(1, 1, ...set('value'))
+    assert.equal(a.repeat(1, ...set('value')), undefined)
+    a.connect(b)
+    wires.run()
+    assert.deepEqual([...a.results.values()], [true, true])
+  })
+
+  it('knows a repeated write after it was promoted, and after it got the slot by a move', () => {
+    adopt(topologyOf(1, 0, 1), ...all())
+    a.numbered(1, 1, ...set('first'), ...set('second'))
+    wires.run()
+    adopt(topologyOf(2, 1, NONE, { to: 2, intent: 'backup', since: 2 }), b, c)
+    assert.equal(b.repeat(1, ...set('first')), true)
+    assert.equal(b.get('key'), 'second')
+    adopt(topologyOf(3, 1, 2), b, c)
+    adopt(topologyOf(4, 2, NONE), b, c)
+    assert.equal(c.repeat(1, ...set('first')), true)
+    assert.equal(c.get('key'), 'second')
+  })
+
+  it('does not take what an earlier copy of the slot had for what it has', () => {
+    adopt(topologyOf(1, 0, 1), ...all())
+    a.numbered(1, 1, ...set('first'))
+    wires.run()
+    adopt(topologyOf(2, 0, NONE), ...all())
+    adopt(topologyOf(3, 1, NONE), b)
+    assert.equal(b.repeat(1, ...set('again')), true)
+    assert.equal(b.get('key'), 'again')
+  })
+
+  it('forgets writes that are settled', () => {
+    adopt(topologyOf(1, 0, NONE), a)
+    const origin = a.core.store.history.origin('client', 0)
+    for (let number = 1; number <= 1000; number++) a.numbered(number, Math.max(0, number - 10), ...set('v'))
+    assert.equal(origin.size, 11)
   })
 
   it('hands a slot to a new primary: copied, parked, drained, committed', () => {
@@ -250,6 +245,8 @@ describe('a cache server', () => {
       1,
       1,
       1,
+      0,
+      0,
       CommandCode.SET,
       'k',
       5,
@@ -269,38 +266,8 @@ describe('a cache server', () => {
     const codes = [1, 2, 3, 4].map((id) => (a.results.get(id) as unknown[])[1])
     assert.deepEqual(codes, [3, 1, 2, 2])
     assert.equal(a.results.get(5), false)
-    assert.throws(() => a.core.clientMessage(a.client, [MessageType.COMMANDS, 1, 1, 1, 99, 'k'], 0), {
+    assert.throws(() => a.core.clientMessage(a.client, [MessageType.COMMANDS, 1, 1, 1, 0, 0, 99, 'k'], 0), {
       code: 'PROTOCOL',
     })
   })
 })
-
-function topologyOf(
-  version: number,
-  primary: number,
-  backup: number,
-  transition?: { to: number; intent: 'backup' | 'primary'; since: number },
-): Topology {
-  const servers = ['a', 'b', 'c'].map((name): ServerInfo => ({
-    id: name.repeat(40),
-    host: 'h',
-    port: 1,
-    respPort: 0,
-    zone: '',
-    weight: 1,
-    state: 'active',
-  }))
-  const transitions = new Map(
-    transition ? Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, transition]) : [],
-  )
-  const empty = emptyTopology({ virtualNodes: 1, seed: 1 })
-  return {
-    ...empty,
-    epoch: 1,
-    version,
-    servers,
-    primary: new Uint16Array(SLOT_COUNT).fill(primary),
-    backup: new Uint16Array(SLOT_COUNT).fill(backup),
-    transitions,
-  }
-}

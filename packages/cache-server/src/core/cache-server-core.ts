@@ -20,7 +20,7 @@ import { ReplicaChannel } from './replica-channel.js'
 import { ReplicaIntake } from './replica-intake.js'
 import { Serving, SlotTable } from './slot-table.js'
 import { Store } from './store.js'
-import { sweepExpired } from './sweeper.js'
+import { Sweeper } from './sweeper.js'
 import { Writer } from './writer.js'
 
 /** Entries that one slice of background work touches: well below a millisecond. */
@@ -53,10 +53,12 @@ export class CacheServerCore {
   readonly runner: CommandRunner
   readonly #options: CacheServerOptions
   readonly #copier: Copier
+  readonly #sweeper: Sweeper
   readonly #intake: ReplicaIntake
   readonly #channels = new Map<string, ReplicaChannel>()
   readonly #dirtyClients: ClientSession[] = []
   readonly #dirtyChannels: ReplicaChannel[] = []
+  #lastChannelId = 0
   #isFlushDue = false
   /** As KEEP_ALIVE says it: 1: hand everything over; 2: nobody could take it when we were told, so give it up. */
   #leaving: 0 | 1 | 2 = 0
@@ -68,6 +70,7 @@ export class CacheServerCore {
     this.#options = options
     this.store = new Store(options.budgetBytes)
     this.writer = new Writer(this.slots, this.store, (slot) => this.#copier.drained(slot))
+    this.#sweeper = new Sweeper(this.slots, this.store, this.writer)
     this.runner = new CommandRunner(this.slots, this.store, this.writer)
     this.#copier = new Copier(this.slots, this.store, {
       toMaster: options.toMaster,
@@ -78,8 +81,9 @@ export class CacheServerCore {
 
   // --- clients
 
-  openClient(port: LinkPort): ClientSession {
-    return new ClientSession(port, this.#dirtyClients)
+  /** @param clientId which the client keeps when it connects anew; '' when it has none */
+  openClient(port: LinkPort, clientId: string): ClientSession {
+    return new ClientSession(port, clientId, this.#dirtyClients)
   }
 
   /** @throws IcfError PROTOCOL */
@@ -92,9 +96,9 @@ export class CacheServerCore {
 
   // --- other servers, as their primary
 
-  /** The link to `serverId` is open. @param lastStored by its WELCOME */
-  peerConnected(serverId: string, port: LinkPort, lastStored: number): void {
-    this.#channelTo(serverId).connected(port, lastStored, this.writer.acknowledged)
+  /** The link to `serverId` is open. */
+  peerConnected(serverId: string, port: LinkPort): void {
+    this.#channelTo(serverId).connected(port)
     this.#dirty()
   }
 
@@ -102,9 +106,9 @@ export class CacheServerCore {
     this.#channels.get(serverId)?.disconnected()
   }
 
-  /** Number of the last batch that `serverId` acknowledged: HELLO tells it. */
-  acknowledgedBy(serverId: string): number {
-    return this.#channels.get(serverId)?.acknowledged ?? 0
+  /** Names the channel to `serverId`: HELLO tells it. */
+  channelIdTo(serverId: string): number {
+    return this.#channelTo(serverId).id
   }
 
   /** What a backup answers. @throws IcfError PROTOCOL */
@@ -118,13 +122,10 @@ export class CacheServerCore {
 
   // --- other servers, as their backup
 
-  /** Number of the last batch stored from `serverId`: WELCOME tells it. */
-  lastStoredFrom(serverId: string): number {
-    return this.#intake.lastStored(serverId)
-  }
-
-  primaryConnected(serverId: string, port: LinkPort): void {
-    this.#intake.connected(serverId, port)
+  /** @param channel by its HELLO. @throws IcfError PROTOCOL */
+  primaryConnected(serverId: string, channel: unknown, port: LinkPort): void {
+    if (typeof channel !== 'number') throw new IcfError('PROTOCOL', 'HELLO without the number of a channel')
+    this.#intake.connected(serverId, channel, port)
   }
 
   primaryLost(serverId: string, port: LinkPort): void {
@@ -158,6 +159,9 @@ export class CacheServerCore {
       case MessageType.REFLESH_IP:
         this.#receiveTopology(message, now)
         break
+      case MessageType.DISTRIBUTION_REQUEST:
+        this.#options.toMaster([MessageType.DISTRIBUTION_RESPOND, encodeTopology(this.slots.topology), []])
+        break
       default:
         throw new IcfError('PROTOCOL', `a master can not send message ${String(message[0])}`)
     }
@@ -183,8 +187,12 @@ export class CacheServerCore {
     this.#options.toMaster([MessageType.KEEP_ALIVE, this.#beat, this.#leaving, epoch, version, statistics])
   }
 
-  /** No master process exists at its address since `at`: nobody can have given our slots to others. */
+  /**
+   * No master process exists at its address, which we began to find out at `at`. While the lease ran until now, none can
+   * have given our slots to others before either. Once it is over, one may have: then only a master renews it.
+   */
   masterProvenGone(at: number, now: number): void {
+    if (now >= this.runner.leaseUntil) return
     this.runner.leaseRenewed(at + this.leaseMs, now)
     this.#dirty()
   }
@@ -194,7 +202,8 @@ export class CacheServerCore {
   /** A slice of work that nobody waits for; true when more is left. */
   work(now: number): boolean {
     this.store.work(SLICE_ENTRIES)
-    const more = sweepExpired(this.slots, this.store, this.writer, SLICE_ENTRIES, now)
+    this.store.history.forget(now)
+    const more = this.#sweeper.sweep(SLICE_ENTRIES, now)
     this.#dirty()
     return more || this.store.hasBackgroundWork
   }
@@ -206,6 +215,13 @@ export class CacheServerCore {
     return bytes
   }
 
+  /** Makes room for values that are being received: so many bytes of the budget are theirs. */
+  reserve(bytes: number): void {
+    this.store.reservedBytes = bytes
+    this.writer.enforceBudget()
+    this.#dirty()
+  }
+
   get isMember(): boolean {
     return this.slots.seat !== NONE
   }
@@ -215,8 +231,11 @@ export class CacheServerCore {
     const { slots } = this
     if (!isNewer(topology, slots.topology)) return
     const seat = seatOf(topology, this.id)
-    if (this.isMember && seat === NONE) this.fenced = true
+    // Versions never restart: a lower one is of a master that does not know what this server has.
+    const isForeign = topology.version < slots.topology.version
+    if (this.isMember && (seat === NONE || isForeign)) this.fenced = true
     slots.seat = seat
+    for (const channel of this.#channels.values()) channel.follow(topology.epoch, topology.version)
     const channelTo = (id: string): ReplicaChannel => this.#channelTo(id)
     const effects = applyTopology(slots, this.store, this.#copier, topology, this.id, channelTo)
     this.#retarget(effects, now)
@@ -234,12 +253,14 @@ export class CacheServerCore {
       const isLost = ({ slot }: PendingWrite): boolean =>
         slots.backup[slot] !== channel && slots.copy[slot] !== channel
       for (const write of channel.takeWrites(isLost)) {
-        const copy = begun.get(write.slot)
-        if (copy) this.#waitForCopy(write, copy, now)
-        else if (!isLost(write)) {
+        const { slot } = write
+        if (!isLost(write) && begun.get(slot) !== channel) {
           channel.hold(write)
           continue
         }
+        // Also one that was begun before by a topology of its own, after the write: it may lack it still.
+        const copy = slots.copy[slot] ?? slots.backup[slot]
+        if (copy && write.remaining === 1) this.#waitForCopy(write, copy, now)
         if (slots.serving[write.slot] !== Serving.NO) this.writer.acknowledged(write)
         else if (--write.remaining === 0) this.writer.abandon(write, this.runner.notOwner())
       }
@@ -267,12 +288,17 @@ export class CacheServerCore {
 
   #acknowledged(channel: ReplicaChannel, message: Message): void {
     const [, number, epoch, version, refused] = message
-    if (typeof number !== 'number' || !Array.isArray(refused))
+    if (
+      typeof number !== 'number' ||
+      typeof epoch !== 'number' ||
+      typeof version !== 'number' ||
+      !Array.isArray(refused)
+    )
       throw new IcfError('PROTOCOL', 'malformed BACK_ACK')
     if (refused.length === 0) return channel.acknowledge(number, this.writer.acknowledged)
     channel.acknowledge(number, this.writer.acknowledged, new Set<unknown>(refused))
     const mine = this.slots.topology
-    if (compareVersions(Number(epoch), Number(version), mine.epoch, mine.version) > 0)
+    if (compareVersions(epoch, version, mine.epoch, mine.version) > 0)
       channel.port?.send([MessageType.DISTRIBUTION_REQUEST])
   }
 
@@ -294,7 +320,8 @@ export class CacheServerCore {
   #channelTo(serverId: string): ReplicaChannel {
     let channel = this.#channels.get(serverId)
     if (!channel) {
-      channel = new ReplicaChannel(serverId, this.#dirtyChannels)
+      channel = new ReplicaChannel(serverId, ++this.#lastChannelId, this.#dirtyChannels)
+      channel.follow(this.slots.topology.epoch, this.slots.topology.version)
       this.#channels.set(serverId, channel)
     }
     return channel
@@ -304,8 +331,7 @@ export class CacheServerCore {
   flush(now: number): void {
     this.#isFlushDue = false
     this.#copier.advance(now)
-    const { epoch, version } = this.slots.topology
-    for (const channel of this.#dirtyChannels) channel.flush(epoch, version)
+    for (const channel of this.#dirtyChannels) channel.flush()
     this.#dirtyChannels.length = 0
     this.#intake.flush()
     for (const client of this.#dirtyClients) client.flush()

@@ -1,5 +1,6 @@
 import { limits, MessageType, ValueKind } from '@icf/common'
 import { Entry } from './entry.js'
+import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
 
 /**
@@ -9,6 +10,8 @@ import type { LinkPort } from './ports.js'
 export class ClientSession {
   /** Its link is gone: answers go nowhere, and what it still waits for is not done. */
   closed = false
+  /** Whose numbered writes come in; undefined when the client has no id. */
+  origin: Origin | undefined
   readonly #port: LinkPort
   readonly #dirty: ClientSession[]
   #out: unknown[] = []
@@ -16,8 +19,15 @@ export class ClientSession {
   #nextId = -1
   #bytes = 0
 
-  /** @param dirty where the session puts itself when it has something to flush */
-  constructor(port: LinkPort, dirty: ClientSession[]) {
+  /**
+   * @param clientId which the client keeps when it connects anew; '' when it has none
+   * @param dirty where the session puts itself when it has something to flush
+   */
+  constructor(
+    port: LinkPort,
+    readonly clientId: string,
+    dirty: ClientSession[],
+  ) {
     this.#port = port
     this.#dirty = dirty
   }

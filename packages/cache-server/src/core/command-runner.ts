@@ -3,14 +3,17 @@ import {
   compareVersions,
   errorToWire,
   IcfError,
+  isWrite,
   keySlot,
   limits,
+  REPEAT,
   type Message,
 } from '@icf/common'
 import type { CommandContext } from '../commands/command.js'
 import { commands } from '../commands/table.js'
 import type { ClientSession } from './client-session.js'
 import type { Entry } from './entry.js'
+import { ownedValue } from './owned-value.js'
 import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 import { WaitingRooms, type Deferred } from './waiting-rooms.js'
@@ -20,14 +23,21 @@ import type { Writer } from './writer.js'
 const AWAITING_TOPOLOGY = 'topology'
 const AWAITING_LEASE = 'lease'
 
+/** What commands that wait may take, as a share of the budget. */
+const WAITING_SHARE = 1 / 8
+
+/** Fields of a COMMANDS message before its first command. */
+const HEADER_FIELDS = 6
+
 /** Takes clients' frames apart and runs each command, or lets it wait, or says who owns the key. */
 export class CommandRunner implements CommandContext {
   now = 0
+  writeNumber = 0
   /** Monotonic ms until which this server may answer. */
   leaseUntil = -Infinity
   commandsRun = 0
   readonly maxValueBytes: number
-  readonly #rooms = new WaitingRooms()
+  readonly #rooms: WaitingRooms
 
   constructor(
     private readonly slots: SlotTable,
@@ -36,6 +46,7 @@ export class CommandRunner implements CommandContext {
   ) {
     // More than half of the memory would drive out everything else, and itself.
     this.maxValueBytes = Math.min(limits.maxValueBytes, Math.floor(store.maxBytes / 2))
+    this.#rooms = new WaitingRooms(store.maxBytes * WAITING_SHARE)
   }
 
   /**
@@ -44,13 +55,25 @@ export class CommandRunner implements CommandContext {
    */
   runFrame(client: ClientSession, message: Message, now: number): void {
     this.now = now
-    let id = message[3] as number
-    if (!Number.isSafeInteger(id) || id < 0) throw new IcfError('PROTOCOL', 'COMMANDS without a first id')
-    for (let at = 4; at < message.length; id++) {
-      const arity = commandArity[message[at] as number]
+    checkNumber(message[1], 'epoch')
+    checkNumber(message[2], 'version')
+    const firstId = checkNumber(message[3], 'first id')
+    let id = firstId
+    let nextNumber = checkNumber(message[4], 'first write number')
+    client.origin = client.clientId === '' ? undefined : this.store.history.origin(client.clientId, now)
+    client.origin?.settle(checkNumber(message[5], 'bound of settled writes'))
+    for (let at = HEADER_FIELDS; at < message.length; id++) {
+      const isRepeat = message[at] === REPEAT
+      const repeated = isRepeat ? checkNumber(message[at + 1], 'number of a repeated write') : 0
+      if (isRepeat) at += 2
+      const code = message[at]
+      const arity = typeof code === 'number' ? commandArity[code] : undefined
       if (arity === undefined || at + arity >= message.length)
-        throw new IcfError('PROTOCOL', `unknown or incomplete command ${String(message[at])}`)
-      this.#run(client, id, message, at)
+        throw new IcfError('PROTOCOL', 'COMMANDS with an unknown or incomplete command')
+      if (id - firstId >= limits.maxCommandsPerFrame)
+        throw new IcfError('PROTOCOL', `COMMANDS with more than ${limits.maxCommandsPerFrame} commands`)
+      const number = isRepeat ? repeated : isWrite(code as number) ? nextNumber++ : 0
+      this.#run(client, id, message, at, number, isRepeat)
       at += arity + 1
     }
   }
@@ -82,17 +105,31 @@ export class CommandRunner implements CommandContext {
     return this.#errorResult(new IcfError('NOT_OWNER', 'another server owns this slot'))
   }
 
-  #run(client: ClientSession, id: number, message: Message, at: number): void {
+  #run(
+    client: ClientSession,
+    id: number,
+    message: Message,
+    at: number,
+    number: number,
+    isRepeat: boolean,
+  ): void {
     this.commandsRun++
     try {
       const key = checkKey(message[at + 1])
       const slot = keySlot(key)
-      if (this.now >= this.leaseUntil) return this.#defer(AWAITING_LEASE, client, id, message, at)
-      const serving = this.slots.serving[slot]
-      if (serving === Serving.YES) commands[message[at] as number]!(this, client, id, slot, message, at + 1)
-      else if (serving === Serving.PARKED) this.#defer(slot, client, id, message, at)
-      else if (this.#isAhead(message)) this.#defer(AWAITING_TOPOLOGY, client, id, message, at)
-      else client.reply(id, this.notOwner())
+      const room = this.#roomFor(slot, message)
+      if (room !== undefined) {
+        const own = ownMessage(message, at)
+        if (!this.#rooms.add(room, { client, id, message: own, at: HEADER_FIELDS, number, isRepeat }))
+          throw new IcfError('BUSY', 'too many commands wait for a slot that is moving')
+      } else if (this.slots.serving[slot] === Serving.NO || this.#isStale(slot, message))
+        client.reply(id, this.notOwner())
+      else if (isRepeat && this.store.history.has(slot, client.origin, number))
+        this.writer.confirm(client, id, slot, key)
+      else {
+        this.writeNumber = number
+        commands[message[at] as number]!(this, client, id, slot, message, at + 1)
+      }
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
       client.reply(id, this.#errorResult(error))
@@ -101,24 +138,53 @@ export class CommandRunner implements CommandContext {
 
   #isAhead(message: Message): boolean {
     const { epoch, version } = this.slots.topology
-    return compareVersions(Number(message[1]), Number(message[2]), epoch, version) > 0
+    return compareVersions(message[1] as number, message[2] as number, epoch, version) > 0
   }
 
-  #defer(room: string | number, client: ClientSession, id: number, message: Message, at: number): void {
-    if (!this.#rooms.add(room, { client, id, message, at }))
-      throw new IcfError('BUSY', 'too many commands wait for a slot that is moving')
+  /**
+   * The client sent this before we became the slot's primary: it can have been on its way for long, and its sender have
+   * repeated it, and written again, elsewhere since.
+   */
+  #isStale(slot: number, message: Message): boolean {
+    return (message[2] as number) < this.slots.primarySince[slot]!
+  }
+
+  /** Where a command for this slot has to wait, if it has to. */
+  #roomFor(slot: number, message: Message): string | number | undefined {
+    if (this.now >= this.leaseUntil) return AWAITING_LEASE
+    const serving = this.slots.serving[slot]
+    if (serving === Serving.YES) return undefined
+    if (serving === Serving.PARKED) return slot
+    return this.#isAhead(message) ? AWAITING_TOPOLOGY : undefined
   }
 
   #runAgain(room: string | number, now: number): void {
     this.now = now
-    for (const { client, id, message, at } of this.#rooms.take(room) satisfies Deferred[])
-      this.#run(client, id, message, at)
+    for (const { client, id, message, at, number, isRepeat } of this.#rooms.take(room) satisfies Deferred[])
+      this.#run(client, id, message, at, number, isRepeat)
   }
 
   #errorResult(error: IcfError): unknown[] {
     const { epoch, version } = this.slots.topology
     return [-1, errorToWire(error.code), error.message, epoch, version]
   }
+}
+
+/** The message with this command alone: a command that waits must not keep the rest of its frame. */
+function ownMessage(message: Message, at: number): Message {
+  const own = [
+    ...message.slice(0, HEADER_FIELDS),
+    ...message.slice(at, at + 1 + commandArity[message[at] as number]!),
+  ]
+  const value = own[HEADER_FIELDS + 2]
+  if (value instanceof Uint8Array) own[HEADER_FIELDS + 2] = ownedValue(value)
+  return own
+}
+
+function checkNumber(value: unknown, what: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw new IcfError('PROTOCOL', `COMMANDS without a ${what}`)
+  return value
 }
 
 function checkKey(key: unknown): string {

@@ -63,7 +63,7 @@ export class Copier {
       this.#toPark.push(task)
       return true
     }
-    channel.fillBegin(slot, this.slots.seq[slot]!, since)
+    channel.fillBegin(slot, this.slots.seq[slot]!, since, this.store.history.of(slot))
     const queue = this.#queues.get(channel)
     if (queue) queue.push(task)
     else this.#queues.set(channel, [task])

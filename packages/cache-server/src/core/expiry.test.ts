@@ -18,7 +18,7 @@ describe('time to live', () => {
       flushSoon: () => undefined,
     })
     core.leaseMs = 1000
-    core.masterProvenGone(1e9, 0)
+    core.runner.leaseRenewed(1e9, 0)
     const server = {
       id: core.id,
       host: 'h',
@@ -33,15 +33,15 @@ describe('time to live', () => {
       { ...emptyTopology({ virtualNodes: 1, seed: 1 }), epoch: 1, version: 1, servers: [server], primary },
       0,
     )
-    client = core.openClient({
-      send: (message) => answers.push(message),
-      stage: (bytes, ready) => ready(bytes),
-    })
+    client = core.openClient(
+      { send: (message) => answers.push(message), stage: (bytes, ready) => ready(bytes) },
+      '',
+    )
     assert.equal(core.slots.topology.backup[0], NONE)
   })
 
   const run = (now: number, ...command: unknown[]): unknown => {
-    core.clientMessage(client, [MessageType.COMMANDS, 1, 1, 1, ...command], now)
+    core.clientMessage(client, [MessageType.COMMANDS, 1, 1, 1, 0, 0, ...command], now)
     core.flush(now)
     return answers.pop()![3]
   }
@@ -71,5 +71,18 @@ describe('time to live', () => {
     assert.equal(core.store.counts().primaryKeys, 2500)
     assert.equal(run(200, CommandCode.GET, 'key1'), 'v')
     assert.equal(core.store.peek(keySlot('key2'), 'key2'), undefined)
+  })
+
+  it('frees the keys of one slot in slices, too, and those that expire later in a later scan', () => {
+    for (let i = 0; i < 5000; i++) run(0, CommandCode.SET, `{tag}${i}`, 'v', 1, i < 4000 ? 100 : 3000, 0)
+    const left: number[] = []
+    for (let more = true; more;) {
+      more = core.work(200)
+      left.push(core.store.counts().primaryKeys)
+    }
+    assert.equal(left.at(-1), 1000)
+    assert.ok(left.length >= 8 && left[0]! >= 4000, left.join())
+    while (core.work(3000));
+    assert.equal(core.store.counts().primaryKeys, 0)
   })
 })

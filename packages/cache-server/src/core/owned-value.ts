@@ -9,5 +9,9 @@ import type { StoredValue } from './entry.js'
 export function ownedValue(value: unknown): StoredValue {
   if (typeof value === 'string') return value
   if (!(value instanceof Uint8Array)) throw new IcfError('PROTOCOL', 'a value must be text or bytes')
-  return value.length > limits.chunkBytes ? value : Buffer.from(value)
+  if (value.length > limits.chunkBytes) return value
+  // Not Buffer.from: that cuts short values from a common piece of memory, which the last of them would keep.
+  const own = Buffer.allocUnsafeSlow(value.length)
+  own.set(value)
+  return own
 }

@@ -27,6 +27,10 @@ export class PendingWrite {
     readonly result: unknown,
   ) {}
 
+  get readerCount(): number {
+    return this.#readers?.length ?? 0
+  }
+
   /** Answers `client` with `result` once this write is safe. */
   addReader(client: ClientSession, id: number, result: unknown): void {
     this.#readers ??= []

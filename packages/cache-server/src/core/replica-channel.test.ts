@@ -2,6 +2,7 @@ import { limits, MessageType, ReplicaOp, type Message } from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { Entry } from './entry.js'
+import { Origin } from './origin.js'
 import { PendingWrite } from './pending-write.js'
 import type { LinkPort } from './ports.js'
 import { ReplicaChannel } from './replica-channel.js'
@@ -38,55 +39,76 @@ describe('a replica channel', () => {
   const acknowledged = (write: PendingWrite): void => void done.push(write)
 
   beforeEach(() => {
-    channel = new ReplicaChannel('peer', [])
+    channel = new ReplicaChannel('peer', 1, [])
     port = new FakePort()
     done = []
   })
 
   const put = (seq: number): PendingWrite => {
     const write = pending()
-    channel.put(entry('k', seq), 0, write)
-    channel.flush(1, 2)
+    channel.put(entry('k', seq), 0, write, undefined, 0)
+    channel.flush()
     return write
   }
 
   it('sends one batch for all that was put in, stamped with the topology', () => {
-    channel.connected(port, 0, acknowledged)
-    channel.put(entry('a', 1, 'v', 500), 100, undefined)
-    channel.remove(5, 2, 'b', undefined)
-    channel.flush(3, 4)
-    const put = [ReplicaOp.PUT, 5, 1, 'a', 'v', 1, 400]
+    const origin = new Origin('client')
+    origin.settle(6)
+    channel.connected(port)
+    channel.put(entry('a', 1, 'v', 500), 100, pending(), origin, 7)
+    channel.remove(5, 2, 'b', pending(), undefined, 0)
+    channel.follow(3, 4)
+    channel.flush()
     assert.deepEqual(port.sent, [
-      [MessageType.KEY_VALUE_RESPONCE_BACK, 3, 4, 1, ...put, ReplicaOp.REMOVE, 5, 2, 'b'],
+      [
+        MessageType.KEY_VALUE_RESPONCE_BACK,
+        ...[3, 4, 1],
+        ...[ReplicaOp.ORIGIN, 'client', 6],
+        ...[ReplicaOp.PUT, 5, 1, 'a', 'v', 1, 400, 7],
+        ...[ReplicaOp.REMOVE, 5, 2, 'b', 0],
+      ],
     ])
   })
 
   it('completes writes with their batch, in order', () => {
-    channel.connected(port, 0, acknowledged)
+    channel.connected(port)
     const writes = [put(1), put(2), put(3)]
     channel.acknowledge(2, acknowledged)
     assert.deepEqual(done, writes.slice(0, 2))
-    assert.equal(channel.acknowledged, 2)
   })
 
-  it('sends again after a reconnect just what the peer has not stored', () => {
+  it('sends again after a reconnect what is not acknowledged: only the peer knows what it refused', () => {
     const writes = [put(1), put(2), put(3)]
-    channel.connected(port, 1, acknowledged)
-    assert.deepEqual(done, [writes[0]])
-    assert.deepEqual(port.numbers, [2, 3])
+    channel.connected(port)
+    channel.acknowledge(1, acknowledged)
     channel.disconnected()
     put(4)
     const again = new FakePort()
-    channel.connected(again, 2, acknowledged)
-    assert.deepEqual(again.numbers, [3, 4])
-    assert.deepEqual(port.numbers, [2, 3])
+    channel.connected(again)
+    assert.deepEqual(again.numbers, [2, 3, 4])
+    assert.deepEqual(port.numbers, [1, 2, 3])
+    assert.deepEqual(done, [writes[0]])
+  })
+
+  it('starts a new batch when deletes and the ends of copies make one large', () => {
+    channel.connected(port)
+    const key = 'k'.repeat(4096)
+    for (let seq = 1; seq <= 2500; seq++) channel.remove(5, seq, key, pending(), undefined, 0)
+    const origins = Array.from({ length: 100 }, (_, i) => new Origin(`client ${i}`))
+    const written = Array.from({ length: 100_000 }, (_, i) => ({ origin: origins[i % 100]!, number: i }))
+    channel.fillBegin(5, 1, 1, written)
+    channel.flush()
+    assert.equal(port.sent.flat().filter((field) => field === key).length, 2500)
+    for (const message of port.sent) assert.ok(JSON.stringify(message).length < 2 * limits.softFrameBytes)
+    channel.acknowledge(port.sent.length, acknowledged)
+    assert.equal(channel.bytesInFlight, 0)
   })
 
   it('sends a long value ahead, keeps the order meanwhile, and sends it again on another link', () => {
     const long = Buffer.alloc(limits.chunkBytes + 1)
-    channel.connected(port, 0, acknowledged)
-    channel.put(entry('long', 1, long), 0, pending())
-    channel.flush(1, 1)
+    channel.connected(port)
+    channel.put(entry('long', 1, long), 0, pending(), undefined, 0)
+    channel.flush()
     put(2)
     assert.deepEqual(port.numbers, [])
     const staged = { name: 'staged' }
@@ -95,7 +117,7 @@ describe('a replica channel', () => {
     assert.equal(port.sent[0]![8], staged)
     channel.disconnected()
     const again = new FakePort()
-    channel.connected(again, 0, acknowledged)
+    channel.connected(again)
     assert.equal(again.staging[0]!.bytes, long)
     const anew = { name: 'staged anew' }
     again.staging[0]!.ready(anew)
@@ -104,12 +126,12 @@ describe('a replica channel', () => {
   })
 
   it('ignores a value that has gone ahead on a link that broke', () => {
-    channel.connected(port, 0, acknowledged)
-    channel.put(entry('long', 1, Buffer.alloc(limits.chunkBytes + 1)), 0, pending())
-    channel.flush(1, 1)
+    channel.connected(port)
+    channel.put(entry('long', 1, Buffer.alloc(limits.chunkBytes + 1)), 0, pending(), undefined, 0)
+    channel.flush()
     channel.disconnected()
     const again = new FakePort()
-    channel.connected(again, 0, acknowledged)
+    channel.connected(again)
     port.staging[0]!.ready({})
     assert.deepEqual([port.numbers, again.numbers], [[], []])
     again.staging[0]!.ready({})
@@ -117,7 +139,7 @@ describe('a replica channel', () => {
   })
 
   it('holds refused writes until they are taken', () => {
-    channel.connected(port, 0, acknowledged)
+    channel.connected(port)
     const write = put(1)
     channel.acknowledge(1, acknowledged, new Set([5]))
     assert.deepEqual([done, channel.holdsWrites], [[], true])
@@ -129,7 +151,7 @@ describe('a replica channel', () => {
   })
 
   it('counts what is on its way', () => {
-    channel.connected(port, 0, acknowledged)
+    channel.connected(port)
     channel.fill(entry('k', 1), 0, undefined)
     put(2)
     assert.ok(channel.fillBytesInFlight > 0 && channel.bytesInFlight > channel.fillBytesInFlight)
@@ -138,12 +160,12 @@ describe('a replica channel', () => {
   })
 
   it('starts a new batch when one is large enough', () => {
-    channel.connected(port, 0, acknowledged)
+    channel.connected(port)
     const value = 'x'.repeat(200_000)
-    for (let seq = 1; seq <= 12; seq++) channel.put(entry('k', seq, value), 0, undefined)
-    channel.flush(1, 1)
+    for (let seq = 1; seq <= 12; seq++) channel.put(entry('k', seq, value), 0, pending(), undefined, 0)
+    channel.flush()
     assert.ok(port.sent.length >= 2)
-    const operations = port.sent.reduce((sum, message) => sum + (message.length - 4) / 7, 0)
+    const operations = port.sent.reduce((sum, message) => sum + (message.length - 4) / 8, 0)
     assert.equal(operations, 12)
   })
 })

@@ -1,10 +1,12 @@
 import { limits, MessageType, ReplicaOp } from '@icf/common'
 import type { Entry, StoredValue } from './entry.js'
+import type { Origin } from './origin.js'
 import type { PendingWrite } from './pending-write.js'
 import type { LinkPort } from './ports.js'
+import type { WrittenBy } from './write-history.js'
 
-/** Estimated size of an operation beside its key and value. */
-const OPERATION_BYTES = 32
+/** Estimated size of an operation beside its key and value; the id of a client is one of them. */
+const OPERATION_BYTES = 48
 
 /** What beginning and ending a slot's copy counts for, by the work it makes: so that empty slots do not come all at once. */
 const SLOT_BYTES = 2048
@@ -20,6 +22,8 @@ interface Batch {
   /** The message as it is sent: type, epoch, version, number, operations. */
   readonly message: unknown[]
   readonly writes: PendingWrite[]
+  /** Whose numbers stand in the operations added last. */
+  origin: Origin | undefined
   /** Long values, where they stand in the message, and the link on which they went ahead of it. */
   large: LargeValue[] | undefined
   /** Called when the peer has stored the batch: ends of copies. */
@@ -51,9 +55,13 @@ export class ReplicaChannel {
   /** All bytes on their way: bounded by the clients that wait for them, and by the copying window. */
   bytesInFlight = 0
 
-  /** @param dirty where the channel puts itself when it has something to flush */
+  /**
+   * @param id names this channel: its batches count from 1, whatever an earlier one to the same server had sent
+   * @param dirty where the channel puts itself when it has something to flush
+   */
   constructor(
     readonly peerId: string,
+    readonly id: number,
     private readonly dirty: ReplicaChannel[],
   ) {}
 
@@ -61,17 +69,17 @@ export class ReplicaChannel {
     return this.#port
   }
 
-  /** Number of the last batch that was acknowledged. */
-  get acknowledged(): number {
-    return (this.#inFlight[0]?.number ?? (this.#open ? this.#open.number : this.#number + 1)) - 1
-  }
-
-  /** @param lastStored the last batch that the peer has, by its WELCOME */
-  connected(port: LinkPort, lastStored: number, done: (write: PendingWrite) => void): void {
+  /** Sends again what is not acknowledged: the peer knows what it has stored, and says what it refused. */
+  connected(port: LinkPort): void {
     this.#port = port
-    this.acknowledge(lastStored, done)
     this.#sent = 0
     this.#send()
+  }
+
+  /** Batches that are closed from now on go by this topology. */
+  follow(epoch: number, version: number): void {
+    this.#epoch = epoch
+    this.#version = version
   }
 
   disconnected(): void {
@@ -81,20 +89,35 @@ export class ReplicaChannel {
   }
 
   /** A live write. The entry's remaining time is taken at `now`. */
-  put(entry: Entry, now: number, write: PendingWrite | undefined): void {
+  put(entry: Entry, now: number, write: PendingWrite, origin: Origin | undefined, number: number): void {
     const batch = this.#batch()
+    if (origin !== undefined) pushOrigin(batch, origin)
     this.#pushEntry(batch, ReplicaOp.PUT, entry, now)
+    batch.message.push(origin === undefined ? 0 : number)
     this.#expect(batch, write)
   }
 
-  remove(slot: number, seq: number, key: string, write: PendingWrite | undefined): void {
+  remove(
+    slot: number,
+    seq: number,
+    key: string,
+    write: PendingWrite,
+    origin: Origin | undefined,
+    number: number,
+  ): void {
     const batch = this.#batch()
-    batch.message.push(ReplicaOp.REMOVE, slot, seq, key)
+    if (origin !== undefined) pushOrigin(batch, origin)
+    batch.message.push(ReplicaOp.REMOVE, slot, seq, key, origin === undefined ? 0 : number)
+    this.#count(batch, key.length + OPERATION_BYTES)
     this.#expect(batch, write)
   }
 
-  fillBegin(slot: number, seq: number, since: number): void {
-    this.#batch().message.push(ReplicaOp.FILL_BEGIN, slot, seq, since)
+  /** @param written the slot's writes that clients may still repeat */
+  fillBegin(slot: number, seq: number, since: number, written: readonly WrittenBy[]): void {
+    const batch = this.#batch()
+    batch.message.push(ReplicaOp.FILL_BEGIN, slot, seq, since)
+    this.#count(batch, OPERATION_BYTES)
+    for (const { origin, number } of written) this.#written(slot, origin, number)
   }
 
   /** An entry that was there before; a write that was not acknowledged elsewhere may wait for it. */
@@ -109,6 +132,7 @@ export class ReplicaChannel {
   fillEnd(slot: number, stored: () => void): void {
     const batch = this.#batch()
     batch.message.push(ReplicaOp.FILL_END, slot)
+    this.#count(batch, OPERATION_BYTES)
     batch.fillBytes += SLOT_BYTES
     this.fillBytesInFlight += SLOT_BYTES
     batch.stored ??= []
@@ -121,9 +145,7 @@ export class ReplicaChannel {
   }
 
   /** Closes and sends what has been put in since the last time. */
-  flush(epoch: number, version: number): void {
-    this.#epoch = epoch
-    this.#version = version
+  flush(): void {
     this.#close()
     this.#send()
   }
@@ -170,7 +192,7 @@ export class ReplicaChannel {
   }
 
   #batch(): Batch {
-    if (this.#open && this.#open.bytes > limits.softFrameBytes) this.flush(this.#epoch, this.#version)
+    if (this.#open && this.#open.bytes > limits.softFrameBytes) this.flush()
     if (this.#open) return this.#open
     const number = ++this.#number
     this.dirty.push(this)
@@ -178,12 +200,25 @@ export class ReplicaChannel {
       number,
       message: [MessageType.KEY_VALUE_RESPONCE_BACK, 0, 0, number],
       writes: [],
+      origin: undefined,
       large: undefined,
       stored: undefined,
       fillBytes: 0,
       bytes: 0,
     }
     return this.#open
+  }
+
+  #written(slot: number, origin: Origin, number: number): void {
+    const batch = this.#batch()
+    pushOrigin(batch, origin)
+    batch.message.push(ReplicaOp.WRITTEN, slot, number)
+    this.#count(batch, OPERATION_BYTES)
+  }
+
+  #count(batch: Batch, bytes: number): void {
+    batch.bytes += bytes
+    this.bytesInFlight += bytes
   }
 
   #expect(batch: Batch, write: PendingWrite | undefined): void {
@@ -202,8 +237,7 @@ export class ReplicaChannel {
     }
     batch.message.push(op, slot, seq, key, large ? null : value, kind, ttlMs)
     const size = key.length + value.length + OPERATION_BYTES
-    batch.bytes += size
-    this.bytesInFlight += size
+    this.#count(batch, size)
     return size
   }
 
@@ -239,6 +273,12 @@ export class ReplicaChannel {
       this.#send()
     })
   }
+}
+
+function pushOrigin(batch: Batch, origin: Origin): void {
+  if (batch.origin === origin) return
+  batch.origin = origin
+  batch.message.push(ReplicaOp.ORIGIN, origin.id, origin.settledBelow)
 }
 
 /** Whether a value is too long for the frame of its operation. */

@@ -1,6 +1,7 @@
 import {
   compareVersions,
   IcfError,
+  limits,
   MessageType,
   NONE,
   ReplicaOp,
@@ -10,14 +11,17 @@ import {
 } from '@icf/common'
 import { Entry } from './entry.js'
 import { ownedValue } from './owned-value.js'
+import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
 import { Held, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 
-/** Bytes of a number and its separators, as a lower bound when one looks for the fields of an operation. */
-const OPERATION_FIELDS = [6, 3, 3, 6, 1] as const
+/** How many fields follow the number of each operation. */
+const OPERATION_FIELDS = [7, 4, 3, 6, 1, 2, 2] as const
 
 interface Sender {
+  /** Of the sender's channel, which its batch numbers belong to. */
+  readonly channel: number
   port: LinkPort | undefined
   /** Number of the last batch that was stored. */
   lastStored: number
@@ -33,6 +37,8 @@ export class ReplicaIntake {
   readonly #senders = new Map<string, Sender>()
   /** Those that an acknowledgement is due to. */
   readonly #dirty: Sender[] = []
+  /** Whose numbers stand in the operations at hand. */
+  #origin: Origin | undefined
 
   constructor(
     private readonly slots: SlotTable,
@@ -41,18 +47,17 @@ export class ReplicaIntake {
     private readonly stored: () => void,
   ) {}
 
-  /** Number of the last batch stored from this incarnation: WELCOME tells it. */
-  lastStored(senderId: string): number {
-    return this.#senders.get(senderId)?.lastStored ?? 0
-  }
-
-  connected(senderId: string, port: LinkPort): void {
+  /** @param channel by its HELLO */
+  connected(senderId: string, channel: number, port: LinkPort): void {
     const sender = this.#senders.get(senderId)
-    if (sender) {
+    if (sender?.channel === channel) {
       sender.port = port
       sender.waiting.length = 0
-    } else
-      this.#senders.set(senderId, { port, lastStored: 0, waiting: [], refused: new Set(), isDirty: false })
+      sender.refused.clear()
+    } else {
+      const state = { lastStored: 0, waiting: [], refused: new Set<number>(), isDirty: false }
+      this.#senders.set(senderId, { channel, port, ...state })
+    }
   }
 
   disconnected(senderId: string, port: LinkPort): void {
@@ -81,18 +86,23 @@ export class ReplicaIntake {
     }
   }
 
-  #isAhead(message: Message): boolean {
-    const { epoch, version } = this.slots.topology
-    return compareVersions(Number(message[1]), Number(message[2]), epoch, version) > 0
+  #isAhead([, epoch, version]: Message): boolean {
+    const mine = this.slots.topology
+    if (!isCount(epoch) || !isCount(version)) throw new IcfError('PROTOCOL', 'a batch names no topology')
+    return compareVersions(epoch, version, mine.epoch, mine.version) > 0
   }
 
   #apply(senderId: string, sender: Sender, message: Message, now: number): void {
     const number = message[3]
-    if (!Number.isSafeInteger(number)) throw new IcfError('PROTOCOL', 'a batch has no number')
-    if ((number as number) > sender.lastStored) {
-      const seat = seatOf(this.slots.topology, senderId)
-      for (let at = 4; at < message.length;) at = this.#applyOperation(message, at, seat, sender.refused, now)
-      sender.lastStored = number as number
+    if (!isCount(number)) throw new IcfError('PROTOCOL', 'a batch has no number')
+    // One that comes again is not applied again, but what was refused of it is said again.
+    const isNew = number > sender.lastStored
+    const seat = seatOf(this.slots.topology, senderId)
+    this.#origin = undefined
+    for (let at = 4; at < message.length;)
+      at = this.#applyOperation(message, at, seat, sender.refused, isNew, now)
+    if (isNew) {
+      sender.lastStored = number
       this.stored()
     }
     if (sender.isDirty) return
@@ -113,37 +123,67 @@ export class ReplicaIntake {
   }
 
   /** Applies the operation at `at`; returns where the next one starts. */
-  #applyOperation(message: Message, at: number, seat: number, refused: Set<number>, now: number): number {
-    const op = message[at] as number
-    const fields = OPERATION_FIELDS[op]
-    const slot = message[at + 1] as number
-    if (fields === undefined || at + fields >= message.length || !(slot >= 0 && slot < SLOT_COUNT))
-      throw new IcfError('PROTOCOL', 'malformed operation in a batch')
+  #applyOperation(
+    message: Message,
+    at: number,
+    seat: number,
+    refused: Set<number>,
+    isNew: boolean,
+    now: number,
+  ): number {
+    const op = message[at]
+    const fields = typeof op === 'number' ? OPERATION_FIELDS[op] : undefined
+    if (fields === undefined || at + fields >= message.length) throw malformed()
+    if (op === ReplicaOp.ORIGIN) {
+      this.#begin(message, at, now)
+      return at + fields + 1
+    }
+    const slot = message[at + 1]
+    if (!isCount(slot) || slot >= SLOT_COUNT) throw malformed()
     if (this.slots.topology.primary[slot] !== seat || this.slots.held[slot]! < Held.BACKUP) refused.add(slot)
+    else if (!isNew) return at + fields + 1
     else if (op === ReplicaOp.PUT) this.#put(message, at, slot, now)
     else if (op === ReplicaOp.REMOVE) this.#remove(message, at, slot)
     else if (op === ReplicaOp.FILL) this.#fill(message, at, slot, now)
     else if (op === ReplicaOp.FILL_BEGIN) {
       this.store.clear(slot)
-      this.slots.seq[slot] = message[at + 2] as number
-    }
+      this.slots.seq[slot] = count(message[at + 2])
+    } else if (op === ReplicaOp.WRITTEN) this.#note(slot, message[at + 2])
     return at + fields + 1
   }
 
+  #begin(message: Message, at: number, now: number): void {
+    const [id, settledBelow] = [message[at + 1], message[at + 2]]
+    if (typeof id !== 'string' || id === '' || id.length > limits.maxNameLength || !isCount(settledBelow))
+      throw malformed()
+    this.#origin = this.store.history.origin(id, now)
+    this.#origin.settle(settledBelow)
+  }
+
+  #note(slot: number, number: unknown): void {
+    if (!isCount(number)) throw malformed()
+    this.store.history.note(slot, this.#origin, number)
+  }
+
   #put(message: Message, at: number, slot: number, now: number): void {
-    this.#advance(slot, message[at + 2] as number)
-    this.store.put(readEntry(message, at, slot, now))
+    const entry = readEntry(message, at, slot, now)
+    this.#advance(slot, entry.seq)
+    this.store.put(entry)
+    this.#note(slot, message[at + 7])
   }
 
   #remove(message: Message, at: number, slot: number): void {
-    this.#advance(slot, message[at + 2] as number)
-    this.store.remove(slot, message[at + 3] as string)
+    const key = message[at + 3]
+    if (typeof key !== 'string') throw malformed()
+    this.#advance(slot, count(message[at + 2]))
+    this.store.remove(slot, key)
+    this.#note(slot, message[at + 4])
   }
 
   #fill(message: Message, at: number, slot: number, now: number): void {
-    const present = this.store.peek(slot, message[at + 3] as string)
-    if (!present || present.seq < (message[at + 2] as number))
-      this.store.put(readEntry(message, at, slot, now))
+    const entry = readEntry(message, at, slot, now)
+    const present = this.store.peek(slot, entry.key)
+    if (!present || present.seq < entry.seq) this.store.put(entry)
   }
 
   /** A slot's writes come without gaps: anything else means that copies have parted, and must not go unnoticed. */
@@ -156,20 +196,25 @@ export class ReplicaIntake {
 
 const EMPTY: readonly number[] = Object.freeze([])
 
+function malformed(): IcfError {
+  return new IcfError('PROTOCOL', 'malformed operation in a batch')
+}
+
+function count(value: unknown): number {
+  if (!isCount(value)) throw malformed()
+  return value
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
 function readEntry(message: Message, at: number, slot: number, now: number): Entry {
-  const [seq, key, value, kind, ttlMs] = [
-    message[at + 2],
-    message[at + 3],
-    message[at + 4],
-    message[at + 5],
-    message[at + 6],
-  ]
-  if (
-    typeof key !== 'string' ||
-    typeof seq !== 'number' ||
-    typeof kind !== 'number' ||
-    typeof ttlMs !== 'number'
-  )
-    throw new IcfError('PROTOCOL', 'malformed entry in a batch')
-  return new Entry(key, slot, seq, ownedValue(value), kind, ttlMs === 0 ? 0 : now + ttlMs)
+  const key = message[at + 3]
+  const kind = message[at + 5]
+  const ttlMs = message[at + 6]
+  if (typeof key !== 'string' || typeof kind !== 'number' || typeof ttlMs !== 'number' || !(ttlMs >= 0))
+    throw malformed()
+  const value = ownedValue(message[at + 4])
+  return new Entry(key, slot, count(message[at + 2]), value, kind, ttlMs === 0 ? 0 : now + ttlMs)
 }

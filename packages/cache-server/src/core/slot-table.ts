@@ -14,6 +14,8 @@ export class SlotTable {
   seat = NONE
   readonly serving = new Uint8Array(SLOT_COUNT)
   readonly held = new Uint8Array(SLOT_COUNT)
+  /** Version of the topology that made this server the primary of the slot, where it is. */
+  readonly primarySince = new Float64Array(SLOT_COUNT)
   /** Writes that the slot has seen; goes on across changes of owner. */
   readonly seq = new Float64Array(SLOT_COUNT)
   /** Writes of the slot that some copy has not acknowledged. */

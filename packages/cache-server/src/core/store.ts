@@ -2,9 +2,13 @@ import { SLOT_COUNT } from '@icf/common'
 import { LRUCache } from 'lru-cache'
 import type { Entry } from './entry.js'
 import { ExpiryIndex } from './expiry-index.js'
+import { WriteHistory } from './write-history.js'
 
 const PRIMARY = 0
 const BACKUP = 1
+
+/** One for all calls: lru-cache makes an object for each call without. */
+const DEFAULTS = {}
 
 /** What the primaries may always keep, whatever the backups take. */
 const PRIMARY_SHARE = 0.5
@@ -23,7 +27,10 @@ export class Store {
   readonly #moving = new Map<number, Iterator<string>>()
   /** Slots whose entries are to be freed. */
   readonly #dropping = new Set<number>()
+  /** Bytes of the budget that values take which are still being received. */
+  reservedBytes = 0
   readonly expiry = new ExpiryIndex()
+  readonly history = new WriteHistory()
 
   /** @param maxBytes budget of both LRUs together, in bytes as Entry.costBytes counts them */
   constructor(readonly maxBytes: number) {
@@ -34,7 +41,7 @@ export class Store {
 
   /** The entry of a key in whichever LRU, as the most recently used one. The caller checks who owns its slot. */
   get(key: string): Entry | undefined {
-    const entry = this.#lrus[PRIMARY].get(key)
+    const entry = this.#lrus[PRIMARY].get(key, DEFAULTS)
     return entry !== undefined || this.#moving.size === 0 ? entry : this.#getMoving(key)
   }
 
@@ -51,7 +58,7 @@ export class Store {
     const lru = this.#lrus[home]!
     if (this.#moving.size > 0 && this.#moving.has(slot)) this.#lrus[1 - home]!.delete(key)
     const before = lru.size
-    lru.set(key, entry)
+    lru.set(key, entry, DEFAULTS)
     if (lru.size !== before) this.#indexKey(slot, key)
     if (entry.expiresAt !== 0) this.expiry.note(slot, entry.expiresAt)
   }
@@ -81,11 +88,13 @@ export class Store {
 
   /** Frees a slot's entries in slices. Nobody may ask for them meanwhile; `clear` ends it before the slot is used again. */
   drop(slot: number): void {
+    this.history.clear(slot)
     if (this.countOf(slot) > 0) this.#dropping.add(slot)
   }
 
   /** Frees a slot's entries now. */
   clear(slot: number): void {
+    this.history.clear(slot)
     this.#dropping.delete(slot)
     for (const key of this.keysOf(slot)) this.remove(slot, key)
     this.#moving.delete(slot)
@@ -117,23 +126,26 @@ export class Store {
 
   /** Share of the budget that is in use. */
   get fill(): number {
-    return (this.#lrus[PRIMARY].calculatedSize + this.#lrus[BACKUP].calculatedSize) / this.maxBytes
+    return this.#usedBytes / this.maxBytes
   }
 
   get isOverBudget(): boolean {
-    return this.#lrus[PRIMARY].calculatedSize + this.#lrus[BACKUP].calculatedSize > this.maxBytes
+    return this.#usedBytes > this.maxBytes
+  }
+
+  get #usedBytes(): number {
+    return this.#lrus[PRIMARY].calculatedSize + this.#lrus[BACKUP].calculatedSize + this.reservedBytes
   }
 
   /**
    * Takes out the least recently used entry of the side that has more than its share: normally the primaries, whose
    * eviction the backups are told. A backup that goes first is an alarm.
    */
-  evict(): { entry: Entry; side: 'primary' | 'backup' } | undefined {
+  evict(): Entry | undefined {
     const side = this.#lrus[PRIMARY].calculatedSize > PRIMARY_SHARE * this.maxBytes ? PRIMARY : BACKUP
     const entry = this.#lrus[side].pop()
-    if (!entry) return undefined
-    this.#keys[entry.slot]?.delete(entry.key)
-    return { entry, side: side === PRIMARY ? 'primary' : 'backup' }
+    if (entry) this.#keys[entry.slot]?.delete(entry.key)
+    return entry
   }
 
   counts(): { primaryKeys: number; primaryBytes: number; backupKeys: number; backupBytes: number } {

@@ -1,17 +1,23 @@
+import { IcfError } from '@icf/common'
 import type { ClientSession } from './client-session.js'
 import { Entry, type StoredValue } from './entry.js'
+import type { Origin } from './origin.js'
 import { PendingWrite } from './pending-write.js'
 import { Held, Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 
-/** Evictions that one write may cause, and entries of parked slots it may pass over for them. */
-const MAX_EVICTIONS_PER_WRITE = 1024
+/** Entries of parked slots that are passed over in one search for something to evict. */
+const MAX_PASSED_OVER = 1024
+
+/** Reads that wait for unacknowledged writes at once. */
+const MAX_WAITING_READERS = 100_000
 
 /** Changes the slots this server is the primary of: into the store, out to the copies, and the answer when all have it. */
 export class Writer {
   evictions = 0
   backupEvictions = 0
   expirations = 0
+  #waitingReaders = 0
   /** Removals that some copy does not know of yet, by key: who finds nothing under such a key waits for it. */
   readonly #removals = new Map<string, PendingWrite>()
 
@@ -26,6 +32,7 @@ export class Writer {
   put(
     client: ClientSession,
     id: number,
+    number: number,
     slot: number,
     key: string,
     value: StoredValue,
@@ -38,6 +45,7 @@ export class Writer {
     const seq = ++slots.seq[slot]!
     const entry = new Entry(key, slot, seq, value, kind, expiresAt)
     this.store.put(entry)
+    this.store.history.note(slot, client.origin, number)
     if (this.#removals.size > 0) this.#removals.delete(key)
     const backup = slots.backup[slot]
     const copy = slots.copy[slot]
@@ -46,18 +54,31 @@ export class Writer {
       const write = new PendingWrite(slot, key, entry, ackPrimary ? undefined : client, id, true)
       entry.pending = write
       slots.unacknowledged[slot]!++
-      backup?.put(entry, now, write)
-      copy?.put(entry, now, write)
+      backup?.put(entry, now, write, client.origin, number)
+      copy?.put(entry, now, write, client.origin, number)
     }
     this.enforceBudget()
   }
 
   /** Removes an entry that is there. @param client answered with `true`, if any */
-  remove(entry: Entry, client?: ClientSession, id = 0): void {
+  remove(entry: Entry, client?: ClientSession, id = 0, number = 0): void {
     this.store.remove(entry.slot, entry.key)
+    this.store.history.note(entry.slot, client?.origin, number)
     const write = new PendingWrite(entry.slot, entry.key, undefined, client, id, true)
-    if (this.#tellCopies(write)) this.#removals.set(entry.key, write)
+    if (this.#tellCopies(write, client?.origin, number)) this.#removals.set(entry.key, write)
     else write.answer()
+  }
+
+  /** A repetition of a write that is done: answered when all that came before it is safe. */
+  confirm(client: ClientSession, id: number, slot: number, key: string): void {
+    const { slots } = this
+    const write = new PendingWrite(slot, key, undefined, client, id, true)
+    const backup = slots.backup[slot]
+    const copy = slots.copy[slot]
+    if (!backup && !copy) return write.answer()
+    slots.unacknowledged[slot]!++
+    backup?.expect(write)
+    copy?.expect(write)
   }
 
   /** Removes an entry whose time is over. */
@@ -69,6 +90,17 @@ export class Writer {
   /** The removal that someone who finds nothing under `key` has to wait for. */
   pendingRemoval(key: string): PendingWrite | undefined {
     return this.#removals.size === 0 ? undefined : this.#removals.get(key)
+  }
+
+  /**
+   * Answers a read of what `write` did once that is safe.
+   * @throws IcfError BUSY
+   */
+  readAfter(write: PendingWrite, client: ClientSession, id: number, result: unknown): void {
+    if (this.#waitingReaders >= MAX_WAITING_READERS)
+      throw new IcfError('BUSY', 'too many reads wait for writes that no backup has yet')
+    this.#waitingReaders++
+    write.addReader(client, id, result)
   }
 
   /** One more copy has the write. */
@@ -89,13 +121,13 @@ export class Writer {
 
   /** Evicts until the budget is kept again. Entries of parked slots stay: their copies are already counted as complete. */
   enforceBudget(): void {
-    for (let i = 0; this.store.isOverBudget && i < MAX_EVICTIONS_PER_WRITE; i++) {
-      const evicted = this.store.evict()
-      if (!evicted) return
-      const { entry, side } = evicted
-      if (side === 'backup') this.backupEvictions++
-      else if (this.slots.serving[entry.slot] === Serving.PARKED) this.store.put(entry)
-      else this.#evicted(entry)
+    for (let passedOver = 0; this.store.isOverBudget && passedOver < MAX_PASSED_OVER;) {
+      const entry = this.store.evict()
+      if (!entry) return
+      if (this.slots.serving[entry.slot] === Serving.PARKED) {
+        this.store.put(entry)
+        passedOver++
+      } else this.#evicted(entry)
     }
   }
 
@@ -103,12 +135,13 @@ export class Writer {
     const { slots } = this
     if (slots.serving[entry.slot] === Serving.YES) {
       this.evictions++
-      this.#tellCopies(new PendingWrite(entry.slot, entry.key, undefined, undefined, 0, true))
+      const write = new PendingWrite(entry.slot, entry.key, undefined, undefined, 0, true)
+      if (this.#tellCopies(write)) this.#removals.set(entry.key, write)
     } else if (slots.held[entry.slot] === Held.BACKUP) this.backupEvictions++
   }
 
   /** Sends a removal to the copies; false when there are none. */
-  #tellCopies(write: PendingWrite): boolean {
+  #tellCopies(write: PendingWrite, origin?: Origin, number = 0): boolean {
     const { slots } = this
     const { slot, key } = write
     const backup = slots.backup[slot]
@@ -116,12 +149,13 @@ export class Writer {
     const seq = ++slots.seq[slot]!
     if (!backup && !copy) return false
     slots.unacknowledged[slot]!++
-    backup?.remove(slot, seq, key, write)
-    copy?.remove(slot, seq, key, write)
+    backup?.remove(slot, seq, key, write, origin, number)
+    copy?.remove(slot, seq, key, write, origin, number)
     return true
   }
 
   #settle(write: PendingWrite): void {
+    this.#waitingReaders -= write.readerCount
     this.slots.unacknowledged[write.slot]!--
     if (write.entry) {
       if (write.entry.pending === write) write.entry.pending = undefined

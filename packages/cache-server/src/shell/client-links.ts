@@ -16,7 +16,7 @@ export class ClientLinks {
 
   open(link: Link): void {
     const { core } = this
-    const session = core.openClient(link)
+    const session = core.openClient(link, link.remote.id)
     this.#replace(link, session)
     link.handlers = {
       message: (message) => {
@@ -50,7 +50,7 @@ export class ClientLinks {
     older.link.terminate()
   }
 
-  /** Backups stored something: reads on when they have caught up. */
+  /** Less may be on its way to backups: reads on when they have caught up, or are gone. */
   backupsAdvanced(): void {
     if (this.#held.size === 0 || this.core.replicationBytes > MAX_REPLICATION_BYTES / 2) return
     for (const link of this.#held) if (link.unsentBytes <= limits.linkHighWaterBytes) link.resume()

@@ -1,5 +1,5 @@
-import { checkTiming, type IcfError, MessageType, type Message, type Timing } from '@icf/common'
-import type { Address, Introduction, Link } from '@icf/common/node'
+import { IcfError, MessageType, type Message, type Timing } from '@icf/common'
+import { StagingBudget, type Address, type Introduction, type Link } from '@icf/common/node'
 import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import { CacheServerCore } from '../core/cache-server-core.js'
@@ -14,6 +14,9 @@ const WORK_INTERVAL_MS = 25
 
 const RESIDENT_INTERVAL_MS = 1000
 
+/** Share of the budget for long values that clients are sending; at least one of the largest fits. */
+const CLIENT_VALUES_SHARE = 1 / 8
+
 export interface IncarnationOptions {
   readonly cluster: string
   readonly masters: readonly Address[]
@@ -22,11 +25,13 @@ export interface IncarnationOptions {
   /** Budget of all entries, primaries and backups, in bytes. */
   readonly budgetBytes: number
   readonly logger: Logger
+  /** The process has been a member before. */
+  readonly isRejoining: boolean
   /** Declared dead: this incarnation is over and a new one must begin. */
   fenced(): void
   /** Handed everything over: the process may end. */
   released(): void
-  /** The master refused this server for good. */
+  /** What is at the master's address will not have this server, which never was a member. */
   refused(error: IcfError): void
 }
 
@@ -38,14 +43,17 @@ export class Incarnation {
   readonly #master: MasterLink
   readonly #peers: PeerLinks
   readonly #clients: ClientLinks
+  /** What clients send waits for its turn; what other servers send was let in by them, and can not wait for it here. */
+  readonly #clientValues: StagingBudget
+  readonly #peerValues: StagingBudget
   readonly #links = new Set<Link>()
   readonly #heapGrowth = new HeapGrowth()
   #resident = { at: -Infinity, bytes: 0 }
   readonly #workTimer: NodeJS.Timeout
   #heartbeatTimer: NodeJS.Timeout | undefined
-  #timing: Timing | undefined
   #stopped = false
-  #complained = false
+  /** What the logger was told since the master was last there. */
+  readonly #complaints = new Set<string>()
 
   constructor(options: IncarnationOptions) {
     this.#options = options
@@ -58,12 +66,18 @@ export class Incarnation {
       flushSoon: () => setImmediate(this.#flush),
     })
     this.#clients = new ClientLinks(this.#core)
-    this.#peers = new PeerLinks(this.#core, options.cluster, toMaster, () => this.#advanced())
+    const reserve = (): void =>
+      this.#core.reserve(this.#clientValues.receivedBytes + this.#peerValues.receivedBytes)
+    const { maxValueBytes } = this.#core.runner
+    const clientBytes = Math.max(maxValueBytes, options.budgetBytes * CLIENT_VALUES_SHARE)
+    this.#clientValues = new StagingBudget(clientBytes, reserve)
+    this.#peerValues = new StagingBudget(Infinity, reserve)
+    this.#peers = new PeerLinks(this.#core, options.cluster, toMaster, () => this.#followTopology())
     this.#master = new MasterLink({
       masters: options.masters,
-      introduce: () => this.#introduce(options.registration),
-      connected: (details) => this.#masterConnected(details),
-      lost: () => options.logger.warn('lost the master; going on with the last topology'),
+      introduce: () => this.#introduce([...options.registration, ...this.#version()]),
+      connected: (timing) => this.#masterConnected(timing),
+      lost: () => this.#masterLost(),
       provenGone: (at) => this.#core.masterProvenGone(at, performance.now()),
       refused: (error) => this.#refused(error),
       failed: (error) => this.#complain(error),
@@ -77,8 +91,14 @@ export class Incarnation {
   }
 
   /** What WELCOME says to an opener. */
-  welcome(hello: Introduction): Introduction {
-    return this.#introduce(hello.role === 'cache-server' ? [this.#core.lastStoredFrom(hello.id)] : [])
+  welcome(): Introduction {
+    return this.#introduce([])
+  }
+
+  /** Memory for the long values of an opener; undefined: it sends none. */
+  stagingFor({ role }: Introduction): StagingBudget | undefined {
+    if (role === 'client') return this.#clientValues
+    return role === 'cache-server' ? this.#peerValues : undefined
   }
 
   /** A link that another process opened. */
@@ -111,7 +131,7 @@ export class Incarnation {
   }
 
   #acceptPrimary(link: Link, id: string): void {
-    this.#core.primaryConnected(id, link)
+    this.#core.primaryConnected(id, link.remote.details[0], link)
     link.handlers = {
       message: (message) => {
         this.#core.primaryMessage(id, link, message, performance.now())
@@ -121,51 +141,52 @@ export class Incarnation {
     }
   }
 
-  #masterConnected(details: readonly unknown[]): void {
-    const [heartbeatIntervalMs, leaseMs, deadAfterMs] = details as number[]
-    this.#timing = checkTiming({
-      heartbeatIntervalMs: heartbeatIntervalMs!,
-      leaseMs: leaseMs!,
-      deadAfterMs: deadAfterMs!,
-    })
-    this.#core.leaseMs = this.#timing.leaseMs
-    this.#complained = false
+  #masterConnected(timing: Timing): void {
+    this.#core.leaseMs = timing.leaseMs
+    this.#complaints.clear()
     this.#options.logger.info({ id: this.id }, 'connected to the master')
     clearInterval(this.#heartbeatTimer)
-    this.#heartbeatTimer = setInterval(() => this.#heartbeat(), this.#timing.heartbeatIntervalMs)
+    this.#heartbeatTimer = setInterval(() => this.#heartbeat(), timing.heartbeatIntervalMs)
     this.#core.masterConnected()
     this.#heartbeat()
   }
 
+  #masterLost(): void {
+    if (!this.#stopped) this.#options.logger.warn('lost the master; going on with the last topology')
+  }
+
   #masterMessage(message: Message): void {
+    if (this.#stopped) return
     if (message[0] === MessageType.RELEASED) return this.#options.released()
-    if (message[0] === MessageType.PROBE) return void this.#probe(message)
+    if (message[0] === MessageType.PROBE) return this.#probe(message)
     this.#core.masterMessage(message, performance.now())
     this.#followTopology()
   }
 
-  async #probe([, number, id, host, port]: Message): Promise<void> {
-    const outcome = await probe(String(id), { host: String(host), port: Number(port) }, this.#options.cluster)
-    this.#master.send([MessageType.PROBE_RESULT, number, outcome])
+  #probe([, number, id, host, port]: Message): void {
+    if (typeof id !== 'string' || typeof host !== 'string' || typeof port !== 'number')
+      throw new IcfError('PROTOCOL', 'malformed PROBE')
+    void probe(id, { host, port }, this.#options.cluster).then((outcome) =>
+      this.#master.send([MessageType.PROBE_RESULT, number, outcome]),
+    )
   }
 
+  /** Whoever is at the master's address now: only the master itself can say that a member's data is worth nothing. */
   #refused(error: IcfError): void {
     if (this.#stopped) return
     if (error.code === 'FENCED') this.#options.fenced()
+    else if (this.isMember || this.#options.isRejoining) this.#complain(error)
     else this.#options.refused(error)
   }
 
   #complain(error: IcfError): void {
-    if (!this.#complained) this.#options.logger.warn(`${error.message}; trying again until it answers`)
-    this.#complained = true
-  }
-
-  #advanced(): void {
-    this.#clients.backupsAdvanced()
-    this.#followTopology()
+    if (this.#complaints.has(error.code)) return
+    this.#complaints.add(error.code)
+    this.#options.logger.warn(`${error.message}; trying again until the master answers`)
   }
 
   #followTopology(): void {
+    if (this.#stopped) return
     if (this.#core.fenced) this.#options.fenced()
     else this.#peers.follow(this.#core.slots.topology)
   }
@@ -182,12 +203,22 @@ export class Incarnation {
     return this.#resident.bytes
   }
 
-  readonly #flush = (): void => this.#core.flush(performance.now())
+  /** After every input, and so after each that may have brought backups forward, or made them fewer. */
+  readonly #flush = (): void => {
+    this.#core.flush(performance.now())
+    this.#clients.backupsAdvanced()
+  }
 
   readonly #work = (): void => {
     if (this.#stopped) return
     this.#heapGrowth.follow(this.#core.store.fill)
     if (this.#core.work(performance.now())) setImmediate(this.#work)
+  }
+
+  /** Epoch and version of the topology that it follows: a master must know it. */
+  #version(): [number, number] {
+    const { epoch, version } = this.#core.slots.topology
+    return [epoch, version]
   }
 
   #introduce(details: readonly unknown[]): Introduction {

@@ -1,4 +1,4 @@
-import { type IcfError, MessageType, type Message } from '@icf/common'
+import { checkTiming, type ErrorCode, IcfError, MessageType, type Message, type Timing } from '@icf/common'
 import {
   isRefused,
   readRefusal,
@@ -12,16 +12,19 @@ const DIAL_TIMEOUT_MS = 1000
 const MIN_DELAY_MS = 20
 const MAX_DELAY_MS = 200
 
+/** The same process may answer otherwise the next time. */
+const PASSING: readonly ErrorCode[] = ['UNREACHABLE', 'TIMEOUT', 'BUSY']
+
 export interface MasterLinkOptions {
   readonly masters: readonly Address[]
   introduce(): Introduction
-  /** @param details of WELCOME */
-  connected(details: readonly unknown[]): void
+  connected(timing: Timing): void
   lost(): void
   /** No process listens at any master's address since `at` (performance.now()). */
   provenGone(at: number): void
-  /** A master will not have this server. */
+  /** What answered will not have this server, or is no master. */
   refused(error: IcfError): void
+  /** Nobody answered, or not now. */
   failed(error: IcfError): void
   message(message: Message): void
 }
@@ -58,12 +61,18 @@ export class MasterLink {
   }
 
   #opened(link: Link): void {
-    this.#link = link
     this.#refusingAt.fill(undefined)
-    this.options.connected(link.remote.details)
+    const timing = readMaster(link)
+    if (timing instanceof IcfError) {
+      link.handlers = { message: () => undefined, close: () => this.#redialer.lost() }
+      link.terminate()
+      return this.#tell(timing)
+    }
+    this.#link = link
+    this.options.connected(timing)
     link.handlers = {
       message: (message) => {
-        if (message[0] === MessageType.REFUSED) this.options.refused(readRefusal(message))
+        if (message[0] === MessageType.REFUSED) this.#tell(readRefusal(message))
         else this.options.message(message)
       },
       close: () => {
@@ -76,8 +85,7 @@ export class MasterLink {
 
   #failed(error: IcfError, startedAt: number): void {
     this.#refusingAt[this.#attempt % this.#refusingAt.length] = isRefused(error) ? startedAt : undefined
-    if (isRefusal(error)) return this.options.refused(error)
-    this.options.failed(error)
+    this.#tell(error)
     let since = startedAt
     for (const at of this.#refusingAt) {
       if (at === undefined) return
@@ -85,8 +93,28 @@ export class MasterLink {
     }
     this.options.provenGone(since)
   }
+
+  #tell(error: IcfError): void {
+    if (PASSING.includes(error.code)) this.options.failed(error)
+    else this.options.refused(error)
+  }
 }
 
-function isRefusal(error: IcfError): boolean {
-  return error.code !== 'UNREACHABLE' && error.code !== 'TIMEOUT'
+/** @returns what is wrong, when no master is at the other end, or it says what makes no sense */
+function readMaster({ remote, remoteAddress }: Link): Timing | IcfError {
+  if (remote.role !== 'master')
+    return new IcfError(
+      'WRONG_ROLE',
+      `${remoteAddress} is a ${remote.role.replace('-', ' ')}, not a master: check --masters`,
+    )
+  const [heartbeatIntervalMs, leaseMs, deadAfterMs] = remote.details as number[]
+  try {
+    return checkTiming({
+      heartbeatIntervalMs: heartbeatIntervalMs!,
+      leaseMs: leaseMs!,
+      deadAfterMs: deadAfterMs!,
+    })
+  } catch (cause) {
+    return new IcfError('PROTOCOL', `${remoteAddress}: ${(cause as IcfError).message}`, { cause })
+  }
 }

@@ -1,5 +1,5 @@
-import { IcfError, MessageType, type Message, type ServerInfo, type Topology } from '@icf/common'
-import { Redialer, type Introduction } from '@icf/common/node'
+import { MessageType, type Message, type ServerInfo, type Topology } from '@icf/common'
+import { Redialer, type Introduction, type Link } from '@icf/common/node'
 import type { CacheServerCore } from '../core/cache-server-core.js'
 
 const DIAL_TIMEOUT_MS = 1000
@@ -8,7 +8,7 @@ const MAX_DELAY_MS = 500
 
 /** Links on which this server, as a primary, sends to its backups: one to every other server of the topology. */
 export class PeerLinks {
-  readonly #redialers = new Map<string, Redialer>()
+  readonly #peers = new Map<string, PeerLink>()
   #servers: Topology['servers'] | undefined
 
   constructor(
@@ -25,55 +25,84 @@ export class PeerLinks {
     const wanted = new Map<string, ServerInfo>()
     for (const server of topology.servers)
       if (server && server.id !== this.core.id) wanted.set(server.id, server)
-    for (const [id, redialer] of this.#redialers)
+    for (const [id, peer] of this.#peers)
       if (!wanted.has(id)) {
-        redialer.stop()
-        this.#redialers.delete(id)
+        peer.stop()
+        this.#peers.delete(id)
       }
     for (const server of wanted.values())
-      if (!this.#redialers.has(server.id)) this.#redialers.set(server.id, this.#connect(server))
+      if (!this.#peers.has(server.id)) this.#peers.set(server.id, this.#connect(server))
   }
 
   stop(): void {
-    for (const redialer of this.#redialers.values()) redialer.stop()
-    this.#redialers.clear()
+    for (const peer of this.#peers.values()) peer.stop()
+    this.#peers.clear()
   }
 
-  #connect(server: ServerInfo): Redialer {
-    const { core } = this
-    const introduce = (): Introduction => ({
-      role: 'cache-server',
-      cluster: this.cluster,
-      id: core.id,
-      details: [core.acknowledgedBy(server.id)],
-    })
-    const redialer = new Redialer({
+  #connect(server: ServerInfo): PeerLink {
+    return new PeerLink(server, this.core, this.cluster, this.toMaster, this.received)
+  }
+}
+
+/** The link to one other server, for as long as it is wanted. */
+class PeerLink {
+  readonly #redialer: Redialer
+  #link: Link | undefined
+  #stopped = false
+
+  constructor(
+    private readonly server: ServerInfo,
+    private readonly core: CacheServerCore,
+    private readonly cluster: string,
+    private readonly toMaster: (message: Message) => void,
+    private readonly received: () => void,
+  ) {
+    this.#redialer = new Redialer({
       address: () => server,
-      introduce,
+      introduce: () => this.#introduce(),
       timeoutMs: DIAL_TIMEOUT_MS,
       minDelayMs: MIN_DELAY_MS,
       maxDelayMs: MAX_DELAY_MS,
-      failed: () => this.toMaster([MessageType.SUSPECT, server.id]),
-      opened: (link) => {
-        const lastStored = link.remote.details[0]
-        link.handlers = {
-          message: (message) => {
-            core.peerMessage(server.id, link, message, performance.now())
-            this.received()
-          },
-          close: () => {
-            core.peerLost(server.id)
-            this.toMaster([MessageType.SUSPECT, server.id])
-            redialer.lost()
-          },
-        }
-        // Another process listens there now; the master finds out by the suspicion.
-        if (link.remote.id !== server.id) link.terminate()
-        else if (typeof lastStored !== 'number')
-          link.refuse(new IcfError('PROTOCOL', 'WELCOME without a batch number'))
-        else core.peerConnected(server.id, link, lastStored)
-      },
+      failed: () => this.#suspect(),
+      opened: (link) => this.#opened(link),
     })
-    return redialer
+  }
+
+  /** An open link would keep everything of this incarnation in memory, and the other end waiting for it. */
+  stop(): void {
+    this.#stopped = true
+    this.#redialer.stop()
+    this.#link?.terminate()
+  }
+
+  #introduce(): Introduction {
+    const { core, cluster, server } = this
+    return { role: 'cache-server', cluster, id: core.id, details: [core.channelIdTo(server.id)] }
+  }
+
+  #opened(link: Link): void {
+    const { core, server } = this
+    this.#link = link
+    link.handlers = {
+      message: (message) => {
+        if (this.#stopped) return
+        core.peerMessage(server.id, link, message, performance.now())
+        this.received()
+      },
+      close: () => {
+        this.#link = undefined
+        if (this.#stopped) return
+        core.peerLost(server.id)
+        this.#suspect()
+        this.#redialer.lost()
+      },
+    }
+    // Another process listens there now; the master finds out by the suspicion.
+    if (link.remote.id !== server.id) link.terminate()
+    else core.peerConnected(server.id, link)
+  }
+
+  #suspect(): void {
+    this.toMaster([MessageType.SUSPECT, this.server.id])
   }
 }

@@ -28,7 +28,7 @@ export interface RunningCacheServer {
   /** Changes when the server was declared dead and joins anew. */
   readonly id: string
   readonly address: Address
-  /** Resolves when everything was handed over; rejects with IcfError when the master refuses this server. */
+  /** Resolves when everything was handed over; rejects with IcfError when the master refuses it at its start. */
   readonly closed: Promise<void>
   /** SHUTDOWN_CACHE of itself: resolves, like `closed`, when the last slot is handed over. */
   shutdown(): Promise<void>
@@ -62,11 +62,12 @@ class CacheServer {
     const { host, port, cluster } = this.#options
     this.#listener = await listen({ host, port }, cluster, {
       admit: ({ role }) => checkRole(role),
-      introduce: (hello) => this.#incarnation.welcome(hello),
+      introduce: () => this.#incarnation.welcome(),
+      staging: (hello) => this.#incarnation.stagingFor(hello),
       opened: (link) => this.#incarnation.accept(link),
       closed: (link) => this.#incarnation.linkClosed(link),
     })
-    this.#begin()
+    this.#begin(false)
     const current = (): Incarnation => this.#incarnation
     return {
       get id() {
@@ -79,7 +80,7 @@ class CacheServer {
     }
   }
 
-  #begin(): void {
+  #begin(isRejoining: boolean): void {
     const { cluster, masters, maxMemoryBytes, logger, host, advertiseHost, respPort, zone, weight } =
       this.#options
     const incarnation = new Incarnation({
@@ -87,6 +88,7 @@ class CacheServer {
       masters,
       budgetBytes: entryBudget(maxMemoryBytes),
       logger,
+      isRejoining,
       registration: [
         advertiseHost ?? host,
         this.#listener.address.port,
@@ -111,7 +113,7 @@ class CacheServer {
       'was declared dead: its data is worth nothing any more, joining anew without it',
     )
     over.stop()
-    this.#begin()
+    this.#begin(true)
   }
 
   #shutdown(): Promise<void> {

@@ -32,6 +32,9 @@ export class PendingCall {
   ttlMs = 0
   ackPrimary: 0 | 1 = 0
 
+  /** Of a write, from when it was sent first; 0 before. */
+  writeNumber = 0
+
   /** What it counts for in bounds and frames: key and value, about. */
   bytes: number
   deadlineMs = 0

@@ -1,4 +1,4 @@
-import { CommandCode, errorFromWire, IcfError } from '@icf/common'
+import { CommandCode, errorFromWire, IcfError, isWrite } from '@icf/common'
 import { CallState, type PendingCall } from './call.js'
 import type { Peer } from './peer.js'
 
@@ -22,14 +22,6 @@ export function aborted(call: PendingCall, reason: unknown): IcfError {
 
 export function closed(call: PendingCall): IcfError {
   return new IcfError('CLOSED', `the client was closed while ${name(call)} was under way${doubt(call)}`)
-}
-
-export function connectionLost(call: PendingCall): IcfError {
-  const where = call.peer ? describe(call.peer) : 'the server'
-  return new IcfError(
-    'UNREACHABLE',
-    `the connection to ${where} broke before it answered ${name(call)}${doubt(call)}`,
-  )
 }
 
 /** The server's own answer, as an error. */
@@ -63,7 +55,7 @@ function refusalText(refusal: readonly unknown[]): string {
 }
 
 function doubt(call: PendingCall): string {
-  if (call.code !== CommandCode.SET && call.code !== CommandCode.DELETE) return ''
+  if (!isWrite(call.code)) return ''
   const maybe = call.maybeDone || call.state === CallState.SENT || call.state === CallState.STAGING
   return maybe ? '; the write may have happened' : '; the write did not happen'
 }

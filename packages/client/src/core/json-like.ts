@@ -45,6 +45,12 @@ function clean(value: unknown, depth: number, place: Place | undefined): unknown
 }
 
 function cleanArray(array: readonly unknown[], depth: number, up: Place | undefined): unknown[] {
+  if (!isPlainArray(array))
+    throw invalid(up, `${article(array)}: of arrays only plain ones come back as they were`)
+  // Names come after all indexes.
+  const last = Object.keys(array).at(-1)
+  if (last !== undefined && !isIndex(last, array.length))
+    throw invalid(up, `an array with a property named ${last.slice(0, 100)}`)
   let result = array as unknown[]
   for (let i = 0; i < array.length; i++) {
     const element = array[i]
@@ -80,10 +86,29 @@ function cleanObject(object: object, depth: number, up: Place | undefined): obje
 /** Plain objects of other realms (vm contexts, test runners) count too: their prototype is the end of its chain as well. */
 function isPlain(object: object): boolean {
   const prototype = Object.getPrototypeOf(object) as object | null
+  return prototype === Object.prototype || prototype === null || isTop(prototype)
+}
+
+/** Of other realms too: what arrays inherit from is itself an array, unlike the prototype of a class. */
+function isPlainArray(array: readonly unknown[]): boolean {
+  const prototype = Object.getPrototypeOf(array) as object | null
   return (
-    prototype === Object.prototype ||
-    prototype === null ||
-    (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf'))
+    prototype === Array.prototype ||
+    (Array.isArray(prototype) && isTop(Object.getPrototypeOf(prototype) as object | null))
+  )
+}
+
+function isIndex(name: string, length: number): boolean {
+  const index = Number(name)
+  return Number.isInteger(index) && index >= 0 && index < length && String(index) === name
+}
+
+/** Whether it is the Object.prototype of some realm. */
+function isTop(prototype: object | null): boolean {
+  return (
+    prototype !== null &&
+    Object.getPrototypeOf(prototype) === null &&
+    Object.hasOwn(prototype, 'isPrototypeOf')
   )
 }
 

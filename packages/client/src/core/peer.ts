@@ -1,7 +1,8 @@
-import { CommandCode, limits, MessageType, type Message, type ServerInfo } from '@icf/common'
+import { CommandCode, isWrite, limits, MessageType, REPEAT, type Message, type ServerInfo } from '@icf/common'
 import type { Staged } from '@icf/common/node'
 import { CallState, type PendingCall } from './call.js'
 import { InFlight } from './in-flight.js'
+import type { WriteNumbers } from './write-numbers.js'
 
 /** What a peer needs of a connection. */
 export interface PeerLink {
@@ -22,6 +23,12 @@ const BLOCKED_BYTES = limits.linkHighWaterBytes + 64
 /** Two keep the server busy while its answer to the first is on the way. */
 const MAX_UNHEARD_FRAMES = 2
 
+/** A server that stores and replicates a large value no faster than this is not taken for silent. */
+const LARGE_BYTES_PER_MS = 10_000
+
+/** A queue shorter than this is not looked through for calls that were given up. */
+const MIN_COMPACT = 4096
+
 const TOMBSTONE_STATE = { state: CallState.SETTLED }
 
 /** One cache server as the client sees it: what waits to be sent to it, and what it has not answered yet. */
@@ -39,21 +46,28 @@ export class Peer {
 
   #inFlight = new InFlight()
   #queue: PendingCall[] = []
+  #compactAt = MIN_COMPACT
   /** The queue before this place was sent already. */
   #head = 0
   /** Calls whose value is sent ahead in chunks, one after the other: a link that stands still holds no more than one. */
   #large: PendingCall[] = []
   #staging: PendingCall | undefined
-  #waitingSinceMs = 0
+  /** When the server was heard of last, or had nothing to answer; undefined: counts from the next look. */
+  #waitingSinceMs: number | undefined
+  /** Large values in flight: their answers may take longer. */
+  #largeBytes = 0
   #unheardFrames = 0
   readonly #stamp: Stamp
+  readonly #numbers: WriteNumbers
 
   constructor(
     /** As the newest topology describes it. */
     public server: ServerInfo,
     stamp: Stamp,
+    numbers: WriteNumbers,
   ) {
     this.#stamp = stamp
+    this.#numbers = numbers
   }
 
   /** True while nothing is under way, neither calls nor a value that goes ahead of its call. */
@@ -61,13 +75,23 @@ export class Peer {
     return this.#inFlight.count === 0 && this.#staging === undefined
   }
 
+  /** For tests: how many calls are kept. */
+  get queueLength(): number {
+    return this.#queue.length
+  }
+
   get hasQueue(): boolean {
     return this.#queue.length > 0 || this.#large.length > 0
   }
 
-  /** For how long the server has owed an answer without giving any. */
+  /** For how long the server has owed an answer without giving any; of large values, longer than they should take. */
   silentMs(nowMs: number): number {
-    return this.#inFlight.count === 0 ? 0 : nowMs - this.#waitingSinceMs
+    if (this.#inFlight.count === 0) {
+      this.#largeBytes = 0
+      return 0
+    }
+    this.#waitingSinceMs ??= nowMs
+    return nowMs - this.#waitingSinceMs - this.#largeBytes / LARGE_BYTES_PER_MS
   }
 
   opened(link: PeerLink): void {
@@ -84,7 +108,16 @@ export class Peer {
     call.peer = this
     if (call.bytes > limits.chunkBytes && (call.wire as Uint8Array).length > limits.chunkBytes)
       this.#large.push(call)
-    else this.#queue.push(call)
+    else {
+      if (this.#queue.length >= this.#compactAt) this.#compact()
+      this.#queue.push(call)
+    }
+  }
+
+  /** Calls that were given up stay where they are, until they are many. */
+  #compact(): void {
+    this.withdraw(() => false)
+    this.#compactAt = Math.max(MIN_COMPACT, 2 * this.#queue.length)
   }
 
   /** Sends what is queued, for as long as the link takes it. */
@@ -118,6 +151,11 @@ export class Peer {
     this.#waitingSinceMs = nowMs
     this.movedAtMs = undefined
     this.#unheardFrames = 0
+  }
+
+  /** A piece of a long answer arrived: it is not silent. */
+  progressed(): void {
+    this.#waitingSinceMs = undefined
   }
 
   /**
@@ -199,12 +237,7 @@ export class Peer {
 
   #sendFrame(link: PeerLink): void {
     const queue = this.#queue
-    const frame: unknown[] = [
-      MessageType.COMMANDS,
-      this.#stamp.epoch,
-      this.#stamp.version,
-      this.#inFlight.beginFrame(),
-    ]
+    const frame = this.#beginFrame()
     let count = 0
     let bytes = 0
     let next = this.#head
@@ -221,7 +254,17 @@ export class Peer {
     link.send(frame)
   }
 
+  #beginFrame(): unknown[] {
+    const { epoch, version } = this.#stamp
+    const { next, settledBelow } = this.#numbers
+    return [MessageType.COMMANDS, epoch, version, this.#inFlight.beginFrame(), next, settledBelow]
+  }
+
   #add(frame: unknown[], call: PendingCall, wire: unknown): void {
+    if (isWrite(call.code)) {
+      if (call.writeNumber === 0) call.writeNumber = this.#numbers.take()
+      else frame.push(REPEAT, call.writeNumber)
+    }
     if (call.code === CommandCode.SET)
       frame.push(call.code, call.key, wire, call.kind, call.ttlMs, call.ackPrimary)
     else frame.push(call.code, call.key)
@@ -247,7 +290,9 @@ export class Peer {
 
   /** Also when the caller has given up meanwhile: the server keeps the value until a command takes it. */
   #sendStaged(link: PeerLink, call: PendingCall, reference: Staged): void {
-    const frame = [MessageType.COMMANDS, this.#stamp.epoch, this.#stamp.version, this.#inFlight.beginFrame()]
+    if (this.#inFlight.count === 0) this.#waitingSinceMs = undefined
+    this.#largeBytes += call.bytes
+    const frame = this.#beginFrame()
     this.#add(frame, call, reference)
     link.send(frame)
   }

@@ -1,5 +1,6 @@
 import { NONE, type Topology } from '@icf/common'
 import { Peer, type Stamp } from './peer.js'
+import type { WriteNumbers } from './write-numbers.js'
 
 /** The servers of the present topology, and which of them owns a slot. */
 export class Peers {
@@ -7,6 +8,8 @@ export class Peers {
   #bySeat: (Peer | undefined)[] = []
   #primary: Readonly<Uint16Array> = new Uint16Array()
   readonly #stamp: Stamp = { epoch: 0, version: 0 }
+
+  constructor(private readonly numbers: WriteNumbers) {}
 
   get count(): number {
     return this.#byId.size
@@ -30,7 +33,7 @@ export class Peers {
     this.#byId = new Map()
     this.#bySeat = topology.servers.map((server) => {
       if (server === undefined) return undefined
-      const peer = before.get(server.id) ?? new Peer(server, this.#stamp)
+      const peer = before.get(server.id) ?? new Peer(server, this.#stamp, this.numbers)
       peer.server = server
       before.delete(server.id)
       this.#byId.set(server.id, peer)

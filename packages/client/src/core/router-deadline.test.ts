@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Staged } from '@icf/common/node'
 import { CommandCode, keySlot, NONE } from '@icf/common'
 import { errorResult } from '../testing/fake-cluster.js'
 import { nobody, twoServers } from '../testing/router-harness.js'
@@ -14,6 +15,43 @@ test('a connection that owes an answer for too long is replaced', () => {
   harness.advance(pace.silentMs - 40)
   assert.deepEqual(harness.take(), [])
   harness.advance(60)
+  assert.ok(harness.take().includes('reconnect a'))
+})
+
+test('calls that were given up before they were sent do not pile up', () => {
+  const harness = twoServers()
+  harness.lose('a')
+  for (let round = 0; round < 20; round++) {
+    for (let i = 0; i < 1000; i++) harness.get('k', 60_000)
+    harness.abortAll()
+  }
+  assert.equal(harness.router.pendingCount, 0)
+  assert.ok(harness.peers.get('a')!.queueLength <= 5000, String(harness.peers.get('a')!.queueLength))
+})
+
+test('a long answer whose pieces come is waited for', () => {
+  const harness = twoServers()
+  harness.get('k', 60_000)
+  harness.flush()
+  for (let i = 0; i < 10; i++) {
+    harness.advance(pace.silentMs - 100)
+    harness.peers.get('a')!.progressed()
+  }
+  assert.deepEqual(harness.take(), [])
+  harness.advance(pace.silentMs + 100)
+  assert.ok(harness.take().includes('reconnect a'))
+})
+
+test('a large value is waited for from when it is sent, and longer by its size', () => {
+  const harness = twoServers()
+  const bytes = 20 * 1024 * 1024
+  harness.submit(CommandCode.SET, 'k', 60_000, Buffer.alloc(bytes))
+  harness.flush()
+  harness.advance(4000)
+  harness.links.get('a')!.staging.shift()!.ready(new Staged(1))
+  harness.advance(pace.silentMs + bytes / 10_000 - 100)
+  assert.deepEqual(harness.take(), [])
+  harness.advance(200)
   assert.ok(harness.take().includes('reconnect a'))
 })
 

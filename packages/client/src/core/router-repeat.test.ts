@@ -19,7 +19,9 @@ test('NOT_OWNER with a newer topology waits for that, asks after a while, and go
   assert.equal(outcome.settled, false)
   harness.follow(['a', 'b'], () => 1)
   harness.flush()
-  assert.deepEqual(harness.links.get('b')!.frames, [[MessageType.COMMANDS, 1, 2, 0, CommandCode.GET, 'k']])
+  assert.deepEqual(harness.links.get('b')!.frames, [
+    [MessageType.COMMANDS, 1, 2, 0, 1, 1, CommandCode.GET, 'k'],
+  ])
   harness.answer('b', 0, 'v')
   assert.equal(outcome.value, 'v')
   harness.advance(1000)
@@ -114,23 +116,46 @@ test('a lost connection, then a topology without the server: the calls go to the
   assert.deepEqual(harness.take(), ['suspect a', 'disconnect a'])
 })
 
-test('writes are not sent again when the client does not want that', () => {
-  const harness = twoServers({ resendWrites: false })
-  const written = harness.set('k', 'v')
-  const read = harness.get('k')
+test('a write that is sent again keeps its number, to whichever server; the others count on', () => {
+  const harness = twoServers()
+  const outcomes = [harness.set('k1', 'v'), harness.get('k'), harness.set('k2', 'v')]
   harness.flush()
-  const unsent = harness.set('k2', 'v')
   harness.lose('a')
-  assert.equal(written.error!.code, 'UNREACHABLE')
-  assert.match(
-    written.error!.message,
-    /connection to h:1 .* broke before it answered SET "k"; the write may have happened/,
-  )
-  const link = harness.open('a')
+  outcomes.push(harness.set('k3', 'v'))
+  harness.follow([undefined, 'b'], () => 1)
   harness.flush()
-  assert.equal(link.commands.length, 2)
-  harness.answer('a', 0, 'v', true)
-  assert.ok(read.settled && unsent.settled)
+  const link = harness.links.get('b')!
+  const [, , , , firstNumber, settledBelow] = link.frames[0]!
+  assert.deepEqual([firstNumber, settledBelow], [3, 1])
+  assert.deepEqual(
+    link.commands.map(({ args, repeats }) => [args[0], repeats]),
+    [
+      ['k1', 1],
+      ['k', undefined],
+      ['k2', 2],
+      ['k3', undefined],
+    ],
+  )
+  harness.answer('b', 0, true, 'v', true, true)
+  assert.ok(outcomes.every(({ settled }) => settled))
+  harness.set('k4', 'v')
+  harness.flush()
+  assert.deepEqual(link.frames[1]!.slice(4, 6), [4, 4])
+})
+
+test('servers hear of settled writes only up to the oldest that may still be sent again', () => {
+  const harness = twoServers()
+  for (const key of ['k1', 'k2', 'k3']) harness.set(key, 'v')
+  harness.flush()
+  harness.answer('a', 1, true, true)
+  harness.set('k4', 'v')
+  harness.flush()
+  const link = harness.links.get('a')!
+  assert.deepEqual(link.frames[1]!.slice(4, 6), [4, 1])
+  harness.answer('a', 0, true)
+  harness.set('k5', 'v')
+  harness.flush()
+  assert.deepEqual(link.frames[2]!.slice(4, 6), [5, 4])
 })
 
 test('a server that dies with its connection open: its calls go to the new owner at once, late answers are nothing', () => {

@@ -21,7 +21,7 @@ test('what was called before a flush travels in one frame for each server, with 
   ] as const) {
     const { frames, commands } = harness.links.get(name)!
     assert.equal(frames.length, 1)
-    assert.deepEqual(frames[0]!.slice(0, 4), [MessageType.COMMANDS, 1, 1, 0])
+    assert.deepEqual(frames[0]!.slice(0, 6), [MessageType.COMMANDS, 1, 1, 0, 1, 1])
     assert.deepEqual(
       commands.map(({ id, args }) => [id, args[0]]),
       own.map((key, i) => [i, key]),
@@ -92,7 +92,7 @@ test('each command carries its arguments and turns its result into what the call
   ]
   const outcomes = commands.map(([code]) => harness.submit(code, 'k', 1000, 'v'))
   harness.flush()
-  assert.deepEqual(harness.links.get('a')!.frames[0]!.slice(4, 10), [CommandCode.SET, 'k', 'v', 1, 0, 0])
+  assert.deepEqual(harness.links.get('a')!.frames[0]!.slice(6, 12), [CommandCode.SET, 'k', 'v', 1, 0, 0])
   harness.answer('a', 0, ...commands.map(([, result]) => result))
   assert.deepEqual(
     outcomes.map(({ value }) => value),
@@ -106,7 +106,7 @@ test('a frame ends at the bound of bytes, and the next one begins', () => {
   harness.flush()
   const { frames } = harness.links.get('a')!
   assert.deepEqual(
-    frames.map((frame) => (frame.length - 4) / 6),
+    frames.map((frame) => (frame.length - 6) / 6),
     [6, 6],
   )
   assert.equal(frames[1]![3], 6)

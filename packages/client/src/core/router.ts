@@ -8,13 +8,14 @@ import {
   type Topology,
 } from '@icf/common'
 import { CallState, type PendingCall } from './call.js'
-import { aborted, closed, connectionLost, refused, timedOut } from './failures.js'
+import { aborted, closed, refused, timedOut } from './failures.js'
 import { Inquiry } from './inquiry.js'
 import { backoffMs, pace } from './pace.js'
 import { Parking } from './parking.js'
 import type { Peer, PeerLink } from './peer.js'
 import { Peers } from './peers.js'
 import { decodeValue } from './value.js'
+import { WriteNumbers } from './write-numbers.js'
 
 /** What the router needs done outside. None of it may call back into the router in the same turn. */
 export interface RouterShell {
@@ -39,8 +40,6 @@ export interface RouterOptions {
   readonly random: () => number
   /** More servers than this are connected to only when a call needs them. */
   readonly eagerServers: number
-  /** False: a write whose first attempt may have happened fails instead of being sent again. */
-  readonly resendWrites: boolean
 }
 
 /**
@@ -55,7 +54,8 @@ export class Router {
   pendingCount = 0
   pendingBytes = 0
   #topology: Topology
-  readonly #peers = new Peers()
+  readonly #numbers = new WriteNumbers()
+  readonly #peers = new Peers(this.#numbers)
   /** Servers that left in good order and may still answer what is in flight. */
   readonly #retiring = new Set<Peer>()
   readonly #parking = new Parking()
@@ -182,10 +182,7 @@ export class Router {
   }
 
   #routeAgain(call: PendingCall): void {
-    if (call.state === CallState.SETTLED) return
-    const isWrite = call.code === CommandCode.SET || call.code === CommandCode.DELETE
-    if (isWrite && call.maybeDone && !this.#options.resendWrites) this.#fail(call, connectionLost(call))
-    else this.#route(call)
+    if (call.state !== CallState.SETTLED) this.#route(call)
   }
 
   #requestFlush(peer: Peer): void {
@@ -308,9 +305,11 @@ export class Router {
 
   #settle(call: PendingCall): void {
     call.state = CallState.SETTLED
+    if (call.writeNumber !== 0) this.#numbers.settle(call.writeNumber)
     this.pendingCount--
     this.pendingBytes -= call.bytes
     call.wire = undefined
     call.cleanup?.()
+    call.cleanup = undefined
   }
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 import { limits, ValueKind } from '@icf/common'
 import fc from 'fast-check'
 import { MAX_DEPTH } from './json-like.js'
-import { decodeValue, encodeValue, type Encoded } from './value.js'
+import { decodeValue, encodeValue, type Encoded, type Value } from './value.js'
 
 function encode(value: unknown): Encoded {
   const target = { wire: undefined, kind: -1, bytes: 0 }
@@ -115,6 +116,23 @@ test('what does not come back as it was is refused with its place', () => {
   invalid({ '\udc00': 1 }, /property name/)
 })
 
+test('arrays that are more than their elements are refused with their place', () => {
+  class List extends Array<unknown> {}
+  invalid(List.of(1, 2), /must not be an instance of List/)
+  invalid({ list: [new List()] }, /has at \.list\[0\] an instance of List/)
+  invalid(Object.setPrototypeOf([1], null), /an instance of a class/)
+  invalid(Object.setPrototypeOf([1], [2]), /an instance of Array/)
+  invalid({ match: 'abc'.match(/b/) }, /has at \.match an array with a property named groups/)
+  invalid(Object.assign([], { a: 1 }), /must not be an array with a property named a/)
+  for (const name of ['-1', '1.5', '01', '', '4294967295', '__proto__x'])
+    invalid(Object.assign([1, , 3], { [name]: 1 }), /an array with a property named/) // oxlint-disable-line no-sparse-arrays
+})
+
+test('arrays and objects of another realm are plain', () => {
+  assert.deepStrictEqual(roundTrip(runInNewContext('({ a: [1, [undefined]] })')), { a: [1, [null]] })
+  invalid(runInNewContext('new (class List extends Array {})()'), /an instance of List/)
+})
+
 test('cycles and bottomless nesting are refused', () => {
   const cycle: Record<string, unknown> = {}
   cycle['self'] = { deeper: [cycle] }
@@ -140,6 +158,17 @@ test('a property that throws when read is an invalid value', () => {
   } catch (error) {
     assert.equal((error as { code: string }).code, 'INVALID_VALUE')
   }
+})
+
+test('the type of a value tells arrays from objects', () => {
+  // That it compiles is the test.
+  const propertyOf = (value: Value, name: string): Value | undefined => {
+    if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return undefined
+    if (Array.isArray(value)) return value[0]
+    return value[name]
+  }
+  assert.equal(propertyOf({ a: 1 }, 'a'), 1)
+  assert.equal(propertyOf([2], 'a'), 2)
 })
 
 test('the bound is exact', () => {

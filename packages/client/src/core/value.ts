@@ -6,7 +6,7 @@ import { jsonLike } from './json-like.js'
 
 /** What `get` returns: bytes are a Buffer of the caller's own. */
 export type Value =
-  string | number | boolean | null | Uint8Array | readonly Value[] | { readonly [name: string]: Value }
+  string | number | boolean | null | Uint8Array | Value[] | { readonly [name: string]: Value }
 
 /** Text longer than this, in UTF-16 units, travels as its UTF-8 bytes. */
 const LONG_TEXT = 1024

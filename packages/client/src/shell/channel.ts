@@ -11,6 +11,8 @@ export interface ChannelOptions {
   check(link: Link): IcfError | undefined
   opened(link: Link): void
   message(link: Link, message: Message): void
+  /** A piece of a long value came. */
+  progress?(): void
   drain?(link: Link): void
   /** The link that was opened is gone; another will be tried for. */
   lost(link: Link): void
@@ -88,6 +90,7 @@ export class Channel {
     options.opened(link)
     link.handlers = {
       message: (message) => options.message(link, message),
+      progress: () => options.progress?.(),
       drain: () => options.drain?.(link),
       close: () => this.#gone(link, performance.now() - openedAtMs),
     }

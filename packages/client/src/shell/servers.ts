@@ -36,6 +36,7 @@ export class Servers {
       check: (link) => impostor(peer, link),
       opened: (link) => router().opened(peer, link),
       message: (link, message) => this.#receive(peer, message),
+      progress: () => peer.progressed(),
       drain: () => router().drained(peer),
       lost: () => router().lost(peer),
       failed: (problem) => {

@@ -76,7 +76,6 @@ export class Session {
       clock: performance,
       random: Math.random,
       eagerServers: EAGER_SERVERS,
-      resendWrites: settings.resendWrites,
     })
     this.#masters = new Masters({
       addresses: settings.masters,

@@ -10,6 +10,7 @@ import {
   limits,
   MessageType,
   NONE,
+  REPEAT,
   ValueKind,
   type ErrorCode,
   type Message,
@@ -32,6 +33,8 @@ export interface Command {
   readonly id: number
   readonly code: number
   readonly args: readonly unknown[]
+  /** Of a write that was sent before. */
+  readonly repeats: number | undefined
 }
 
 /** Answers a command instead of the fake server; undefined: let the fake server answer, HOLD: never answer. */
@@ -237,10 +240,12 @@ export class FakeCluster {
 export function parse(frame: Message): Command[] {
   const commands: Command[] = []
   let id = frame[3] as number
-  for (let at = 4; at < frame.length; id++) {
+  for (let at = 6; at < frame.length; id++) {
+    const repeats = frame[at] === REPEAT ? (frame[at + 1] as number) : undefined
+    if (repeats !== undefined) at += 2
     const code = frame[at] as number
     const arity = commandArity[code]!
-    commands.push({ id, code, args: frame.slice(at + 1, at + 1 + arity) })
+    commands.push({ id, code, args: frame.slice(at + 1, at + 1 + arity), repeats })
     at += 1 + arity
   }
   return commands

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import type { Message } from '@icf/common'
-import { listen, type Introduction, type Link, type Listener } from '@icf/common/node'
+import { listen, StagingBudget, type Introduction, type Link, type Listener } from '@icf/common/node'
 
 export const HOST = '127.0.0.1'
 
@@ -23,6 +23,7 @@ export class FakeProcess extends EventEmitter {
     this.#listener = await listen({ host: HOST, port }, this.cluster, {
       introduce: () => this.self(),
       admit: (hello) => this.accept?.(hello),
+      staging: () => new StagingBudget(Infinity),
       opened: (link) => {
         this.links.add(link)
         link.handlers = {

@@ -51,6 +51,7 @@ export class RouterHarness {
   readonly router: Router
   isSweeping = false
   #flushing: Peer[] = []
+  readonly #calls: PendingCall[] = []
   #topology: Topology = emptyTopology({ virtualNodes: 1, seed: 0 })
 
   constructor(options: Partial<RouterOptions> = {}) {
@@ -58,7 +59,6 @@ export class RouterHarness {
       clock: { now: () => this.nowMs },
       random: () => 1,
       eagerServers: 32,
-      resendWrites: true,
       ...options,
     })
   }
@@ -115,8 +115,14 @@ export class RouterHarness {
       0,
     )
     if (code === CommandCode.SET) encodeValue(call, value)
+    this.#calls.push(call)
     this.router.submit(call)
     return outcome
+  }
+
+  /** As when the signal of every call is aborted. */
+  abortAll(): void {
+    for (const call of this.#calls.splice(0)) this.router.abort(call, 'enough')
   }
 
   flush(): void {

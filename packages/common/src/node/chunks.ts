@@ -1,19 +1,101 @@
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import { MessageType, type Message } from '../messages.js'
+import type { StagingBudget } from './staging-budget.js'
+
+/** Values that may wait to be named at once. */
+const MAX_COMPLETE = 1024
 
 /** Assembles the values that a peer sends ahead in chunks. One is under way at a time; a few may wait to be named. */
 export class ChunkReceiver {
   #partial: { id: number; bytes: Buffer; filled: number } | undefined
   readonly #complete = new Map<number, Buffer>()
   #heldBytes = 0
+  /** The first chunk of a value that there is no memory for yet. */
+  #held: Message | undefined
 
-  /** @throws IcfError PROTOCOL */
-  receive(message: Message): void {
+  /**
+   * @param budget undefined: bounded for this link alone
+   * @param granted there is memory for the value that had to wait: it has been begun
+   */
+  constructor(
+    private readonly budget: StagingBudget | undefined,
+    private readonly granted: () => void,
+  ) {}
+
+  /** Bytes of values that are begun and not taken. */
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  /**
+   * False when the value has to wait: nothing more may be received until `granted` is called.
+   * @throws IcfError PROTOCOL
+   */
+  receive(message: Message): boolean {
     const [, id, total, offset, piece] = message
     if (typeof id !== 'number' || typeof total !== 'number' || !(piece instanceof Uint8Array))
       throw new IcfError('PROTOCOL', 'malformed VALUE_CHUNK')
-    if (offset === 0) this.#begin(id, total)
+    if (offset === 0) {
+      this.#check(id, total)
+      if (this.budget && !this.budget.request(total, this.#begin)) {
+        this.#held = [...message.slice(0, 4), Buffer.from(piece)]
+        return false
+      }
+      this.#allocate(id, total)
+    }
+    this.#add(id, offset, piece)
+    return true
+  }
+
+  /** The bytes are the caller's own from here on. */
+  take(id: number): Buffer | undefined {
+    const bytes = this.#complete.get(id)
+    if (!bytes) return undefined
+    this.#complete.delete(id)
+    this.#heldBytes -= bytes.length
+    this.budget?.release(bytes.length, bytes.length)
+    return bytes
+  }
+
+  /** The link is gone, and everything held with it. */
+  close(): void {
+    this.#held = undefined
+    this.budget?.withdraw(this.#begin)
+    const missing = this.#partial ? this.#partial.bytes.length - this.#partial.filled : 0
+    this.budget?.release(this.#heldBytes, this.#heldBytes - missing)
+    this.#heldBytes = 0
+    this.#partial = undefined
+    this.#complete.clear()
+  }
+
+  readonly #begin = (): void => {
+    const [, id, total, offset, piece] = this.#held as [number, number, number, number, Uint8Array]
+    this.#held = undefined
+    this.#allocate(id, total)
+    this.#add(id, offset, piece)
+    this.granted()
+  }
+
+  #check(id: number, total: number): void {
+    if (this.#complete.has(id)) throw new IcfError('PROTOCOL', `value ${id} is sent ahead twice`)
+    if (!Number.isInteger(total) || total <= 0 || total > limits.maxValueBytes)
+      throw new IcfError(
+        'PROTOCOL',
+        `a value of ${total} bytes is announced; the largest is ${limits.maxValueBytes}`,
+      )
+    if (this.budget?.maxBytes === 0) throw new IcfError('PROTOCOL', 'no value may be sent to this process')
+    const isTooMuch = this.#heldBytes + total > 2 * limits.maxValueBytes
+    if (this.#partial || isTooMuch || this.#complete.size >= MAX_COMPLETE)
+      throw new IcfError('PROTOCOL', 'too many values are sent ahead at once')
+  }
+
+  #allocate(id: number, total: number): void {
+    this.#heldBytes += total
+    this.#partial = { id, bytes: Buffer.allocUnsafeSlow(total), filled: 0 }
+  }
+
+  #add(id: number, offset: unknown, piece: Uint8Array): void {
     const partial = this.#partial
     if (
       !partial ||
@@ -24,30 +106,10 @@ export class ChunkReceiver {
       throw new IcfError('PROTOCOL', 'VALUE_CHUNK out of order')
     partial.bytes.set(piece, offset)
     partial.filled += piece.length
+    this.budget?.received(piece.length)
     if (partial.filled < partial.bytes.length) return
     this.#complete.set(id, partial.bytes)
     this.#partial = undefined
-  }
-
-  /** The bytes are the caller's own from here on. */
-  take(id: number): Buffer | undefined {
-    const bytes = this.#complete.get(id)
-    if (!bytes) return undefined
-    this.#complete.delete(id)
-    this.#heldBytes -= bytes.length
-    return bytes
-  }
-
-  #begin(id: number, total: number): void {
-    if (!Number.isInteger(total) || total <= 0 || total > limits.maxValueBytes)
-      throw new IcfError(
-        'PROTOCOL',
-        `a value of ${total} bytes is announced; the largest is ${limits.maxValueBytes}`,
-      )
-    if (this.#partial || this.#heldBytes + total > 2 * limits.maxValueBytes || this.#complete.size >= 1024)
-      throw new IcfError('PROTOCOL', 'too many values are sent ahead at once')
-    this.#heldBytes += total
-    this.#partial = { id, bytes: Buffer.allocUnsafeSlow(total), filled: 0 }
   }
 }
 

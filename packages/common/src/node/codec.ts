@@ -6,6 +6,9 @@ const { addExtension, Packr, Unpackr } = msgpackr
 
 const STAGED_EXTENSION = 0x69
 
+/** A staged value stands in a message itself, or in an array in it, such as the result of a GET. */
+const MAX_STAGED_DEPTH = 1
+
 /**
  * Stands in a message for a value that was sent ahead in chunks. The receiving link puts the assembled bytes in its
  * place before anyone else sees the message.
@@ -32,12 +35,19 @@ addExtension({
   },
 })
 
+const SHORT_FRAME_BYTES = 4096
+const LARGE_BUFFER_BYTES = 65_536
+
 const options = { useRecords: false, moreTypes: false, int64AsType: 'number' } as const
 const packr = new Packr(options)
 const unpackr = new Unpackr(options)
 
+/** Frames share a buffer, which grows with the largest of them: a short one that waits must not keep all of that. */
 export function encodeFrame(message: Message): Buffer {
-  return packr.pack(message)
+  const frame = packr.pack(message)
+  return frame.length < SHORT_FRAME_BYTES && frame.buffer.byteLength > LARGE_BUFFER_BYTES
+    ? Buffer.from(frame)
+    : frame
 }
 
 /**
@@ -57,14 +67,18 @@ export function decodeFrame(frame: Uint8Array, resolve: (id: number) => Uint8Arr
       'PROTOCOL',
       'a frame must be a msgpack array that starts with the number of its message',
     )
-  if (sawStaged) replaceStaged(message, resolve)
+  if (sawStaged) replaceStaged(message, resolve, MAX_STAGED_DEPTH)
   return message
 }
 
-function replaceStaged(message: unknown[], resolve: (id: number) => Uint8Array | undefined): void {
+function replaceStaged(
+  message: unknown[],
+  resolve: (id: number) => Uint8Array | undefined,
+  depth: number,
+): void {
   for (let i = 0; i < message.length; i++) {
     const element = message[i]
-    if (Array.isArray(element)) replaceStaged(element as unknown[], resolve)
+    if (Array.isArray(element) && depth > 0) replaceStaged(element as unknown[], resolve, depth - 1)
     if (!(element instanceof Staged)) continue
     const bytes = resolve(element.id)
     if (!bytes)

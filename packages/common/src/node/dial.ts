@@ -1,9 +1,16 @@
+import { isIPv6 } from 'node:net'
 import { WebSocket, type RawData } from 'ws'
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import { decodeFrame, encodeFrame } from './codec.js'
 import { helloMessage, readWelcome } from './handshake.js'
 import { Link, type Introduction } from './link.js'
+
+/** After so much silence the system asks the other end whether it is there, and breaks the connection when it is not. */
+export const KEEP_ALIVE_MS = 30_000
+
+/** A host that is no IPv6 address. */
+const HOST = /^[^\s:/?#@[\]\\]+$/
 
 export interface Address {
   readonly host: string
@@ -12,28 +19,36 @@ export interface Address {
 
 /**
  * Opens a link: connects, sends HELLO, waits for WELCOME.
- * @throws IcfError UNREACHABLE (its cause has the system's `code`, such as ECONNREFUSED), TIMEOUT, or the refusal
+ * @throws IcfError UNREACHABLE (its cause has the system's `code`, such as ECONNREFUSED), TIMEOUT, CLOSED when `signal`
+ * was aborted, or the refusal
  */
-export function dial(address: Address, self: Introduction, timeoutMs: number): Promise<Link> {
+export function dial(
+  address: Address,
+  self: Introduction,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Link> {
   const where = formatAddress(address)
-  const socket = new WebSocket(`ws://${where}/`, {
-    perMessageDeflate: false,
-    maxPayload: limits.maxFrameBytes,
-    skipUTF8Validation: true,
-    // Masking protects web proxies from scripts in browsers; between our processes it would only cost time.
-    generateMask: (mask) => mask.fill(0),
-  })
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) throw gaveUp(where)
+    const socket = connect(address)
     const timer = setTimeout(
       () => fail(new IcfError('TIMEOUT', `${where} did not answer within ${timeoutMs} ms`)),
       timeoutMs,
     )
     const fail = (error: IcfError): void => {
-      clearTimeout(timer)
+      settled()
       socket.terminate()
       reject(error)
     }
+    const aborted = (): void => fail(gaveUp(where))
+    const settled = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', aborted)
+    }
+    signal?.addEventListener('abort', aborted)
     socket.on('error', (cause) => fail(unreachable(where, cause)))
+    socket.once('upgrade', (response) => response.socket.setKeepAlive(true, KEEP_ALIVE_MS))
     socket.on('open', () => socket.send(encodeFrame(helloMessage(self))))
     socket.once('close', () =>
       fail(new IcfError('UNREACHABLE', `${where} closed the connection before WELCOME`)),
@@ -44,7 +59,7 @@ export function dial(address: Address, self: Introduction, timeoutMs: number): P
           decodeFrame(data as Buffer, () => undefined),
           self.cluster,
         )
-        clearTimeout(timer)
+        settled()
         resolve(new Link(socket, remote, where))
       } catch (error) {
         if (!(error instanceof IcfError)) throw error
@@ -54,11 +69,33 @@ export function dial(address: Address, self: Introduction, timeoutMs: number): P
   })
 }
 
+/** @throws IcfError UNREACHABLE for what is no address: others say theirs, and nobody may come to harm by it */
+function connect(address: Address): WebSocket {
+  const where = formatAddress(address)
+  const { host, port } = address
+  const isHost = HOST.test(host) || isIPv6(host)
+  if (!isHost || !Number.isInteger(port) || port < 1 || port > 65535)
+    throw new IcfError('UNREACHABLE', `can not reach ${where}: that is not a host and a port`)
+  try {
+    return new WebSocket(`ws://${where}/`, {
+      perMessageDeflate: false,
+      maxPayload: limits.maxFrameBytes,
+      skipUTF8Validation: true,
+      // Masking protects web proxies from scripts in browsers; between our processes it would only cost time.
+      generateMask: (mask) => mask.fill(0),
+    })
+  } catch (cause) {
+    throw unreachable(where, cause as Error)
+  }
+}
+
 /** True when the failure proves that no process listens at the address. */
 export function isRefused(error: unknown): boolean {
-  return (
-    error instanceof IcfError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED'
-  )
+  if (!(error instanceof IcfError)) return false
+  const { cause } = error
+  // A name that stands for several addresses: its code is that of the first one.
+  const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause]
+  return causes.every((each) => (each as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED')
 }
 
 export function formatAddress({ host, port }: Address): string {
@@ -70,7 +107,7 @@ export function formatAddress({ host, port }: Address): string {
  * @throws IcfError INVALID_ARGUMENT
  */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(text.trim())
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/?#@[\]\\]+)):(\d{1,5})$/.exec(text.trim())
   const port = Number(match?.[3])
   if (!match || port < 1 || port > 65535)
     throw new IcfError(
@@ -78,6 +115,10 @@ export function parseAddress(text: string): Address {
       `"${text}" is not an address: write host:port, for example 127.0.0.1:7000`,
     )
   return { host: (match[1] ?? match[2])!, port }
+}
+
+function gaveUp(where: string): IcfError {
+  return new IcfError('CLOSED', `gave up connecting to ${where}`)
 }
 
 function unreachable(where: string, cause: Error): IcfError {

@@ -3,6 +3,8 @@ import { limits } from '../limits.js'
 import { MessageType, PROTOCOL_VERSION, roles, type Message, type Role } from '../messages.js'
 import type { Introduction } from './link.js'
 
+const MAX_DETAILS = 32
+
 /**
  * HELLO and WELCOME are [type, protocol version, role, cluster, id, details]. Their layout, and that of REFUSED,
  * never changes, so that processes of any two versions can tell each other apart.
@@ -31,7 +33,8 @@ export function readWelcome(message: Message, cluster: string): Introduction {
 }
 
 export function readRefusal(message: Message): IcfError {
-  return new IcfError(errorFromWire(message[1]), String(message[2]).slice(0, 1000))
+  const [, code, text] = message
+  return new IcfError(errorFromWire(code), typeof text === 'string' ? text.slice(0, 1000) : 'no reason given')
 }
 
 function readIntroduction(message: Message, ownCluster: string): Introduction {
@@ -39,18 +42,27 @@ function readIntroduction(message: Message, ownCluster: string): Introduction {
   if (version !== PROTOCOL_VERSION)
     throw new IcfError(
       'WRONG_PROTOCOL_VERSION',
-      `this process speaks protocol version ${PROTOCOL_VERSION}, the other one ${String(version).slice(0, 20)}: run the same release of icf on both`,
+      `this process speaks protocol version ${PROTOCOL_VERSION}, the other one ${typeof version === 'number' ? version : 'says none'}: run the same release of icf on both`,
     )
-  if (!isName(cluster) || !isName(id) || !Array.isArray(details) || !roles.includes(role as Role))
+  if (!isName(cluster) || !isName(id) || !isDetails(details) || !roles.includes(role as Role))
     throw new IcfError('PROTOCOL', 'malformed introduction')
   if (cluster !== ownCluster)
     throw new IcfError(
       'WRONG_CLUSTER',
       `this process belongs to cluster "${ownCluster}", the other one to "${cluster}": check --cluster and the addresses`,
     )
-  return { role: role as Role, cluster, id, details: details as unknown[] }
+  return { role: role as Role, cluster, id, details }
 }
 
 function isName(value: unknown): value is string {
   return typeof value === 'string' && value.length <= limits.maxNameLength
+}
+
+/** They are kept for as long as the link is: nothing may hang on them. */
+function isDetails(value: unknown): value is (string | number)[] {
+  return Array.isArray(value) && value.length <= MAX_DETAILS && value.every(isDetail)
+}
+
+function isDetail(value: unknown): boolean {
+  return isName(value) || typeof value === 'number'
 }

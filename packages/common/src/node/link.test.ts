@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import { MessageType, PROTOCOL_VERSION, type Message } from '../messages.js'
@@ -11,8 +12,10 @@ import {
   encodeFrame,
   isRefused,
   listen,
+  Redialer,
   type Introduction,
   type Link,
+  StagingBudget,
   type Listener,
 } from './index.js'
 
@@ -25,8 +28,10 @@ describe('a link', () => {
   let received: Message[]
   let accepted: Link[]
   let onMessage: (message: Message, link: Link) => void
+  let staging: StagingBudget
 
   beforeEach(async () => {
+    staging = new StagingBudget(30 * limits.chunkBytes)
     received = []
     accepted = []
     onMessage = () => undefined
@@ -35,6 +40,7 @@ describe('a link', () => {
       admit: ({ role }) => {
         if (role === 'master') throw new IcfError('WRONG_ROLE', 'no masters here')
       },
+      staging: ({ role }) => (role === 'client' ? staging : undefined),
       opened: (link) => {
         accepted.push(link)
         link.handlers = {
@@ -95,6 +101,61 @@ describe('a link', () => {
     link.close()
   })
 
+  it('sends a value that comes when many messages are unsent', async () => {
+    const { link } = await open()
+    const arrived = new Promise<void>((resolve) => (onMessage = (message) => message[0] === 19 && resolve()))
+    const filler = Buffer.alloc(200 * 1024)
+    for (let i = 0; i < 60; i++) link.send([20, filler])
+    assert.ok(link.unsentBytes > limits.linkHighWaterBytes)
+    link.stage(Buffer.alloc(3 * limits.chunkBytes, 'v'), (staged) => link.send([19, staged]))
+    await arrived
+    link.close()
+  })
+
+  it('lets a value wait for memory that values on other links take, and everything behind it', async () => {
+    const slow = await open()
+    slow.link.send([MessageType.VALUE_CHUNK, 1, 20 * limits.chunkBytes, 0, Buffer.alloc(limits.chunkBytes)])
+    slow.link.send([20, 'begun'])
+    await receivedCount(1)
+    const other = await open()
+    const value = Buffer.alloc(20 * limits.chunkBytes, 'v')
+    other.link.stage(value, (staged) => other.link.send([19, staged]))
+    const third = await open()
+    third.link.send([20, 'third'])
+    await receivedCount(2)
+    assert.equal(staging.usedBytes, 20 * limits.chunkBytes)
+    assert.deepEqual(received.slice(0, 2), [
+      [20, 'begun'],
+      [20, 'third'],
+    ])
+    slow.link.terminate()
+    await receivedCount(3)
+    assert.ok(value.equals(received[2]![1] as Uint8Array))
+    assert.equal(staging.usedBytes, 0)
+  })
+
+  it('closes a link on which a value stands still, and gives its memory back', async (t) => {
+    const { link, next, closed } = await open()
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    link.send([MessageType.VALUE_CHUNK, 1, 10, 0, Buffer.alloc(5)])
+    link.send([20, 'begun'])
+    await receivedCount(1)
+    t.mock.timers.tick(30_000)
+    assert.deepEqual((await next()).slice(0, 1), [MessageType.REFUSED])
+    await closed
+    t.mock.timers.reset()
+    while (staging.usedBytes > 0) await new Promise((resolve) => setImmediate(resolve))
+  })
+
+  it('takes no value from an opener that has none to send', async () => {
+    const admin = await dial(listener.address, { ...client, role: 'admin' }, 2000)
+    const answer = new Promise((resolve) => {
+      admin.handlers = { message: resolve, close: () => undefined }
+    })
+    admin.send([MessageType.VALUE_CHUNK, 1, 10, 0, Buffer.alloc(5)])
+    assert.deepEqual(await answer, [MessageType.REFUSED, 5, 'no value may be sent to this process'])
+  })
+
   it('tells a peer of another version, cluster or role why it is refused', async () => {
     const refusals: [Partial<Introduction>, string][] = [
       [{ cluster: 'other' }, 'WRONG_CLUSTER'],
@@ -108,6 +169,47 @@ describe('a link', () => {
     )
     assert.deepEqual(refusal!.slice(0, 2), [MessageType.REFUSED, 6])
     assert.match(String(refusal![2]), /protocol version 1/)
+  })
+
+  it('refuses an introduction of anything but names and numbers', async () => {
+    const odd = { toString: 1, valueOf: 1 }
+    const hellos: Message[] = [
+      [MessageType.HELLO, odd, 'client', 'test', '', []],
+      [MessageType.HELLO, Number.NaN, 'client', 'test', '', []],
+      [MessageType.HELLO, PROTOCOL_VERSION, odd, 'test', '', []],
+      [MessageType.HELLO, PROTOCOL_VERSION, 'constructor', 'test', '', []],
+      [MessageType.HELLO, PROTOCOL_VERSION, 'client', odd, '', []],
+      [MessageType.HELLO, PROTOCOL_VERSION, 'client', 'test', odd, []],
+      [MessageType.HELLO, PROTOCOL_VERSION, 'client', 'test', '', odd],
+      [MessageType.HELLO, PROTOCOL_VERSION, 'client', 'test', '', [odd]],
+      [MessageType.HELLO, PROTOCOL_VERSION, 'client', 'test', '', [Buffer.alloc(1000)]],
+      [MessageType.HELLO, PROTOCOL_VERSION, 'client', 'test', '', new Array(1000).fill(0)],
+    ]
+    for (const hello of hellos) {
+      const [refusal] = await talk(encodeFrame(hello))
+      assert.equal(refusal![0], MessageType.REFUSED)
+      assert.ok([5, 6].includes(refusal![1] as number))
+    }
+  })
+
+  it('bears any answer to HELLO', async () => {
+    const odd = { toString: 1, valueOf: 1 }
+    const answers: [Message, string][] = [
+      [[MessageType.REFUSED, odd, odd], 'INTERNAL'],
+      [[MessageType.REFUSED, 'constructor'], 'INTERNAL'],
+      [[MessageType.REFUSED], 'INTERNAL'],
+      [[MessageType.WELCOME, odd, odd, odd, odd, odd], 'WRONG_PROTOCOL_VERSION'],
+      [[MessageType.WELCOME, PROTOCOL_VERSION, 'master', 'test', '', [odd]], 'PROTOCOL'],
+      [[20, odd], 'PROTOCOL'],
+    ]
+    const impostor = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+    await once(impostor, 'listening')
+    const { port } = impostor.address() as { port: number }
+    for (const [answer, code] of answers) {
+      impostor.once('connection', (socket) => socket.send(encodeFrame(answer)))
+      await assert.rejects(dial({ host: '127.0.0.1', port }, client, 2000), { code })
+    }
+    await new Promise((resolve) => impostor.close(resolve))
   })
 
   it('refuses garbage and goes on serving others', async () => {
@@ -147,6 +249,7 @@ describe('a link', () => {
       [MessageType.VALUE_CHUNK, 1, 10, 5, Buffer.alloc(5)],
       [MessageType.VALUE_CHUNK, 1, 10, 0, Buffer.alloc(11)],
       [MessageType.VALUE_CHUNK, 'x', 10, 0, Buffer.alloc(1)],
+      [MessageType.VALUE_CHUNK, Number.NaN, 10, 0, Buffer.alloc(5)],
     ]
     for (const chunk of chunks) {
       const { link, next, closed } = await open()
@@ -175,6 +278,12 @@ describe('a link', () => {
       assert.match(error.message, /connection refused/)
       return isRefused(error)
     })
+    const of = (code: string): Error => Object.assign(new Error(code), { code })
+    const several = Object.assign(
+      new AggregateError([of('ECONNREFUSED'), of('ETIMEDOUT')]),
+      of('ECONNREFUSED'),
+    )
+    assert.ok(!isRefused(new IcfError('UNREACHABLE', '', { cause: several })))
   })
 
   it('ends with a clear error when the other side never answers HELLO', async () => {
@@ -185,6 +294,48 @@ describe('a link', () => {
     await assert.rejects(dial({ host: '127.0.0.1', port }, client, 50), { code: 'TIMEOUT' })
     mute.close()
   })
+
+  it('can not reach what is no address', async () => {
+    const { port } = listener.address
+    for (const host of ['10.0.0.1:7100', '[fd00::1]', 'x#y', '127.0.0.1/', 'a@127.0.0.1', 'a b', '%', ''])
+      await assert.rejects(dial({ host, port }, client, 2000), { code: 'UNREACHABLE' }, host)
+    for (const wrong of [0, -1, 65536, Number.NaN])
+      await assert.rejects(
+        dial({ host: '127.0.0.1', port: wrong }, client, 2000),
+        { code: 'UNREACHABLE' },
+        `port ${wrong}`,
+      )
+  })
+
+  it('gives an attempt up when nobody wants it any more', async () => {
+    const { createServer } = await import('node:net')
+    const mute = createServer().listen(0, '127.0.0.1')
+    await once(mute, 'listening')
+    const { port } = mute.address() as { port: number }
+    const connected = once(mute, 'connection') as Promise<[Socket]>
+    const redialer = new Redialer({
+      address: () => ({ host: '127.0.0.1', port }),
+      introduce: () => client,
+      opened: () => assert.fail('opened'),
+      failed: () => assert.fail('failed'),
+      timeoutMs: 100_000,
+      minDelayMs: 1,
+      maxDelayMs: 1,
+    })
+    const [socket] = await connected
+    socket.resume()
+    redialer.stop()
+    await once(socket, 'close')
+    await assert.rejects(dial({ host: '127.0.0.1', port }, client, 2000, AbortSignal.abort()), {
+      code: 'CLOSED',
+    })
+    mute.close()
+  })
+
+  /** Until the acceptor has so many messages. */
+  async function receivedCount(count: number): Promise<void> {
+    while (received.length < count) await new Promise((resolve) => setImmediate(resolve))
+  }
 
   /** Sends raw frames and collects what comes back until the connection closes. */
   async function talk(...frames: Buffer[]): Promise<Message[]> {

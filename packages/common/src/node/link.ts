@@ -4,6 +4,7 @@ import { limits } from '../limits.js'
 import { MessageType, type Message, type Role } from '../messages.js'
 import { chunkAt, ChunkReceiver } from './chunks.js'
 import { decodeFrame, encodeFrame, Staged } from './codec.js'
+import type { StagingBudget } from './staging-budget.js'
 
 /** What each end says of itself when a link opens. */
 export interface Introduction {
@@ -20,12 +21,20 @@ export interface LinkHandlers {
   message(message: Message): void
   /** Once, after which nothing else is called. */
   close(): void
+  /** A piece of a long value came: the other end is at work. */
+  progress?(): void
   /** What was unsent has fallen below the high-water mark again. */
   drain?(): void
 }
 
-/** A chunk is only added while less than this is unsent, so that live messages never wait behind a large value. */
+/** A second chunk is only added while less than this is unsent, so that live messages never wait behind a large value. */
 const CHUNK_WINDOW_BYTES = 2 * limits.chunkBytes
+
+/** A peer that has begun to send a value, and then sends nothing for this long, is refused: memory is kept for it. */
+const STALLED_VALUE_MS = 30_000
+
+/** The longest header of a WebSocket frame: it counts as unsent, too. */
+const HEADER_BYTES = 14
 
 const FRAME = { binary: true, fin: true } as const
 
@@ -38,7 +47,11 @@ export class Link {
   /** Messages that came before there were handlers: several can arrive in the turn of the handshake. */
   #early: Message[] = []
   readonly #socket: WebSocket
-  readonly #chunks = new ChunkReceiver()
+  readonly #chunks: ChunkReceiver
+  /** What came after a chunk that waits for memory. */
+  #waiting: RawData[] | undefined
+  #isPaused = false
+  #stallTimer: NodeJS.Timeout | undefined
   readonly #staging: {
     staged: Staged
     bytes: Uint8Array
@@ -47,16 +60,26 @@ export class Link {
   }[] = []
   #nextStagedId = 1
   #pumping = false
+  #chunksUnsent = 0
   #aboveHighWater = false
 
   constructor(
     socket: WebSocket,
     readonly remote: Introduction,
     readonly remoteAddress: string,
+    /** What values that come in chunks may take, together with those of other links. */
+    staging?: StagingBudget,
   ) {
     this.#socket = socket
+    // In a turn of its own: the memory was set free by another link, in the middle of its work.
+    this.#chunks = new ChunkReceiver(staging, () => void setImmediate(() => this.#goOn()))
     socket.on('message', (data) => this.#receive(data))
-    socket.on('close', () => this.#handlers?.close())
+    socket.on('close', () => {
+      clearTimeout(this.#stallTimer)
+      this.#waiting = undefined
+      this.#chunks.close()
+      this.#handlers?.close()
+    })
   }
 
   /** Must be set soon after the link opens; what came before is delivered now. */
@@ -86,10 +109,10 @@ export class Link {
   sendFrame(frame: Uint8Array): void {
     const socket = this.#socket
     if (socket.readyState !== WebSocket.OPEN) return
-    const unsent = socket.bufferedAmount + frame.length
-    if (unsent > limits.linkOverflowBytes) return this.terminate()
-    if (unsent <= limits.linkHighWaterBytes) return socket.send(frame, FRAME)
-    this.#aboveHighWater = true
+    if (socket.bufferedAmount + frame.length > limits.linkOverflowBytes) return this.terminate()
+    this.#noteHighWater(frame)
+    if (!this.#aboveHighWater) return socket.send(frame, FRAME)
+    // Every frame from here on tells when it is sent: the one that finds the low level may be any of them.
     socket.send(frame, FRAME, this.#onFlushed)
   }
 
@@ -102,12 +125,15 @@ export class Link {
     this.#pump()
   }
 
+  /** Reads nothing more until `resume`. A message or two may still come. */
   pause(): void {
+    this.#isPaused = true
     this.#socket.pause()
   }
 
   resume(): void {
-    this.#socket.resume()
+    this.#isPaused = false
+    if (!this.#waiting) this.#socket.resume()
   }
 
   /** Tells the peer why, then closes. */
@@ -128,14 +154,43 @@ export class Link {
   }
 
   #receive(data: RawData): void {
+    if (this.#waiting) return void this.#waiting.push(data)
     try {
       const message = decodeFrame(data as Buffer, (id) => this.#chunks.take(id))
-      if (message[0] === MessageType.VALUE_CHUNK) this.#chunks.receive(message)
+      if (message[0] === MessageType.VALUE_CHUNK) this.#receiveChunk(message)
       else if (this.#handlers) this.#handlers.message(message)
       else this.#early.push(message)
     } catch (error) {
       this.#refuseFor(error)
     }
+  }
+
+  #receiveChunk(message: Message): void {
+    this.#handlers?.progress?.()
+    if (!this.#chunks.receive(message)) {
+      this.#waiting = []
+      this.#socket.pause()
+    }
+    if (this.#stallTimer) this.#stallTimer.refresh()
+    else this.#stallTimer = setTimeout(this.#checkStall, STALLED_VALUE_MS).unref()
+  }
+
+  /** The value that waited for memory is begun: on with what came after it. */
+  #goOn(): void {
+    const waiting = this.#waiting
+    if (!waiting) return
+    this.#waiting = undefined
+    for (const data of waiting) this.#receive(data)
+    if (!this.#waiting && !this.#isPaused) this.#socket.resume()
+  }
+
+  readonly #checkStall = (): void => {
+    this.#stallTimer = undefined
+    if (this.#chunks.heldBytes === 0) return
+    // What we do not read is not the peer's fault.
+    if (this.#isPaused || this.#waiting)
+      this.#stallTimer = setTimeout(this.#checkStall, STALLED_VALUE_MS).unref()
+    else this.refuse(new IcfError('TIMEOUT', `nothing of a value came for ${STALLED_VALUE_MS} ms`))
   }
 
   #deliver(handlers: LinkHandlers, message: Message): void {
@@ -157,17 +212,29 @@ export class Link {
     this.#handlers?.drain?.()
   }
 
+  readonly #onChunkSent = (): void => {
+    this.#chunksUnsent--
+    this.#pump()
+    this.#onFlushed()
+  }
+
+  /** @param frame which is about to be sent */
+  #noteHighWater(frame: Uint8Array): void {
+    const unsent = this.#socket.bufferedAmount + frame.length + HEADER_BYTES
+    if (unsent > limits.linkHighWaterBytes) this.#aboveHighWater = true
+  }
+
+  /** While a value is going ahead, one of its chunks is always on its way: when that is sent, more follow. */
   #pump(): void {
     if (this.#pumping) return
     this.#pumping = true
     for (let current = this.#staging[0]; current && this.isOpen; current = this.#staging[0]) {
-      if (this.#socket.bufferedAmount > CHUNK_WINDOW_BYTES) {
-        this.#pumping = false
-        return
-      }
+      if (this.#chunksUnsent > 0 && this.#socket.bufferedAmount > CHUNK_WINDOW_BYTES) break
       const frame = encodeFrame(chunkAt(current.staged.id, current.bytes, current.offset))
       current.offset += limits.chunkBytes
-      this.#socket.send(frame, FRAME, () => this.#pump())
+      this.#chunksUnsent++
+      this.#noteHighWater(frame)
+      this.#socket.send(frame, FRAME, this.#onChunkSent)
       if (current.offset < current.bytes.length) continue
       this.#staging.shift()
       current.ready(current.staged)

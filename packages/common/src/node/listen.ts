@@ -2,17 +2,30 @@ import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import { decodeFrame, encodeFrame } from './codec.js'
-import { formatAddress, type Address } from './dial.js'
+import { formatAddress, KEEP_ALIVE_MS, type Address } from './dial.js'
 import { readHello, welcomeMessage } from './handshake.js'
 import { Link, refusal, type Introduction } from './link.js'
+import { StagingBudget } from './staging-budget.js'
 
 const HELLO_TIMEOUT_MS = 5000
+
+/** Connections that are accepted, and how many of them clients leave to other processes of the cluster. */
+interface Room {
+  readonly connections: number
+  readonly reserved: number
+}
+
+const ROOM: Room = { connections: limits.maxConnections, reserved: 2 * limits.maxServers }
+
+const NO_VALUES = new StagingBudget(0)
 
 export interface Acceptor {
   /** What WELCOME says; read at each handshake, since a cache server's id changes when it rejoins. */
   introduce(hello: Introduction): Introduction
   /** May throw IcfError to refuse the opener. Called right before WELCOME is sent; must not send. */
   admit(hello: Introduction): void
+  /** Memory for the values that this opener sends in chunks; without it, none may come. */
+  staging?(hello: Introduction): StagingBudget | undefined
   /** The link is open; its handlers must be set before this returns. */
   opened(link: Link): void
   /** A link that was opened is closed; after its own handler. */
@@ -29,7 +42,12 @@ export interface Listener {
  * Accepts links at an address. A peer that does not introduce itself properly is told why and closed; nobody else notices.
  * @throws IcfError INVALID_ARGUMENT when the address can not be bound
  */
-export async function listen(address: Address, cluster: string, acceptor: Acceptor): Promise<Listener> {
+export async function listen(
+  address: Address,
+  cluster: string,
+  acceptor: Acceptor,
+  room: Room = ROOM,
+): Promise<Listener> {
   const server = new WebSocketServer({
     host: address.host,
     port: address.port,
@@ -37,14 +55,16 @@ export async function listen(address: Address, cluster: string, acceptor: Accept
     maxPayload: limits.maxFrameBytes,
     skipUTF8Validation: true,
   })
+  const bounded = boundClients(acceptor, room.connections - room.reserved)
   server.on('connection', (socket, request) => {
     socket.on('error', () => socket.terminate())
-    if (server.clients.size > limits.maxConnections) return socket.close(1013, 'too many connections')
+    if (server.clients.size > room.connections) return socket.close(1013, 'too many connections')
+    request.socket.setKeepAlive(true, KEEP_ALIVE_MS)
     const timer = setTimeout(() => socket.terminate(), HELLO_TIMEOUT_MS)
     socket.once('close', () => clearTimeout(timer))
     socket.once('message', (data: RawData) => {
       clearTimeout(timer)
-      greet(socket, data as Buffer, request.socket.remoteAddress ?? '', cluster, acceptor)
+      greet(socket, data as Buffer, request.socket.remoteAddress ?? '', cluster, bounded)
     })
   })
   await new Promise<void>((resolve, reject) => {
@@ -62,6 +82,28 @@ export async function listen(address: Address, cluster: string, acceptor: Accept
   }
 }
 
+/** The same acceptor for no more than so many clients. */
+function boundClients(acceptor: Acceptor, most: number): Acceptor {
+  let clients = 0
+  return {
+    introduce: (hello) => acceptor.introduce(hello),
+    staging: (hello) => acceptor.staging?.(hello),
+    admit(hello) {
+      if (hello.role === 'client' && clients >= most)
+        throw new IcfError('BUSY', `${most} clients are connected, which is the most`)
+      acceptor.admit(hello)
+    },
+    opened(link) {
+      acceptor.opened(link)
+      if (link.remote.role === 'client') clients++
+    },
+    closed(link) {
+      if (link.remote.role === 'client') clients--
+      acceptor.closed?.(link)
+    },
+  }
+}
+
 function greet(
   socket: WebSocket,
   data: Buffer,
@@ -75,7 +117,7 @@ function greet(
       cluster,
     )
     acceptor.admit(hello)
-    const link = new Link(socket, hello, remoteAddress)
+    const link = new Link(socket, hello, remoteAddress, acceptor.staging?.(hello) ?? NO_VALUES)
     link.send(welcomeMessage(acceptor.introduce(hello)))
     acceptor.opened(link)
     socket.once('close', () => acceptor.closed?.(link))

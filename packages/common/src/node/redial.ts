@@ -23,7 +23,7 @@ export class Redialer {
   #delayMs: number
   #timer: NodeJS.Timeout | undefined
   #openedAt = -Infinity
-  #stopped = false
+  readonly #stop = new AbortController()
   #dialing = false
 
   constructor(options: RedialOptions) {
@@ -34,34 +34,39 @@ export class Redialer {
 
   /** The link that was opened is gone: dials again at once, or after a pause when it did not last. */
   lost(): void {
-    if (this.#stopped || this.#dialing || this.#timer !== undefined) return
+    if (this.#isStopped || this.#dialing || this.#timer !== undefined) return
     if (performance.now() - this.#openedAt < this.#options.maxDelayMs) return this.#later()
     this.#delayMs = this.#options.minDelayMs
     this.#attempt()
   }
 
+  /** Also ends an attempt under way; a link that is open stays so. */
   stop(): void {
-    this.#stopped = true
+    this.#stop.abort()
     clearTimeout(this.#timer)
+  }
+
+  get #isStopped(): boolean {
+    return this.#stop.signal.aborted
   }
 
   #attempt(): void {
     this.#timer = undefined
-    if (this.#stopped || this.#dialing) return
+    if (this.#isStopped || this.#dialing) return
     const address = this.#options.address()
     if (!address) return this.#later()
     this.#dialing = true
     const startedAt = performance.now()
-    dial(address, this.#options.introduce(), this.#options.timeoutMs).then(
+    dial(address, this.#options.introduce(), this.#options.timeoutMs, this.#stop.signal).then(
       (link) => {
         this.#dialing = false
-        if (this.#stopped) return link.terminate()
+        if (this.#isStopped) return link.terminate()
         this.#openedAt = performance.now()
         this.#options.opened(link)
       },
       (error: IcfError) => {
         this.#dialing = false
-        if (this.#stopped) return
+        if (this.#isStopped) return
         this.#later()
         this.#options.failed(error, startedAt)
       },

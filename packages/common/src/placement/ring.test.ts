@@ -97,3 +97,16 @@ test('points are in proportion to weight, and at least one', () => {
   const counts = [0, 0.001, 0.5, 1, 2.5].map((weight) => pointCount(weight, { virtualNodes: 100, seed: 0 }))
   assert.deepEqual(counts, [0, 1, 50, 100, 250])
 })
+
+test('weights far from 1 make no more points than others, and keep their proportions', () => {
+  const servers = Array.from({ length: 50 }, (_, i) => ({
+    id: `server ${i}`,
+    zone: '',
+    weight: i < 25 ? 1000 : 500,
+  }))
+  const ring = buildRing(servers, { virtualNodes: 160, seed: 0 })
+  let heavy = 0
+  for (let slot = 0; slot < SLOT_COUNT; slot++) if (ring.preference(slot).next().value! < 25) heavy++
+  assert.ok(Math.abs(heavy / SLOT_COUNT - 2 / 3) < 0.02, String(heavy / SLOT_COUNT))
+  assert.ok(ring.pointCount <= 201_000, String(ring.pointCount))
+})

@@ -7,6 +7,8 @@ const CIRCLE = 2 ** 32
 const SLOT_WIDTH = CIRCLE / SLOT_COUNT
 /** A server's label on the ring, `#` and the number of the point included, in bytes. */
 const MAX_LABEL_BYTES = 1024
+/** On the whole ring: more would keep the master from its heartbeats, and spread no better. */
+const MAX_POINTS = 200_000
 /** Points walked for each wanted place of a ranking; only extreme weights ever reach it. */
 const WALK_LIMIT_FACTOR = 64
 
@@ -35,6 +37,10 @@ export class Ring {
     this.#owners = owners
     this.#serverCount = serverCount
     this.#distinct = new Set(owners).size
+  }
+
+  get pointCount(): number {
+    return this.#points.length
   }
 
   /**
@@ -116,8 +122,16 @@ export function pointCount(weight: number, settings: RingSettings): number {
   return weight > 0 ? Math.max(1, Math.round(settings.virtualNodes * weight)) : 0
 }
 
+/** Fewer points for everybody where weights would make too many: only their proportions matter. */
+function bounded(settings: RingSettings, servers: readonly PlacementServer[]): RingSettings {
+  const total = servers.reduce((sum, { weight }) => sum + pointCount(weight, settings), 0)
+  if (total <= MAX_POINTS) return settings
+  return { ...settings, virtualNodes: (settings.virtualNodes * MAX_POINTS) / total }
+}
+
 /** Points with the same position are ordered by the ids of their servers, so that all agree on who comes first. */
-export function buildRing(servers: readonly PlacementServer[], settings: RingSettings): Ring {
+export function buildRing(servers: readonly PlacementServer[], wanted: RingSettings): Ring {
+  const settings = bounded(wanted, servers)
   const byId = servers.map((_, index) => index).sort((a, b) => compareIds(servers[a]!.id, servers[b]!.id))
   const total = servers.reduce((sum, { weight }) => sum + pointCount(weight, settings), 0)
   const sortable = new Float64Array(total) // position, then the id's place among the ids: 32 + 16 bits

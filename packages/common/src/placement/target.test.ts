@@ -237,5 +237,12 @@ test('whatever the servers, weights, zones and columns, the result is sound and 
     checkPlacement(cluster, 'first')
     checkSettled(cluster, 'first')
   })
-  fc.assert(property, { seed: SEED, numRuns: 40 })
+  // the second server's quota is 1307 slots, which rounding makes 1306.9999999999995
+  const weights = [3, 3, 40, 1, 3, 1, 0.5, 0]
+  const rounded = weights.map((weight, index) => ({
+    id: `server-${index}`,
+    weight,
+    zone: index === 2 || index === 3 ? 'c' : '',
+  }))
+  fc.assert(property, { seed: SEED, numRuns: 40, examples: [[rounded, 0, 0.3]] })
 })

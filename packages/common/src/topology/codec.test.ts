@@ -132,6 +132,8 @@ describe('a topology on the wire', () => {
       [7, [SLOT_COUNT, 0, 0, 0]],
       [7, [1, 5, 0, 0]],
       [8, 5],
+      [8, [1, { toString: 1 }]],
+      [4, [['a', 'h', 1, 0, '', Infinity, 0]]],
     ]
     for (const [field, value] of bad)
       assert.throws(
@@ -139,6 +141,12 @@ describe('a topology on the wire', () => {
         { code: 'PROTOCOL' },
         `field ${field}`,
       )
+    const base = emptyTopology(ring)
+    const difference = encodeDifference(base, base)
+    for (const field of [3, 4])
+      assert.throws(() => decodeTopology(difference.with(field, { toString: 1, valueOf: 1 }), base), {
+        code: 'PROTOCOL',
+      })
     for (const wire of [null, 5, 'text', [], [0]])
       assert.throws(() => decodeTopology(wire, undefined), { code: 'PROTOCOL' })
   })

@@ -70,8 +70,8 @@ export function decodeTopology(wire: unknown, base: Topology | undefined): Topol
   const [form, epoch, version] = [fields[0], asCount(fields[1], 'epoch'), asCount(fields[2], 'version')]
   if (form === FULL) return decodeFull(fields, epoch, version)
   if (form !== DIFFERENCE) throw malformed('form')
-  if (!base || compareVersions(base.epoch, base.version, Number(fields[3]), Number(fields[4])) !== 0)
-    return undefined
+  const [baseEpoch, baseVersion] = [asCount(fields[3], 'base epoch'), asCount(fields[4], 'base version')]
+  if (!base || compareVersions(base.epoch, base.version, baseEpoch, baseVersion) !== 0) return undefined
   return applyDifference(fields, epoch, version, base)
 }
 
@@ -160,7 +160,7 @@ function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
     const [id, host, port, respPort, zone, weight, leaving] = asArray(entry, 'server')
     if (typeof id !== 'string' || typeof host !== 'string' || typeof zone !== 'string')
       throw malformed('server')
-    if (typeof weight !== 'number' || !(weight >= 0)) throw malformed('weight')
+    if (typeof weight !== 'number' || !(weight >= 0 && weight < Infinity)) throw malformed('weight')
     return {
       id,
       host,
@@ -176,7 +176,11 @@ function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
 function decodePins(wire: unknown): Map<number, string> {
   const flat = asArray(wire, 'pins')
   const pins = new Map<number, string>()
-  for (let i = 0; i + 1 < flat.length; i += 2) pins.set(asSlot(flat[i]), String(flat[i + 1]))
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const id = flat[i + 1]
+    if (typeof id !== 'string') throw malformed('pins')
+    pins.set(asSlot(flat[i]), id)
+  }
   return pins
 }
 

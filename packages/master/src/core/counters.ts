@@ -13,6 +13,11 @@ export class Counters {
   /** Slots of which no complete copy was left. */
   lostSlots = 0
 
+  /** Slots of which nobody can say where their data was. */
+  forgot(slots: number): void {
+    this.lostSlots += slots
+  }
+
   died(reason: DeathReason, servers: number, burial: Burial): void {
     this.deaths[reason] += servers
     this.promotedSlots += burial.promoted

@@ -72,6 +72,7 @@ export type DeathReason = 'silence' | 'process gone' | 'replaced'
 export interface ClusterEvent {
   readonly type:
     | 'MASTER_STARTED'
+    | 'TOPOLOGY_ADOPTED'
     | 'ADD_CACHE_SERVER'
     | 'SHUTDOWN_CACHE'
     | 'REFLESH_IP'

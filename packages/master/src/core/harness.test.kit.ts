@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import {
   decodeTopology,
   defaultTiming,
+  encodeTopology,
   MessageType,
   NONE,
   seatOf,
@@ -146,7 +147,8 @@ export class Harness {
   /** HELLO of a new server, or of one that reconnects. */
   join(server = this.newServer(), { zone = '', weight = 1 } = {}): FakeServer {
     const link = this.#nextLink++
-    const details = ['127.0.0.1', server.port, 0, zone, weight, 2 ** 30]
+    const { epoch, version } = server.topology ?? { epoch: 0, version: 0 }
+    const details = ['127.0.0.1', server.port, 0, zone, weight, 2 ** 30, epoch, version]
     server.link = link
     this.servers.set(link, server)
     this.step({ type: 'linkOpened', link, hello: { role: 'cache-server', id: server.id, details } })
@@ -172,6 +174,11 @@ export class Harness {
 
   say(server: FakeServer, message: Message): void {
     if (server.link !== undefined) this.step({ type: 'message', link: server.link, message })
+  }
+
+  /** The answer to DISTRIBUTION_REQUEST. */
+  tellTopology(server: FakeServer, topology = server.topology!): void {
+    this.say(server, [MessageType.DISTRIBUTION_RESPOND, encodeTopology(topology), []])
   }
 
   beat(server: FakeServer, leaving = 0): void {

@@ -4,10 +4,20 @@ import type { Hello } from './events.js'
 /** A ring point for each virtual node and unit of weight: beyond this a single server would flood the ring. */
 const MAX_WEIGHT = 1000
 
+const NO_HOST = 'the host of a cache server must be a name or an IP address, without brackets, port or zone'
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?=\d)|$)){4}$/
+const IPV6_WHOLE = /^[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7}$/i
+const IPV6_SHORTENED = /^(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4})*)?::(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4})*)?$/i
+/** What ends in a number is read as an IPv4 address wherever addresses are read. */
+const HOST_NAME = /^(?:[\w-]+\.)*(?!(?:\d+|0x[0-9a-f]*)\.?$)[\w-]+\.?$/i
+
 /** What a cache server says of itself. */
 export interface ServerHello {
   readonly info: ServerInfo
   readonly maxMemoryBytes: number
+  /** Of the topology that it follows; 0: of none, it is new and empty. */
+  readonly epoch: number
+  readonly version: number
 }
 
 /** @throws IcfError WRONG_ROLE */
@@ -27,9 +37,14 @@ export function checkRole(role: Role): void {
 
 /** @throws IcfError INVALID_ARGUMENT with a text that tells an operator what to change */
 export function readServerHello({ id, details }: Hello): ServerHello {
-  const [host, port, respPort, zone, weight, maxMemoryBytes] = details
+  const [host, port, respPort, zone, weight, maxMemoryBytes, epoch = 0, version = 0] = details
   check(/^[0-9a-f]{40}$/.test(id), 'the id of a cache server must be 40 lowercase hex characters')
-  check(isText(host) && /^[^\s/]+$/.test(host), 'the host of a cache server must be a name or an IP address')
+  check(isText(host), NO_HOST)
+  check(
+    !isWildcard(host as string),
+    `${host as string} stands for every address of a machine: nobody can reach a cache server by it. Start it with --advertise-host and the address by which the others reach it`,
+  )
+  check(isHost(host as string), NO_HOST)
   check(isPort(port, 1), 'the port of a cache server must be a whole number from 1 to 65535')
   check(isPort(respPort, 0), 'the RESP port of a cache server must be a whole number from 0 to 65535')
   check(
@@ -44,6 +59,7 @@ export function readServerHello({ id, details }: Hello): ServerHello {
     Number.isSafeInteger(maxMemoryBytes) && (maxMemoryBytes as number) > 0,
     'the memory of a cache server must be a whole number of bytes',
   )
+  check(isCount(epoch) && isCount(version), 'the epoch and version of a topology must be whole numbers')
   return {
     info: {
       id,
@@ -55,6 +71,8 @@ export function readServerHello({ id, details }: Hello): ServerHello {
       state: 'active',
     },
     maxMemoryBytes: maxMemoryBytes as number,
+    epoch: epoch as number,
+    version: version as number,
   }
 }
 
@@ -62,8 +80,29 @@ function check(isRight: boolean, text: string): void {
   if (!isRight) throw new IcfError('INVALID_ARGUMENT', text)
 }
 
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= limits.maxNameLength
+}
+
+/** Whether it can stand before a port in an address that others connect to. */
+function isHost(host: string): boolean {
+  return IPV4.test(host) || isIPv6(host) || HOST_NAME.test(host)
+}
+
+function isIPv6(host: string): boolean {
+  // The last 32 bits may be written as an IPv4 address.
+  const text = host.replace(/(?<=:)[\d.]+\.[\d.]+$/, (tail) => (IPV4.test(tail) ? '0:0' : tail))
+  const groups = text.split(':').filter((group) => group !== '').length
+  return IPV6_WHOLE.test(text) || (IPV6_SHORTENED.test(text) && groups < 8)
+}
+
+/** 0.0.0.0, :: and their other spellings: an address to listen at, but none to connect to. */
+function isWildcard(host: string): boolean {
+  return host === '*' || /^\[?(::ffff:)?[0:.]+\]?$/i.test(host)
 }
 
 function isPort(value: unknown, lowest: number): boolean {

@@ -236,14 +236,17 @@ test('HELLO is refused with a text that says what is wrong', () => {
     [id, ['h', 7100, 0, '', 1, 0], /memory/],
     [id, [], /host/],
   ]
-  for (const [serverId, details, message] of cases)
+  const wildcards = ['0.0.0.0', '::', '[::]', '0', '0:0:0:0:0:0:0:0', '::0', '::ffff:0.0.0.0', '*']
+  const unreachable = wildcards.map((host) => [id, [host, ...good.slice(1)], /--advertise-host/] as const)
+  for (const [serverId, details, message] of [...cases, ...unreachable])
     assert.throws(() => core.admit({ role: 'cache-server', id: serverId, details }), {
       code: 'INVALID_ARGUMENT',
       message,
     })
   for (const role of ['probe', 'master'] as const)
     assert.throws(() => core.admit({ role, id: '', details: [] }), { code: 'WRONG_ROLE' })
-  core.admit({ role: 'cache-server', id, details: good })
+  for (const host of ['127.0.0.1', '10.0.0.0', '::1', 'fe80::', 'cache-0'])
+    core.admit({ role: 'cache-server', id, details: [host, ...good.slice(1)] })
 })
 
 test('a server of weight 0 holds nothing', () => {

@@ -1,10 +1,11 @@
 import {
-  compareVersions,
+  decodeTopology,
   emptyTopology,
   IcfError,
   MessageType,
   NONE,
   seatOf,
+  SLOT_COUNT,
   type Intent,
   type Message,
   type Topology,
@@ -12,7 +13,8 @@ import {
 import { Counters } from './counters.js'
 import { Detector, fenced, type Death } from './detector.js'
 import type { Effect, Hello, LinkId, MasterEvent } from './events.js'
-import { checkRole } from './hello.js'
+import { checkRole, type ServerHello } from './hello.js'
+import { Inheritance } from './inheritance.js'
 import { Membership, type LeaveReason, type Member } from './membership.js'
 import { DEFAULT_MAX_TRANSITIONS_PER_SERVER, type MasterOptions } from './options.js'
 import { readKeepAlive, readProbeResult, readReport, readSuspect } from './parse.js'
@@ -22,6 +24,7 @@ import { Publisher } from './publisher.js'
 import { isAnyoneLeaving, Reconciler } from './reconciler.js'
 import { complete } from './slots.js'
 import { type Snapshot, takeSnapshot } from './snapshot.js'
+import { unsoundSlot } from './sound.js'
 import { Versions } from './versions.js'
 
 /**
@@ -37,14 +40,20 @@ export class MasterCore {
   readonly #progress = new Progress()
   readonly #counters = new Counters()
   readonly #links = new Map<LinkId, Hello>()
+  readonly #options: MasterOptions
+  /** Until the first servers of a cluster that never had one are let in. */
+  #inheritance: Inheritance | undefined
+  #hasToldOfLoss = false
   /** A server died since the first of those that are leaving now was told to. */
   #hasDiedWhileLeaving = false
   #effects: Effect[] = []
   #now: number
 
-  constructor(now: number, { epoch, timing, ring, stored, maxTransitionsPerServer }: MasterOptions) {
+  constructor(now: number, options: MasterOptions) {
+    const { epoch, timing, ring, stored, maxTransitionsPerServer } = options
     const state = stored ?? { topology: emptyTopology(ring), retired: [] }
     this.#now = now
+    this.#options = options
     this.#membership = new Membership(timing, state, now)
     this.#detector = new Detector(this.#membership)
     this.#reconciler = new Reconciler(maxTransitionsPerServer ?? DEFAULT_MAX_TRANSITIONS_PER_SERVER)
@@ -81,6 +90,7 @@ export class MasterCore {
     this.#now = now
     this.#effects = []
     this.#handle(event)
+    if (this.#inheritance?.isDecided(now)) this.#inherit(this.#inheritance)
     this.#emit(...this.#detector.beginProbes(this.#versions.changes, now))
     const persist = this.#versions.freeze(now)
     if (persist) this.#emit(persist)
@@ -90,9 +100,7 @@ export class MasterCore {
   #handle(event: MasterEvent): void {
     switch (event.type) {
       case 'started':
-        this.#versions.changes.draft.touch()
-        this.#versions.changes.events.push({ type: 'MASTER_STARTED' })
-        return
+        return this.#started()
       case 'linkOpened':
         return this.#guard(event.link, () => this.#linkOpened(event.link, event.hello))
       case 'message':
@@ -117,18 +125,49 @@ export class MasterCore {
     }
   }
 
+  #started(): void {
+    const { timing, returnWindowMs = 0 } = this.#options
+    if (this.topology.servers.length === 0)
+      this.#inheritance = new Inheritance(this.#now, returnWindowMs, timing.deadAfterMs)
+    this.#versions.changes.draft.touch()
+    this.#versions.changes.events.push({ type: 'MASTER_STARTED' })
+  }
+
   #linkOpened(link: LinkId, hello: Hello): void {
     this.#links.set(link, hello)
     if (hello.role === 'client') {
       this.#publisher.add(link, undefined)
       this.#sendWhole(link)
-    } else if (hello.role === 'cache-server') this.#serverConnected(link, hello)
+    } else if (hello.role === 'cache-server' && this.#inheritance) this.#hold(this.#inheritance, link, hello)
+    else if (hello.role === 'cache-server') this.#serverConnected(link, hello)
+  }
+
+  #hold(inheritance: Inheritance, link: LinkId, hello: Hello): void {
+    const { version } = this.#membership.admit(hello, this.#versions.changes)
+    inheritance.hold({ link, hello, hasTopology: version > 0 }, this.#now)
+    if (version > 0) this.#send(link, [MessageType.DISTRIBUTION_REQUEST])
+  }
+
+  /** Goes on where the servers that run are, or begins anew. Those with data connect again, as after any restart. */
+  #inherit({ newest, waiting }: Inheritance): void {
+    this.#inheritance = undefined
+    if (newest) {
+      this.#versions.adopt(newest)
+      this.#membership.adopt(newest, this.#now)
+      this.#reconciler.invalidate('grow')
+      const reason = `epoch ${newest.epoch}, version ${newest.version}`
+      this.#versions.changes.events.push({ type: 'TOPOLOGY_ADOPTED', reason })
+    }
+    for (const { link, hello, hasTopology } of waiting)
+      if (newest && hasTopology) this.#emit({ type: 'close', link })
+      else this.#guard(link, () => this.#serverConnected(link, hello))
   }
 
   #serverConnected(link: LinkId, hello: Hello): void {
     if (this.#membership.retired.how(hello.id) === 'released') return this.#sendReleased(link)
     const { changes } = this.#versions
     const server = this.#membership.admit(hello, changes)
+    this.#checkLine(server)
     let member = this.#membership.get(hello.id)
     if (!member) {
       for (const id of this.#membership.namesakes(server, changes)) this.#detector.doubt(id, this.#now)
@@ -145,9 +184,32 @@ export class MasterCore {
     this.#sendWhole(link)
   }
 
+  /** Whoever holds data by a topology that is not of this master's line, or is no member any more, must begin empty. */
+  #checkLine({ info, epoch, version }: ServerHello): void {
+    const isMember = this.#membership.get(info.id) !== undefined
+    if (this.#versions.isKnown(epoch, version)) {
+      if (version > 0 && !isMember) throw fenced('this incarnation was declared dead')
+      return
+    }
+    if (!isMember) this.#tellOfLoss()
+    throw fenced('this server follows a topology that its master does not know')
+  }
+
+  /** What such servers held is said once, and in full only when it was everything. */
+  #tellOfLoss(): void {
+    if (this.#hasToldOfLoss) return
+    this.#hasToldOfLoss = true
+    const { changes, isNew } = this.#versions
+    const reason = 'cache servers follow a topology that this master does not know'
+    changes.events.push({ type: 'DATA_LOST', reason, ...(isNew && { slots: SLOT_COUNT }) })
+    changes.draft.touch()
+    if (isNew) this.#counters.forgot(SLOT_COUNT)
+  }
+
   #linkLost(link: LinkId): void {
     const hello = this.#links.get(link)
     this.#links.delete(link)
+    this.#inheritance?.lost(link)
     this.#publisher.remove(link)
     const member = hello && this.#membership.get(hello.id)
     if (!member || member.link !== link) return
@@ -159,7 +221,8 @@ export class MasterCore {
 
   #message(link: LinkId, message: Message): void {
     const hello = this.#links.get(link)
-    if (hello?.role === 'cache-server') this.#serverMessage(link, hello.id, message)
+    if (this.#inheritance?.holds(link)) this.#waitingMessage(this.#inheritance, link, message)
+    else if (hello?.role === 'cache-server') this.#serverMessage(link, hello.id, message)
     else if (hello) this.#clientMessage(link, message)
   }
 
@@ -177,6 +240,15 @@ export class MasterCore {
     if (message[0] === MessageType.DISTRIBUTION_REQUEST) return this.#sendWhole(link)
     if (message[0] === MessageType.SUSPECT) return this.#detector.hint(readSuspect(message), this.#now)
     throw new IcfError('PROTOCOL', `a client must not send message ${String(message[0])} to a master`)
+  }
+
+  /** Of a server that waits only one thing counts; what else it says, it says again when it has connected anew. */
+  #waitingMessage(inheritance: Inheritance, link: LinkId, message: Message): void {
+    if (message[0] !== MessageType.DISTRIBUTION_RESPOND) return
+    const topology = decodeTopology(message[1], undefined)
+    if (!topology || unsoundSlot(topology) !== undefined)
+      throw new IcfError('PROTOCOL', 'that is no whole and sound topology')
+    inheritance.told(link, topology)
   }
 
   /** The fence: only the present link of a present incarnation gets past it. */
@@ -213,8 +285,8 @@ export class MasterCore {
   #keepAlive(member: Member, link: LinkId, message: Message): void {
     const { beat, isLeaving, isGivingUp, epoch, version, load } = readKeepAlive(message)
     const { topology } = this
-    if (compareVersions(epoch, version, topology.epoch, topology.version) > 0)
-      throw fenced('this server follows a newer topology than its master, which must have lost its state')
+    if (!this.#versions.isKnown(epoch, version))
+      throw fenced('this server follows a topology that its master does not know')
     this.#membership.silence.heard(member.id, this.#now)
     member.load = load
     if (seatOf(topology, member.id) !== NONE)

@@ -7,7 +7,16 @@ import type { Load } from './parse.js'
 import { RetiredServers } from './retired.js'
 import { Silence } from './silence.js'
 import { bury, type Burial } from './slots.js'
-import { IcfError, limits, NONE, presentServers, seatOf, SLOT_COUNT, type Timing } from '@icf/common'
+import {
+  IcfError,
+  limits,
+  NONE,
+  presentServers,
+  seatOf,
+  SLOT_COUNT,
+  type Timing,
+  type Topology,
+} from '@icf/common'
 import { canHold } from './reconciler.js'
 
 /** A cache server that is part of the cluster, or will be with the next version. */
@@ -36,8 +45,13 @@ export class Membership {
   constructor(timing: Timing, stored: MasterState, now: number) {
     this.#timing = timing
     this.retired = new RetiredServers(stored.retired)
-    this.silence = new Silence(timing.deadAfterMs)
-    for (const { id } of presentServers(stored.topology)) this.#add(id, 0, now)
+    this.silence = new Silence(timing.deadAfterMs, QUIET_HEARTBEATS * timing.heartbeatIntervalMs)
+    this.adopt(stored.topology, now)
+  }
+
+  /** Everybody in a topology that was taken over has a fresh grace, too. */
+  adopt(topology: Topology, now: number): void {
+    for (const { id } of presentServers(topology)) this.#add(id, 0, now)
   }
 
   get(id: string): Member | undefined {

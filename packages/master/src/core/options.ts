@@ -11,6 +11,11 @@ export interface MasterOptions {
   readonly maxTransitionsPerServer?: number
   /** What an earlier term left; undefined for a new cluster. */
   readonly stored?: MasterState
+  /**
+   * In a cluster that never had a server: the first ones wait this long, in case that others run which follow a
+   * topology: then that is taken over. Default 0.
+   */
+  readonly returnWindowMs?: number
 }
 
 export const DEFAULT_MAX_TRANSITIONS_PER_SERVER = 1024

@@ -11,7 +11,7 @@ export interface Preview {
   readonly swaps: number
   /** Slots that are copied over the network. */
   readonly copies: number
-  /** Estimates, by what each primary holds on average. */
+  /** Estimates, by what each present primary holds on average. */
   readonly entries: number
   readonly bytes: number
 }
@@ -34,14 +34,15 @@ export function preview(
   const backup = topology.backup.slice()
   let [entries, bytes] = [0, 0]
   for (const { slot, kind, to } of plan(topology, wanted, order)) {
-    const source = primary[slot]!
-    if (source !== NONE && to !== NONE && backup[slot] !== to) {
-      entries += average[source]!.entries
-      bytes += average[source]!.bytes
+    // Whoever sends it by then: what is in the slot is what its present primary has in it.
+    const holder = topology.primary[slot]!
+    if (holder !== NONE && to !== NONE && backup[slot] !== to) {
+      entries += average[holder]!.entries
+      bytes += average[holder]!.bytes
     }
     if (kind === 'backup') backup[slot] = to
     else {
-      if (backup[slot] === to) backup[slot] = source
+      if (backup[slot] === to) backup[slot] = primary[slot]!
       primary[slot] = to
     }
   }

@@ -71,9 +71,10 @@ export class Reconciler {
       if (promoteUnowned(draft, moves)) moves = this.#plan(draft, this.#wanted)
       cancelUnwanted(draft, moves)
     }
-    if (moves.length > 0 && draft.transitions.size === 0 && moves.every(isDrop)) {
+    while (moves.length > 0 && draft.transitions.size === 0 && moves.every(isDrop)) {
       for (const { slot } of moves) draft.setBackup(slot, NONE)
-      moves = []
+      // What was left of an older plan may not be all: nothing else would make us look again.
+      moves = this.#plan(draft, this.#wanted)
     }
     this.#moves = moves
     this.#begin(draft, moves)

@@ -3,11 +3,15 @@
  */
 export class Silence {
   readonly #deadAfterMs: number
+  readonly #quietMs: number
   readonly #heardAt = new Map<string, number>()
   #lastTickAt: number | undefined
+  #isDeaf = false
 
-  constructor(deadAfterMs: number) {
+  /** @param quietMs when nobody was heard of for this long, it is this process that hears nothing */
+  constructor(deadAfterMs: number, quietMs: number) {
     this.#deadAfterMs = deadAfterMs
+    this.#quietMs = quietMs
   }
 
   heard(id: string, now: number): void {
@@ -24,16 +28,23 @@ export class Silence {
   }
 
   /**
-   * The servers that are dead by silence. After a pause of this process (it was stopped, or its event loop blocked)
-   * everybody gets a fresh grace: their heartbeats may still lie unread in our sockets.
+   * The servers that are dead by silence: while others are heard. When nobody is, the fault is more likely our own, and
+   * nobody is there who could take over. Afterwards everybody gets some grace, as after a pause of this process (it was
+   * stopped, or its event loop blocked): heartbeats may still lie unread in our sockets, or links be on their way back.
    */
   tick(now: number): string[] {
     const pausedMs = now - (this.#lastTickAt ?? now)
     this.#lastTickAt = now
-    if (pausedMs > this.#deadAfterMs / 2) {
-      for (const id of this.#heardAt.keys()) this.#heardAt.set(id, now)
-      return []
-    }
+    const lastHeardAt = Math.max(-Infinity, ...this.#heardAt.values())
+    const isDeaf = now - lastHeardAt >= this.#quietMs
+    if (pausedMs > this.#deadAfterMs / 2 || (this.#isDeaf && !isDeaf)) this.#giveGrace(now)
+    this.#isDeaf = isDeaf
+    if (isDeaf) return []
     return [...this.#heardAt].filter(([, at]) => now - at >= this.#deadAfterMs).map(([id]) => id)
+  }
+
+  /** Half the time until death, to everybody. */
+  #giveGrace(now: number): void {
+    for (const [id, at] of this.#heardAt) this.#heardAt.set(id, Math.max(at, now - this.#deadAfterMs / 2))
   }
 }

@@ -8,6 +8,8 @@ import type { MovedTotals, MoveProgress, Progress } from './progress.js'
 /** One cache server of the topology in effect. */
 export interface ServerSnapshot extends ServerInfo {
   readonly isConnected: boolean
+  /** Its connection broke, or it missed several heartbeats: it may be dead. */
+  readonly isQuiet: boolean
   /** Milliseconds since its last heartbeat. */
   readonly silentMs: number
   readonly primarySlots: number
@@ -41,16 +43,15 @@ export function takeSnapshot(
   const backupSlots = countBySeat(topology.backup, topology.servers.length)
   const servers: ServerSnapshot[] = []
   let slotsServed = 0
-  let areAllThere = true
   topology.servers.forEach((info, seat) => {
     if (!info) return
     const member = membership.get(info.id)
     const isConnected = member?.link !== undefined
     if (isConnected) slotsServed += primarySlots[seat]!
-    else areAllThere = false
     servers.push({
       ...info,
       isConnected,
+      isQuiet: member === undefined || membership.isQuiet(member, now),
       silentMs: membership.silence.of(info.id, now),
       primarySlots: primarySlots[seat]!,
       backupSlots: backupSlots[seat]!,
@@ -60,8 +61,8 @@ export function takeSnapshot(
   })
   return {
     topology,
-    // A server that has lost its connection may be dead: until that is known, nothing is settled.
-    isSettled: outlook.isSettled && areAllThere,
+    // A quiet server may be dead: until that is known, nothing is settled.
+    isSettled: outlook.isSettled && !servers.some(({ isQuiet }) => isQuiet),
     slotsServed,
     movesPending: outlook.movesPending,
     transitions: topology.transitions.size,

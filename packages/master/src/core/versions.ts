@@ -6,13 +6,18 @@ import type { Membership } from './membership.js'
 import type { Progress } from './progress.js'
 import { isComplete, type Outlook, type Reconciler } from './reconciler.js'
 
+/** More than the terms that a line may have had of which no server that runs has heard. */
+const UNHEARD_OF_TERMS = 1000
+
 /**
  * The line of versions: one in effect, at most one on its way to be safe, and the changes that pile up for the next.
  *
  *     changes ──freeze──▶ in flight ──persisted──▶ in effect, published
  */
 export class Versions {
-  readonly #epoch: number
+  #epoch: number
+  /** Version with which this term began: what is newer and of an earlier term is not of this line. */
+  #inherited: number
   readonly #membership: Membership
   readonly #reconciler: Reconciler
   readonly #progress: Progress
@@ -32,6 +37,7 @@ export class Versions {
     progress: Progress,
   ) {
     this.#epoch = epoch
+    this.#inherited = stored.version
     this.#membership = membership
     this.#reconciler = reconciler
     this.#progress = progress
@@ -58,6 +64,27 @@ export class Versions {
   /** Whether a version of this term is in effect. */
   get hasCommitted(): boolean {
     return this.#hasCommitted
+  }
+
+  /** Whether this line of versions has, or had, that one in effect; 0 is everybody's first. */
+  isKnown(epoch: number, version: number): boolean {
+    const { topology } = this.#effective
+    if (epoch === this.#epoch) return topology.epoch === epoch && version <= topology.version
+    return epoch < this.#epoch && version <= this.#inherited
+  }
+
+  /** Whether no version is known from before this term. */
+  get isNew(): boolean {
+    return this.#inherited === 0
+  }
+
+  /** Goes on with another line of versions: the next one continues it. What was changed since the last is forgotten. */
+  adopt(topology: Topology): void {
+    const last = this.#changes.draft.version - 1
+    if (topology.epoch >= this.#epoch) this.#epoch = topology.epoch + UNHEARD_OF_TERMS
+    this.#inherited = topology.version
+    this.#changes = new Changes({ ...topology, version: Math.max(topology.version, last) }, this.#epoch)
+    this.#changes.draft.touch()
   }
 
   /** Freezes what changed, unless a version is in flight already. @returns what makes it safe */

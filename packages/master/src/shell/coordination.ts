@@ -25,11 +25,13 @@ export class FileCoordination implements Coordination {
   readonly #dataDir: string
   readonly #cluster: string
   readonly #path: string
+  readonly #wallTimeMs: () => number
   #unlock: (() => Promise<void>) | undefined
 
-  constructor(dataDir: string, cluster: string) {
+  constructor(dataDir: string, cluster: string, wallTimeMs: () => number) {
     this.#dataDir = dataDir
     this.#cluster = cluster
+    this.#wallTimeMs = wallTimeMs
     this.#path = stateFilePath(dataDir)
   }
 
@@ -44,7 +46,7 @@ export class FileCoordination implements Coordination {
     this.#unlock = await lockDirectory(this.#dataDir)
     try {
       const stored = await loadState(this.#path, this.#cluster)
-      return { epoch: (stored?.topology.epoch ?? 0) + 1, stored }
+      return { epoch: stored ? stored.topology.epoch + 1 : firstEpoch(this.#wallTimeMs()), stored }
     } catch (error) {
       await this.end()
       throw error
@@ -61,7 +63,7 @@ export class FileCoordination implements Coordination {
   }
 }
 
-/** Keeps nothing: a restart begins a new, empty cluster, of a term that servers of the old one know to be newer. */
+/** Keeps nothing: after a restart, all that is known is what the servers that run tell. */
 export class MemoryCoordination implements Coordination {
   readonly #wallTimeMs: () => number
 
@@ -70,7 +72,7 @@ export class MemoryCoordination implements Coordination {
   }
 
   begin(): Promise<Term> {
-    return Promise.resolve({ epoch: Math.floor(this.#wallTimeMs() / 1000), stored: undefined })
+    return Promise.resolve({ epoch: firstEpoch(this.#wallTimeMs()), stored: undefined })
   }
 
   commit(): Promise<void> {
@@ -80,4 +82,12 @@ export class MemoryCoordination implements Coordination {
   end(): Promise<void> {
     return Promise.resolve()
   }
+}
+
+/**
+ * Of a master without a state: greater than any that the clients of an earlier cluster at the same address remember, or
+ * they would take the new topologies for old ones.
+ */
+function firstEpoch(wallTimeMs: number): number {
+  return Math.floor(wallTimeMs / 1000)
 }

@@ -44,19 +44,20 @@ export async function listenHttp(options: HttpPortOptions): Promise<HttpPort> {
   }
 }
 
-function bind(server: Server, { host, port }: Address): Promise<void> {
+function bind(server: Server, address: Address): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(
-        new IcfError(
-          'INVALID_ARGUMENT',
-          `can not serve HTTP on ${formatAddress({ host, port })}: ${cause.message}`,
-          { cause },
-        ),
-      ),
-    )
-    server.listen(port, host, resolve)
+    server.once('error', (cause) => reject(cannotBind(address, cause)))
+    server.listen(address.port, address.host, resolve)
   })
+}
+
+function cannotBind(address: Address, cause: NodeJS.ErrnoException): IcfError {
+  const reason = cause.code === 'EADDRINUSE' ? 'another process listens there' : cause.message
+  return new IcfError(
+    'INVALID_ARGUMENT',
+    `can not serve HTTP on ${formatAddress(address)}: ${reason}: choose another port with --http-port, or 0 for none`,
+    { cause },
+  )
 }
 
 function answer(request: IncomingMessage, options: HttpPortOptions): Answer {

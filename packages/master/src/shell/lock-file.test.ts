@@ -17,7 +17,7 @@ after(() => rm(folder, { recursive: true }))
 test('a directory has one holder at a time', async () => {
   const unlock = await lockDirectory(folder)
   await assert.rejects(lockDirectory(folder), {
-    code: 'INVALID_ARGUMENT',
+    code: 'STATE_UNAVAILABLE',
     message: new RegExp(`process ${process.pid}`),
   })
   await unlock()

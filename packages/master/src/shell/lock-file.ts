@@ -19,7 +19,7 @@ interface Holder {
  * Reserves a data directory for this process, so that two masters never write the same state. What a dead process left
  * is taken over.
  * @returns what frees the directory
- * @throws IcfError INVALID_ARGUMENT when a living process holds it
+ * @throws IcfError STATE_UNAVAILABLE when a living process holds it
  */
 export async function lockDirectory(dataDir: string): Promise<() => Promise<void>> {
   const path = join(dataDir, 'lock')
@@ -73,7 +73,7 @@ async function livingHolder(path: string, text: string): Promise<number | 'start
 
 function inUse(dataDir: string, holder: number | 'starting'): IcfError {
   const who = holder === 'starting' ? 'another master that is starting' : `another master (process ${holder})`
-  return new IcfError('INVALID_ARGUMENT', `${dataDir} is in use by ${who}`)
+  return new IcfError('STATE_UNAVAILABLE', `${dataDir} is in use by ${who}`)
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -29,6 +29,7 @@ export class Runner {
   readonly #queue: MasterEvent[] = []
   readonly #answers = new Map<number, (result: readonly string[] | IcfError) => void>()
   readonly #commitMs = { sum: 0, count: 0, max: 0 }
+  #hasStarted = false
   #isDraining = false
   #nextLink = 1
   #nextRequest = 1
@@ -54,10 +55,15 @@ export class Runner {
     return this.#links.size
   }
 
-  /** Begins the term. Resolves when its first version is in effect. @throws what keeps the state from being saved */
+  /**
+   * Begins the term; what was dispatched before waits for it. Resolves when its first version is in effect.
+   * @throws what keeps the state from being saved
+   */
   async start(): Promise<void> {
     this.#ticker = setInterval(() => this.dispatch({ type: 'tick' }), TICK_INTERVAL_MS)
-    this.dispatch({ type: 'started' })
+    this.#hasStarted = true
+    this.#queue.unshift({ type: 'started' })
+    this.#drain()
     await this.#persisting
   }
 
@@ -72,14 +78,7 @@ export class Runner {
   dispatch(event: MasterEvent): void {
     if (this.#isClosed) return
     this.#queue.push(event)
-    if (this.#isDraining) return
-    this.#isDraining = true
-    try {
-      for (let next = this.#queue.shift(); next; next = this.#queue.shift())
-        for (const effect of this.#options.core.step(performance.now(), next)) this.#perform(effect)
-    } finally {
-      this.#isDraining = false
-    }
+    if (this.#hasStarted) this.#drain()
   }
 
   /** A cache server or client has connected. */
@@ -104,6 +103,17 @@ export class Runner {
       this.#answers.set(request, (result) => (result instanceof Error ? reject(result) : resolve()))
       this.dispatch({ type: 'shutdown', request, servers })
     })
+  }
+
+  #drain(): void {
+    if (this.#isDraining) return
+    this.#isDraining = true
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift())
+        for (const effect of this.#options.core.step(performance.now(), next)) this.#perform(effect)
+    } finally {
+      this.#isDraining = false
+    }
   }
 
   #perform(effect: Effect): void {

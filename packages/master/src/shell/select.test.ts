@@ -12,7 +12,7 @@ const server = (id: string, port: number): ServerInfo => ({
   weight: 1,
   state: 'active',
 })
-const servers = [server('abcd1', 7100), undefined, server('abcd2', 7101)]
+const servers = [server('abcd1', 7100), undefined, server('abcd2', 7101), server('e6', 7102)]
 const topology = { ...emptyTopology({ virtualNodes: 1, seed: 0 }), servers }
 
 test('a server is found by id, the beginning of it, or its address', () => {
@@ -20,16 +20,17 @@ test('a server is found by id, the beginning of it, or its address', () => {
   for (const selector of [id, 'abcd1', '127.0.0.1:7100'])
     assert.deepEqual(selectServers(topology, [selector]), [id])
   assert.deepEqual(selectServers(topology, ['abcd1', '127.0.0.1:7100']), [id])
+  for (const selector of ['e6', 'e']) assert.deepEqual(selectServers(topology, [selector]), [servers[3]!.id])
 })
 
 test('what fits none or several is refused by name', () => {
-  for (const selector of ['', 'abc', '127.0.0.1:7102', 'ffff'])
+  for (const selector of ['', 'b', '127.0.0.1:7103', 'ffff'])
     assert.throws(() => selectServers(topology, [selector]), {
       code: 'UNKNOWN_SERVER',
       message: /127.0.0.1:7101/,
     })
   assert.throws(() => selectServers(topology, ['abcd']), {
     code: 'INVALID_ARGUMENT',
-    message: /2 cache servers/,
+    message: /2 cache servers: abcd1000 \(127\.0\.0\.1:7100\), abcd2000 \(127\.0\.0\.1:7101\);/,
   })
 })

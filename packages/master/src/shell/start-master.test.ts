@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
-import { decodeTopology, MessageType, SLOT_COUNT, type Message } from '@icf/common'
+import { decodeTopology, isNewer, MessageType, SLOT_COUNT, type Message } from '@icf/common'
 import { dial, type Link } from '@icf/common/node'
 import { pino } from 'pino'
 import { startMaster, type RunningMaster, type StartMasterOptions } from './start-master.js'
 
-/** The servers of these tests send no heartbeats. */
-const PATIENT_MS = 600_000
+/** The servers of these tests send no heartbeats: nobody waits for any. */
+const timing = { heartbeatIntervalMs: 100_000, leaseMs: 300_000, deadAfterMs: 600_000 }
 
 let folder: string
 before(async () => {
@@ -19,12 +19,12 @@ after(() => rm(folder, { recursive: true }))
 
 async function start(t: TestContext, options: Partial<StartMasterOptions> = {}): Promise<RunningMaster> {
   const logger = pino({ level: 'silent' })
-  const timing = { heartbeatIntervalMs: 100, leaseMs: 1000, deadAfterMs: PATIENT_MS }
   const master = await startMaster({
     host: '127.0.0.1',
     port: 0,
     httpPort: 0,
     cluster: 'test',
+    dataDir: undefined,
     timing,
     logger,
     ...options,
@@ -81,8 +81,8 @@ async function connect(master: RunningMaster, role: 'admin' | 'client'): Promise
   return new Peer(await dial(master.address, { role, cluster: 'test', id: '', details: [] }, 2000))
 }
 
-async function enter(master: RunningMaster, name: string): Promise<Peer> {
-  const details = ['127.0.0.1', name.charCodeAt(0), 0, '', 1, 1e6]
+async function enter(master: RunningMaster, name: string, { epoch = 0, version = 0 } = {}): Promise<Peer> {
+  const details = ['127.0.0.1', name.charCodeAt(0), 0, '', 1, 1e6, epoch, version]
   return new Peer(
     await dial(master.address, { role: 'cache-server', cluster: 'test', id: name.repeat(40), details }, 2000),
   )
@@ -99,7 +99,7 @@ interface Status {
 test('a server joins, is welcomed with the timing, and gets the topology; so does a client', async (t) => {
   const master = await start(t)
   const server = await enter(master, 'a')
-  assert.deepEqual(server.link.remote.details, [100, 1000, PATIENT_MS])
+  assert.deepEqual(server.link.remote.details, [100_000, 300_000, 600_000])
   const [, update, joined] = await server.next(MessageType.ADD_CACHE_SERVER)
   assert.deepEqual(joined, ['a'.repeat(40)])
   assert.ok(decodeTopology(update, undefined)!.primary.every((seat) => seat === 0))
@@ -167,18 +167,41 @@ test('roles that have no business here, and other clusters, are refused', async 
 test('a restarted master knows its servers, in a new epoch, and goes on with its event log', async (t) => {
   const dataDir = join(folder, 'restart')
   const first = await start(t, { dataDir })
-  await (await enter(first, 'a')).next(MessageType.ADD_CACHE_SERVER)
-  await assert.rejects(start(t, { dataDir }), { code: 'INVALID_ARGUMENT', message: /in use/ })
+  const [, update] = await (await enter(first, 'a')).next(MessageType.ADD_CACHE_SERVER)
+  await assert.rejects(start(t, { dataDir }), { code: 'STATE_UNAVAILABLE', message: /in use/ })
   await first.close()
   const second = await start(t, { dataDir })
   const admin = await connect(second, 'admin')
   const status = (await admin.ask('STATUS')) as Status
   assert.deepEqual(status.servers.map(({ id, primarySlots }) => [id, primarySlots]), [['a'.repeat(40), SLOT_COUNT]]) // prettier-ignore
-  assert.equal(status.epoch, 2)
+  assert.equal(status.epoch, decodeTopology(update, undefined)!.epoch + 1)
   assert.equal(status.slotsServed, 0, 'it has not come back yet')
   const { events } = (await admin.ask('EVENTS')) as { events: { n: number; type: string }[] }
   assert.deepEqual(events.map(({ n }) => n), [1, 2, 3, 4, 5]) // prettier-ignore
   assert.equal(events[3]?.type, 'MASTER_STARTED')
+})
+
+test('a master without its state takes over what the running servers follow, and tells clients', async (t) => {
+  const first = await start(t)
+  const server = await enter(first, 'a')
+  const [, update] = await server.next(MessageType.ADD_CACHE_SERVER)
+  const before = decodeTopology(update, undefined)!
+  await first.close()
+  const second = await start(t)
+  const client = await connect(second, 'client')
+  const [, empty] = await client.next(MessageType.DISTRIBUTION_RESPOND)
+  assert.equal(decodeTopology(empty, undefined)!.servers.length, 0)
+  const returned = await enter(second, 'a', before)
+  await returned.next(MessageType.DISTRIBUTION_REQUEST)
+  returned.link.send([MessageType.DISTRIBUTION_RESPOND, update, []])
+  await returned.closed()
+  const [, whole] = await (await enter(second, 'a', before)).next(MessageType.DISTRIBUTION_RESPOND)
+  const after = decodeTopology(whole, undefined)!
+  assert.ok(isNewer(after, before) && after.epoch > before.epoch)
+  assert.deepEqual([after.servers, after.primary], [before.servers, before.primary])
+  await client.next(MessageType.DISTRIBUTION_RESPOND)
+  const { events } = (await (await connect(second, 'admin')).ask('EVENTS')) as { events: { type: string }[] }
+  assert.deepEqual(events.map(({ type }) => type), ['MASTER_STARTED', 'TOPOLOGY_ADOPTED', 'SETTLED']) // prettier-ignore
 })
 
 test('a master never starts empty on a state that it can not read, and leaves it as it is', async (t) => {
@@ -187,8 +210,8 @@ test('a master never starts empty on a state that it can not read, and leaves it
   await first.close()
   const path = join(dataDir, 'state.json')
   await writeFile(path, 'rubbish')
-  await assert.rejects(start(t, { dataDir }), { code: 'INVALID_ARGUMENT', message: /damaged/ })
-  await assert.rejects(start(t, { dataDir, cluster: 'other' }), { code: 'INVALID_ARGUMENT' })
+  await assert.rejects(start(t, { dataDir }), { code: 'STATE_UNAVAILABLE', message: /damaged/ })
+  await assert.rejects(start(t, { dataDir, cluster: 'other' }), { code: 'STATE_UNAVAILABLE' })
   assert.equal(await readFile(path, 'utf8'), 'rubbish')
 })
 
@@ -199,10 +222,34 @@ test('options that can not work are refused', async (t) => {
     [{ ring: { virtualNodes: 0 } }, /virtualNodes/],
     [{ ring: { seed: -1 } }, /seed/],
     [{ port: (await start(t)).address.port }, /another process listens/],
-    [{ httpPort: (await start(t)).httpAddress!.port }, /can not serve HTTP/],
+    [
+      { httpPort: (await start(t)).httpAddress!.port },
+      /can not serve HTTP on 127\.0\.0\.1:\d+: another process listens there: .*--http-port/,
+    ],
     [{ dataDir: join(await someFile(), 'x') }, /can not create/],
   ] as const)
     await assert.rejects(start(t, wrong), { code: 'INVALID_ARGUMENT', message })
+})
+
+test('a start that fails for want of a port leaves no trace', async (t) => {
+  const dataDir = join(folder, 'port')
+  const { address, httpAddress } = await start(t)
+  for (const busy of [{ port: address.port }, { httpPort: httpAddress!.port }]) {
+    await assert.rejects(start(t, { ...busy, dataDir }), { code: 'INVALID_ARGUMENT' })
+    assert.deepEqual(await readdir(dataDir), [])
+  }
+  const admin = await connect(await start(t, { dataDir }), 'admin')
+  const { events } = (await admin.ask('EVENTS')) as { events: { type: string }[] }
+  assert.deepEqual(events.map(({ type }) => type), ['MASTER_STARTED']) // prettier-ignore
+})
+
+test('a start that can not save its state gives the folder free again', async (t) => {
+  const dataDir = join(folder, 'unsavable')
+  const obstacle = join(dataDir, 'state.json.new')
+  await mkdir(obstacle, { recursive: true })
+  await assert.rejects(start(t, { dataDir }))
+  await rmdir(obstacle)
+  await start(t, { dataDir })
 })
 
 test('HTTP: health, metrics and the JSON API', async (t) => {
@@ -227,6 +274,10 @@ test('HTTP: health, metrics and the JSON API', async (t) => {
   const metrics = await (await get('/metrics')).text()
   assert.match(metrics, /^icf_slots_served 16384$/m)
   assert.match(metrics, /^icf_server_primary_slots\{server="127.0.0.1:97",id="a{40}"\} 16384$/m)
+  const promises = await readFile(new URL('../../../../docs/failure-model.md', import.meta.url), 'utf8')
+  const named = [...promises.matchAll(/`(icf_\w+)`/g)].map(([, name]) => name!)
+  assert.ok(named.length > 0)
+  for (const name of named) assert.match(metrics, new RegExp(`^${name} `, 'm'), 'named in the failure model')
   for (const line of metrics.trimEnd().split('\n'))
     assert.match(line, /^(# (HELP|TYPE) icf_\w+ .+|icf_\w+(\{(\w+="[^"]*",?)+\})? \d+(\.\d+)?(e-\d+)?)$/)
 })

@@ -23,8 +23,8 @@ export interface StartMasterOptions {
   /** Port for metrics, health and the JSON API; 0 takes any free port; none without it. */
   readonly httpPort?: number
   readonly cluster: string
-  /** Where the state is kept; without it a restart begins a new, empty cluster. */
-  readonly dataDir?: string
+  /** Where the state is kept; undefined: in memory only. Then a restart knows what the running servers tell it. */
+  readonly dataDir: string | undefined
   readonly timing?: Timing
   /** For a new cluster; a stored one keeps its own. */
   readonly ring?: Partial<RingSettings>
@@ -39,6 +39,9 @@ export interface RunningMaster {
   close(): Promise<void>
 }
 
+/** Cache servers that lost their master look for it several times in this time. */
+const RETURN_WINDOW_MS = 500
+
 const DEFAULT_RING: RingSettings = { virtualNodes: 160, seed: 0 }
 
 /** Enough for V8 to have compiled what a death needs. */
@@ -46,7 +49,7 @@ const REHEARSALS = 12
 
 /**
  * Starts a master; it serves when this resolves.
- * @throws IcfError INVALID_ARGUMENT when an option, an address or the stored state does not allow it
+ * @throws IcfError INVALID_ARGUMENT when an option or an address does not allow it, STATE_UNAVAILABLE when its state does not
  */
 export async function startMaster(options: StartMasterOptions): Promise<RunningMaster> {
   const { host, cluster, logger } = options
@@ -56,7 +59,13 @@ export async function startMaster(options: StartMasterOptions): Promise<RunningM
   const coordination = coordinationFor(options)
   const { epoch, stored } = await coordination.begin()
   const id = randomBytes(20).toString('hex')
-  const core = new MasterCore(performance.now(), { epoch, timing, ring, ...(stored && { stored }) })
+  const core = new MasterCore(performance.now(), {
+    epoch,
+    timing,
+    ring,
+    returnWindowMs: RETURN_WINDOW_MS,
+    ...(stored && { stored }),
+  })
   const eventLog = new EventLog(stored?.events ?? [])
   const runner = new Runner({ core, coordination, eventLog, logger, cluster, masterId: id })
   const self = {
@@ -67,12 +76,14 @@ export async function startMaster(options: StartMasterOptions): Promise<RunningM
   }
   const ports: Closable[] = []
   const close = async (): Promise<void> => {
-    await runner.close()
-    for (const port of ports) await port.close()
-    await coordination.end()
+    try {
+      await runner.close()
+    } finally {
+      for (const port of ports) await port.close()
+      await coordination.end()
+    }
   }
   try {
-    await runner.start()
     const administration = administrationOf(core, runner, eventLog, self)
     const native = { address: self.address, cluster, masterId: id, timing, core, runner, administration }
     const listener = await listenNative(native)
@@ -81,8 +92,11 @@ export async function startMaster(options: StartMasterOptions): Promise<RunningM
     const http = await openHttp(options, core, runner, administration)
     if (http) ports.push(http)
     self.httpAddress = http?.address
+    // Nothing is logged or saved of a start that fails for want of a port.
+    await runner.start()
   } catch (error) {
-    await close()
+    // What keeps the state from being saved fails both: it is said once.
+    await close().catch(() => undefined)
     throw error
   }
   const { address, httpAddress } = self
@@ -137,11 +151,10 @@ function administrationOf(
 }
 
 function coordinationFor({ dataDir, cluster, logger }: StartMasterOptions): Coordination {
-  if (dataDir !== undefined) return new FileCoordination(dataDir, cluster)
-  logger.warn(
-    'no data directory: when this master stops, it forgets its cluster, and the cached data is lost',
-  )
-  return new MemoryCoordination(() => Date.now())
+  const wallTimeMs = (): number => Date.now()
+  if (dataDir !== undefined) return new FileCoordination(dataDir, cluster, wallTimeMs)
+  logger.warn('the state is kept in memory only: after a restart, the cache servers that run tell it')
+  return new MemoryCoordination(wallTimeMs)
 }
 
 function checkCluster(cluster: string): void {

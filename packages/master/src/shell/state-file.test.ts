@@ -82,7 +82,7 @@ test('a damaged file is refused, wherever the damage is', async () => {
   for (const [index, content] of damaged.entries())
     assert.throws(
       () => decodeState(content, 'f'),
-      { code: 'INVALID_ARGUMENT', message: /damaged/ },
+      { code: 'STATE_UNAVAILABLE', message: /damaged/ },
       `case ${index}`,
     )
 })
@@ -96,7 +96,7 @@ test('a state that contradicts itself is refused, even with the right checksum',
   ]
   for (const change of contradictions) {
     const text = encodeState('test', { ...state, topology: { ...state.topology, ...change } })
-    assert.throws(() => decodeState(text, 'f'), { code: 'INVALID_ARGUMENT', message: /damaged/ })
+    assert.throws(() => decodeState(text, 'f'), { code: 'STATE_UNAVAILABLE', message: /damaged/ })
   }
 })
 

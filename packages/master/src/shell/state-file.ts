@@ -5,13 +5,12 @@ import {
   decodeTopology,
   encodeTopology,
   IcfError,
-  NONE,
   sameTransition,
   SLOT_COUNT,
   type Topology,
   type Transition,
 } from '@icf/common'
-import type { MasterState, Retired } from '../core/index.js'
+import { unsoundSlot, type MasterState, type Retired } from '../core/index.js'
 import type { LoggedEvent } from './event-log.js'
 
 /** What the state file holds. */
@@ -27,8 +26,8 @@ export function stateFilePath(dataDir: string): string {
 
 /**
  * @returns undefined when there is no file yet: a new cluster
- * @throws IcfError INVALID_ARGUMENT when the file is unreadable, damaged or of another cluster. It is never taken for
- *   an empty one: that would throw the cluster's data away.
+ * @throws IcfError STATE_UNAVAILABLE when the file is damaged or of another release, INVALID_ARGUMENT when it can not be
+ *   read or is another cluster's. It is never taken for an empty one: that would throw the cluster's data away.
  */
 export async function loadState(path: string, cluster: string): Promise<StoredState | undefined> {
   let text: string
@@ -92,14 +91,14 @@ export function encodeState(cluster: string, { topology, retired, events }: Stor
   return `{"sha256":"${digest(body)}","state":${body}}\n`
 }
 
-/** @throws IcfError INVALID_ARGUMENT */
+/** @throws IcfError STATE_UNAVAILABLE */
 export function decodeState(text: string, path: string): StoredState & { readonly cluster: string } {
   const { sha256, state } = parse(text, path) as { sha256: unknown; state: Record<string, unknown> }
   if (typeof state !== 'object' || state === null || digest(JSON.stringify(state)) !== sha256)
     throw damaged(path, 'its checksum is wrong')
   if (state.format !== FORMAT)
     throw new IcfError(
-      'INVALID_ARGUMENT',
+      'STATE_UNAVAILABLE',
       `${path} was written by another release of icf (format ${String(state.format)})`,
     )
   return {
@@ -140,16 +139,8 @@ function readTopology(state: Record<string, unknown>, path: string): Topology {
   } catch (cause) {
     throw damaged(path, (cause as Error).message)
   }
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
-    const seats = [
-      topology.primary[slot]!,
-      topology.backup[slot]!,
-      topology.transitions.get(slot)?.to ?? NONE,
-    ]
-    const isWrong = (seat: number): boolean => seat !== NONE && topology.servers[seat] === undefined
-    if (seats.some(isWrong) || (seats[0] !== NONE && seats[0] === seats[1]))
-      throw damaged(path, `slot ${slot} is assigned wrongly`)
-  }
+  const slot = unsoundSlot(topology)
+  if (slot !== undefined) throw damaged(path, `slot ${slot} is assigned wrongly`)
   return topology
 }
 
@@ -181,7 +172,7 @@ function digest(text: string): string {
 
 function damaged(path: string, why: string): IcfError {
   return new IcfError(
-    'INVALID_ARGUMENT',
-    `${path} is damaged (${why}): restore it from a copy, or move it away to begin a new, empty cluster`,
+    'STATE_UNAVAILABLE',
+    `${path} is damaged (${why}): move it away, and the master goes on with what the running cache servers know`,
   )
 }

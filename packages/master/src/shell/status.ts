@@ -49,6 +49,7 @@ export function statusOf(snapshot: Snapshot, self: SelfDescription): object {
       weight: server.weight,
       state: server.state,
       connected: server.isConnected,
+      quiet: server.isQuiet,
       silentMs: Math.round(server.silentMs),
       primarySlots: server.primarySlots,
       backupSlots: server.backupSlots,

@@ -1,0 +1,153 @@
+// Cache servers wired together in memory, for the tests of their core.
+import {
+  CommandCode,
+  emptyTopology,
+  MessageType,
+  REPEAT,
+  SLOT_COUNT,
+  type Message,
+  type ServerInfo,
+  type Topology,
+} from '@icf/common'
+import { CacheServerCore } from './cache-server-core.js'
+import type { ClientSession } from './client-session.js'
+import type { LinkPort } from './ports.js'
+
+/** Links in memory: what a core sends waits here until the test delivers it. */
+export class Wires {
+  readonly queue: (() => void)[] = []
+
+  /** A port goes on until it is `cut`. */
+  port(deliver: (message: Message) => void): LinkPort & { cut: boolean } {
+    const port = {
+      cut: false,
+      send: (message: Message) => {
+        const copy = [...message]
+        this.queue.push(() => port.cut || deliver(copy))
+      },
+      stage: (bytes: Uint8Array, ready: (staged: object) => void) => ready(bytes),
+    }
+    return port
+  }
+
+  /** Delivers what is on its way now, and nothing that this causes. */
+  step(): void {
+    for (const job of this.queue.splice(0)) job()
+  }
+
+  run(): void {
+    for (let next = this.queue.shift(); next; next = this.queue.shift()) next()
+  }
+}
+
+export class Member {
+  readonly toMaster: Message[] = []
+  readonly core: CacheServerCore
+  readonly results = new Map<number, unknown>()
+  readonly client: ClientSession
+  #id = 0
+  readonly #ports = new Map<Member, { cut: boolean }[]>()
+
+  constructor(
+    readonly name: string,
+    private readonly wires: Wires,
+  ) {
+    this.core = new CacheServerCore({
+      id: name.repeat(40),
+      budgetBytes: 64 * 1024 * 1024,
+      toMaster: (message) => this.toMaster.push(message),
+      flushSoon: () => wires.queue.push(() => this.core.flush(0)),
+    })
+    this.core.leaseMs = 1000
+    this.core.runner.leaseRenewed(1e6, 0)
+    this.client = this.core.openClient(
+      wires.port((message) => this.#receive(message)),
+      'client',
+    )
+  }
+
+  command(code: number, ...args: unknown[]): number {
+    return this.numbered(1, 0, code, ...args)
+  }
+
+  /** A frame whose first write has this number. */
+  numbered(number: number, settledBelow: number, ...commands: unknown[]): number {
+    const { epoch, version } = this.core.slots.topology
+    const header = [MessageType.COMMANDS, epoch, version, ++this.#id, number, settledBelow]
+    this.core.clientMessage(this.client, [...header, ...commands], 0)
+    return this.#id
+  }
+
+  /** What a client sends that does not know whether its write was carried out. */
+  repeat(number: number, ...command: unknown[]): unknown {
+    const id = this.numbered(0, 0, REPEAT, number, ...command)
+    this.wires.run()
+    return this.results.get(id)
+  }
+
+  set(key: string, value: string): number {
+    return this.command(CommandCode.SET, key, value, 1, 0, 0)
+  }
+
+  ask(code: number, ...args: unknown[]): unknown {
+    const id = this.command(code, ...args)
+    this.wires.run()
+    return this.results.get(id)
+  }
+
+  get(key: string): unknown {
+    return this.ask(CommandCode.GET, key)
+  }
+
+  /** Loses what is on its way between the two. */
+  disconnect(other: Member): void {
+    for (const port of this.#ports.get(other) ?? []) port.cut = true
+  }
+
+  connect(other: Member): void {
+    const forward = this.wires.port((message) => other.core.primaryMessage(this.core.id, back, message, 0))
+    const back = this.wires.port((message) => this.core.peerMessage(other.core.id, forward, message, 0))
+    this.#ports.set(other, [forward, back])
+    other.core.primaryConnected(this.core.id, this.core.channelIdTo(other.core.id), back)
+    this.core.peerConnected(other.core.id, forward)
+  }
+
+  #receive(message: Message): void {
+    for (let at = 1; at < message.length;) {
+      const [first, count] = [message[at] as number, message[at + 1] as number]
+      for (let i = 0; i < count; i++) this.results.set(first + i, message[at + 2 + i])
+      at += 2 + count
+    }
+  }
+}
+
+/** With servers a, b and c in seats 0, 1 and 2; all slots alike. */
+export function topologyOf(
+  version: number,
+  primary: number,
+  backup: number,
+  transition?: { to: number; intent: 'backup' | 'primary'; since: number },
+): Topology {
+  const servers = ['a', 'b', 'c'].map((name): ServerInfo => ({
+    id: name.repeat(40),
+    host: 'h',
+    port: 1,
+    respPort: 0,
+    zone: '',
+    weight: 1,
+    state: 'active',
+  }))
+  const transitions = new Map(
+    transition ? Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, transition]) : [],
+  )
+  const empty = emptyTopology({ virtualNodes: 1, seed: 1 })
+  return {
+    ...empty,
+    epoch: 1,
+    version,
+    servers,
+    primary: new Uint16Array(SLOT_COUNT).fill(primary),
+    backup: new Uint16Array(SLOT_COUNT).fill(backup),
+    transitions,
+  }
+}

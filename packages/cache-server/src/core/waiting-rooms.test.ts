@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { ClientSession } from './client-session.js'
+import { MAX_DEFERRED, WaitingRooms, type Deferred } from './waiting-rooms.js'
+
+const client = { closed: false } as ClientSession
+
+function command(value: string, from = client): Deferred {
+  return { client: from, id: 0, message: ['key', value], at: 0, number: 0, isRepeat: false }
+}
+
+describe('waiting rooms', () => {
+  it('give commands back in order, but not those of clients that are gone', () => {
+    const rooms = new WaitingRooms(10_000)
+    const gone = { closed: true } as ClientSession
+    for (const [value, from] of [['a', client], ['b', gone], ['c', client]] as const) rooms.add(1, command(value, from)) // prettier-ignore
+    rooms.add(2, command('other'))
+    assert.deepEqual(
+      rooms.take(1).map(({ message }) => message[1]),
+      ['a', 'c'],
+    )
+    assert.deepEqual(rooms.take(1), [])
+  })
+
+  it('are bounded in commands', () => {
+    const rooms = new WaitingRooms(Infinity)
+    for (let i = 0; i < MAX_DEFERRED; i++) assert.ok(rooms.add(i % 10, command('')))
+    assert.ok(!rooms.add(1, command('')))
+    rooms.take(3)
+    assert.ok(rooms.add(1, command('')))
+  })
+
+  it('are bounded in bytes, though a single command always fits', () => {
+    const rooms = new WaitingRooms(10_000)
+    assert.ok(rooms.add(1, command('x'.repeat(20_000))))
+    assert.ok(!rooms.add(1, command('')))
+    rooms.take(1)
+    assert.ok(rooms.add(1, command('x'.repeat(9000))))
+    assert.ok(!rooms.add(1, command('x'.repeat(1000))))
+  })
+})

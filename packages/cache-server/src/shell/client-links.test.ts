@@ -1,0 +1,45 @@
+import { MessageType } from '@icf/common'
+import { dial } from '@icf/common/node'
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { FakeProcess, startServer, until } from './start.test.kit.js'
+
+const VALUE = Buffer.alloc(200 * 1024)
+/** 64 MiB on their way to the backup: more are not read. */
+const HELD_AT = Math.ceil((64 * 1024 * 1024) / VALUE.length)
+const WRITES = HELD_AT + 100
+
+it('reads clients on when the backup that they waited for is gone', async () => {
+  const peerId = 'b'.repeat(40)
+  const master = await FakeProcess.start({})
+  const peer = await FakeProcess.start({ role: 'cache-server', id: peerId })
+  const server = await startServer([master.address])
+  await until(() => master.links.size === 1)
+  master.publish(1, [server, { id: peerId, address: peer.address }])
+  await until(() => peer.links.size === 1)
+
+  const client = await dial(server.address, { role: 'client', cluster: 'test', id: 'c', details: [] }, 2000)
+  let answers = 0
+  client.handlers = {
+    message: (message) => (answers += message.filter((field) => field === true).length),
+    close: () => assert.fail('closed'),
+  }
+  for (let i = 0; i < WRITES; i++)
+    client.send([MessageType.COMMANDS, 1, 1, i, i + 1, 1, 1, `key ${i}`, VALUE, 0, 0, 0])
+  let values = 0
+  await until(() => {
+    for (const batch of peer.received.splice(0))
+      values += batch.filter((field) => field instanceof Uint8Array).length
+    return values >= HELD_AT
+  })
+  assert.equal(answers, 0)
+  assert.ok(values < WRITES)
+
+  master.publish(2, [server])
+  await until(() => answers === WRITES)
+  client.handlers = { message: () => undefined, close: () => undefined }
+  client.terminate()
+  await server.kill()
+  await peer.close()
+  await master.close()
+})

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { RunningCacheServer } from './start.js'
+import { FakeProcess, startServer, until } from './start.test.kit.js'
+
+describe('the link to a backup', () => {
+  const peerId = 'b'.repeat(40)
+  let master: FakeProcess
+  let peer: FakeProcess
+  let server: RunningCacheServer
+
+  beforeEach(async () => {
+    master = await FakeProcess.start({})
+    peer = await FakeProcess.start({ role: 'cache-server', id: peerId })
+    server = await startServer([master.address])
+    await until(() => master.links.size === 1)
+    master.publish(1, [server, { id: peerId, address: peer.address }])
+    await until(() => peer.links.size === 1)
+  })
+
+  afterEach(async () => {
+    await server.kill()
+    await peer.close()
+    await master.close()
+  })
+
+  it('closes when the backup is no longer in the topology', async () => {
+    master.publish(2, [server])
+    await until(() => peer.links.size === 0)
+  })
+
+  it('closes when the incarnation that opened it is over', async () => {
+    const { id } = server
+    master.publish(2, [{ id: peerId, address: peer.address }])
+    await until(() => server.id !== id && peer.links.size === 0)
+    assert.equal(peer.hellos.length, 1)
+  })
+})

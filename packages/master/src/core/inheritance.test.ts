@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isNewer, MessageType, SLOT_COUNT, type Topology } from '@icf/common'
+import { FakeServer, Harness, ids, settled } from './harness.test.kit.js'
+
+const WINDOW_MS = 500
+
+/** A settled cluster whose master was killed, and whose state file is gone. */
+function orphaned(count: number): { harness: Harness; servers: FakeServer[]; before: Topology } {
+  const { servers } = settled(count)
+  const before = servers[0]!.topology!
+  const harness = new Harness({ returnWindowMs: WINDOW_MS })
+  return { harness, servers, before }
+}
+
+function returnAll(harness: Harness, servers: readonly FakeServer[]): void {
+  for (const server of servers) harness.join(server)
+  for (const server of servers) harness.tellTopology(server)
+}
+
+/** The master closed their links. */
+function reconnect(harness: Harness, servers: readonly FakeServer[]): void {
+  for (const server of servers) {
+    assert.ok(harness.closed.includes(server.link!))
+    harness.loseLink(server)
+    harness.join(server)
+  }
+}
+
+function eventsOf(harness: Harness): string[] {
+  return harness.events.map(({ type }) => type)
+}
+
+test('a master without a state goes on with the topology of the servers that run: nobody moves', () => {
+  const { harness, servers, before } = orphaned(3)
+  for (const server of servers) harness.join(server)
+  assert.deepEqual(servers[0]!.inbox.at(-1), [MessageType.DISTRIBUTION_REQUEST])
+  for (const server of servers) harness.beat(server)
+  for (const server of servers) harness.tellTopology(server)
+  reconnect(harness, servers)
+  const after = harness.topology
+  assert.ok(isNewer(after, before) && after.epoch > before.epoch && after.version > before.version)
+  assert.deepEqual(
+    [after.primary, after.backup, after.servers],
+    [before.primary, before.backup, before.servers],
+  )
+  assert.equal(servers[2]!.topology?.version, after.version)
+  harness.pass(2000)
+  assert.ok(harness.core.snapshot(harness.now).isSettled)
+  assert.deepEqual(eventsOf(harness), ['MASTER_STARTED', 'TOPOLOGY_ADOPTED', 'SETTLED'])
+  assert.deepEqual(ids(harness), servers.map(({ id }) => id)) // prettier-ignore
+})
+
+test('the newest topology counts, and who has been declared dead by it begins anew', () => {
+  const { harness: old, servers } = settled(3)
+  const [paused, ...others] = servers as [FakeServer, FakeServer, FakeServer]
+  old.pass(1600, (server) => server !== paused)
+  const harness = new Harness()
+  returnAll(harness, servers)
+  assert.deepEqual(ids(harness).filter(Boolean), others.map(({ id }) => id)) // prettier-ignore
+  reconnect(harness, others)
+  harness.loseLink(paused)
+  harness.join(paused)
+  assert.equal(paused.refusal?.code, 'FENCED')
+  harness.settle()
+  assert.ok(!eventsOf(harness).includes('DATA_LOST'))
+})
+
+test('a server that does not come back is waited for, then dead: its backups are promoted', () => {
+  const { harness, servers } = orphaned(3)
+  const [gone, ...others] = servers as [FakeServer, FakeServer, FakeServer]
+  returnAll(harness, others)
+  harness.pass(1400)
+  assert.equal(harness.topology.servers.length, 0, 'it may know a newer topology')
+  harness.pass(100)
+  reconnect(harness, others)
+  assert.deepEqual(ids(harness), servers.map(({ id }) => id)) // prettier-ignore
+  harness.pass(1600)
+  assert.ok(!ids(harness).includes(gone.id))
+  harness.settle()
+  assert.ok(harness.core.snapshot(harness.now).isSettled)
+  assert.ok(!eventsOf(harness).includes('DATA_LOST'))
+})
+
+test('a copy under way, and a server on its way out, go on', () => {
+  const { harness: old, servers } = settled(3)
+  const newcomer = old.join()
+  old.shutdown(servers[0]!)
+  const all = [...servers, newcomer]
+  const { transitions } = newcomer.topology!
+  assert.ok(transitions.size > 0)
+  const harness = new Harness()
+  returnAll(harness, all)
+  reconnect(harness, all)
+  const [slot, transition] = [...transitions].find(([at]) => harness.topology.transitions.has(at))!
+  assert.deepEqual(harness.topology.transitions.get(slot), transition)
+  harness.settle()
+  assert.ok(servers[0]!.isReleased)
+  assert.ok(harness.core.snapshot(harness.now).isSettled)
+})
+
+test('a new server waits for those that may return, and joins them', () => {
+  const { harness, servers } = orphaned(2)
+  const fresh = harness.join(new FakeServer('f'.repeat(40), 7200))
+  harness.pass(WINDOW_MS - 100)
+  assert.equal(harness.topology.servers.length, 0)
+  returnAll(harness, servers)
+  assert.deepEqual(ids(harness), [...servers, fresh].map(({ id }) => id)) // prettier-ignore
+})
+
+test('a new cluster begins when nobody returns; who comes later begins empty, and what that loses is said', () => {
+  const { harness, servers } = orphaned(2)
+  const fresh = harness.join(new FakeServer('f'.repeat(40), 7200))
+  harness.pass(WINDOW_MS)
+  assert.deepEqual(ids(harness), [fresh.id])
+  for (const server of servers) {
+    harness.join(server)
+    assert.equal(server.refusal?.code, 'FENCED')
+  }
+  const losses = harness.events.filter(({ type }) => type === 'DATA_LOST')
+  assert.deepEqual(losses.map(({ slots }) => slots), [SLOT_COUNT]) // prettier-ignore
+  assert.equal(harness.core.snapshot(harness.now).counters.lostSlots, SLOT_COUNT)
+  assert.deepEqual(ids(harness), [fresh.id])
+})
+
+test('who leaves again before it has told is not waited for; who never tells loses its data, and that is said', () => {
+  const { harness, servers } = orphaned(2)
+  const [first, second] = servers as [FakeServer, FakeServer]
+  harness.join(first)
+  harness.loseLink(first)
+  harness.pass(2000)
+  harness.join(second)
+  harness.pass(1400)
+  assert.deepEqual(harness.closed, [])
+  harness.pass(100)
+  assert.equal(second.refusal?.code, 'FENCED')
+  assert.ok(eventsOf(harness).includes('DATA_LOST'))
+})
+
+test('a topology that makes no sense is not taken over', () => {
+  const { harness, servers, before } = orphaned(2)
+  const [liar, honest] = servers as [FakeServer, FakeServer]
+  harness.join(liar)
+  harness.tellTopology(liar, { ...before, version: before.version + 1, backup: before.primary })
+  assert.equal(liar.refusal?.code, 'PROTOCOL')
+  harness.loseLink(liar)
+  harness.join(honest)
+  harness.tellTopology(honest)
+  harness.pass(1500)
+  assert.deepEqual(harness.topology.primary, before.primary)
+})
+
+test('after an old copy of the state was put back, who knows more than it begins anew, and the loss is said', () => {
+  const { harness, servers } = settled(3)
+  const copy = harness.persisted!
+  const late = harness.join()
+  harness.settle()
+  harness.persisted = copy
+  harness.restart()
+  for (const server of [late, ...servers]) harness.join(server)
+  assert.deepEqual([late, ...servers].map(({ refusal }) => refusal?.code), Array(4).fill('FENCED')) // prettier-ignore
+  for (const server of [late, ...servers]) harness.loseLink(server)
+  // They come back as new members.
+  harness.join(new FakeServer('f'.repeat(40), 7200))
+  harness.pass(1600)
+  const losses = harness.events.filter(({ type }) => type === 'DATA_LOST')
+  assert.deepEqual(losses.map(({ slots }) => slots), [undefined, SLOT_COUNT]) // prettier-ignore
+})

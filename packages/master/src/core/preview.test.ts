@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Load } from './parse.js'
+import { settled } from './harness.test.kit.js'
+import { preview } from './preview.js'
+
+test('the estimate goes by who holds the slots now, not by who sends them after the roles have changed', () => {
+  const { harness, servers } = settled(3)
+  const heavy = servers[0]!.id
+  const load = { primaryKeys: 1000, primaryBytes: 1e6 } as Load
+  const loadOf = (id: string): Load | undefined => (id === heavy ? load : undefined)
+  const { entries, bytes } = preview(harness.topology, [heavy], loadOf)
+  assert.ok(entries >= 1000 && bytes >= 1e6, `${entries} keys, ${bytes} bytes, of 1,000 and 1,000,000`)
+})
