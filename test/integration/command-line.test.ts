@@ -1,9 +1,13 @@
 // What the `icf` command answers to wrong usage, and to circumstances that are wrong.
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { limits } from '@icf/common'
 import { Cluster } from '../support/cluster.js'
 import { icf, runIcf, type Outcome } from '../support/icf.js'
-import { freePort } from '../support/ports.js'
+import { freeBasePort, freePort, upOffsets } from '../support/ports.js'
 import { waitUntil } from '../support/wait.js'
 
 describe('wrong usage ends with 2 and says what is wrong', () => {
@@ -46,17 +50,45 @@ describe('wrong usage ends with 2 and says what is wrong', () => {
     })
 })
 
+describe('icf up', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'icf-up-'))
+  after(() => rmSync(dir, { recursive: true, force: true }))
+
+  it('tells what its processes refuse: exit code 2', async () => {
+    const basePort = await freeBasePort(upOffsets(1, 1))
+    const up = ['up', '--servers', 1, '--base-port', basePort, '--dir', dir]
+    const cases: readonly [args: readonly string[], says: RegExp][] = [
+      [['--coordination', 'etcd'], /master 127.*--coordination etcd is not available yet/],
+      [['--resp-port', '6100'], /cache server 127.*the Redis protocol is not available yet/],
+      [['--lease', '5s'], /master 127.*deadAfterMs/],
+    ]
+    for (const [args, says] of cases) {
+      const outcome = await runIcf([...up, ...args])
+      assert.equal(outcome.code, 2, outcome.stderr)
+      assert.match(outcome.stderr, says)
+      assertNoTrace(outcome)
+    }
+  })
+})
+
 describe('with a cluster', () => {
   let cluster: Cluster
   before(async () => (cluster = await Cluster.start({ servers: 1 })))
   after(() => cluster.stop())
 
   it('a key that can not be one is wrong usage: exit code 2', async () => {
-    for (const key of ['', 'k'.repeat(4097)]) {
-      const outcome = await runIcf(['get', key, ...cluster.connectArgs])
-      assert.equal(outcome.code, 2, outcome.stderr)
-      assert.match(outcome.stderr, /key/)
-    }
+    for (const key of ['', 'k'.repeat(4097)])
+      for (const args of [
+        ['get', key],
+        ['set', key, 'v'],
+        ['del', key],
+        ['ttl', key],
+        ['where', key],
+      ]) {
+        const outcome = await runIcf([...args, ...cluster.connectArgs])
+        assert.equal(outcome.code, 2, `${args[0]}: ${outcome.stderr}`)
+        assert.match(outcome.stderr, /key/)
+      }
   })
 
   it('a missing key is a no: exit code 1', async () => {
@@ -72,6 +104,22 @@ describe('with a cluster', () => {
     assert.equal((await runIcf(['get', 'greeting', ...cluster.connectArgs])).code, 1)
   })
 
+  it('files whose keys are too long are skipped, by load and verify: exit code 3', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'icf-files-'))
+    try {
+      writeFileSync(join(dir, 'a'), 'text')
+      for (const command of ['load', 'verify']) {
+        const prefix = ['--prefix', 'p'.repeat(limits.maxKeyBytes)]
+        const outcome = await runIcf([command, dir, ...prefix, ...cluster.connectArgs])
+        assert.equal(outcome.code, 3, outcome.stderr)
+        assert.match(outcome.stderr, /\ba: .*key[^]*1 file of/)
+        assertNoTrace(outcome)
+      }
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
+
   it('a port in use: exit code 3', async () => {
     const { port } = cluster.servers[0]!
     for (const kind of ['cache', 'master']) {
@@ -81,7 +129,7 @@ describe('with a cluster', () => {
         port,
         '--cluster',
         cluster.name,
-        ...(kind === 'cache' ? cluster.connectArgs : []),
+        ...(kind === 'cache' ? cluster.connectArgs : ['--data-dir', 'none']),
       ])
       assert.equal(outcome.code, 3, outcome.stderr)
       assert.match(outcome.stderr, new RegExp(`${port}: another process listens there`))
@@ -145,7 +193,7 @@ describe('without a master', () => {
       what: 'a word about the master',
     })
     assert.ok(server.isRunning, server.transcript())
-    const master = icf(['master', '--port', port, '--http-port', httpPort])
+    const master = icf(['master', '--port', port, '--http-port', httpPort, '--data-dir', 'none'])
     try {
       await waitUntil(async () => (await runIcf(['status', '--wait', ...masters])).code === 0, {
         what: 'the master',

@@ -6,9 +6,16 @@ import { styleFor } from './style.js'
 const line = (entry: Omit<LogEntry, 'n' | 'at'>): string =>
   // The clock time is local.
   eventLine({ n: 1, at: '2026-01-02T03:04:05.006Z', ...entry }, styleFor({})).replace(
-    /^\d\d:\d\d:05\.006 {2}/,
+    /^2026-01-0\d \d\d:\d\d:05\.006 {2}/,
     '',
   )
+
+test('the date is told, in local time', () => {
+  const at = new Date(2026, 6, 9, 1, 2, 3, 45)
+  const entry = { n: 1, at: at.toISOString(), type: 'SETTLED' }
+  assert.match(eventLine(entry, styleFor({})), /^2026-07-09 01:02:03\.045 {2}SETTLED/)
+  assert.match(eventLine({ ...entry, at: 'soon' }, styleFor({})), /^soon {2}SETTLED/)
+})
 
 test('events are sentences', () => {
   const cases: [Omit<LogEntry, 'n' | 'at'>, string][] = [

@@ -18,6 +18,7 @@ export interface LogEntry {
 
 const MEANINGS: Readonly<Record<string, string>> = {
   MASTER_STARTED: 'the master started',
+  TOPOLOGY_ADOPTED: 'the master had no state: it goes on with what the cache servers that run follow',
   ADD_CACHE_SERVER: 'joined',
   SHUTDOWN_CACHE: 'is leaving',
   REFLESH_IP: 'died',
@@ -30,15 +31,11 @@ const MEANINGS: Readonly<Record<string, string>> = {
 const BAD: readonly string[] = ['REFLESH_IP', 'DATA_LOST']
 const GOOD: readonly string[] = ['SETTLED', 'ADD_CACHE_SERVER']
 
-/** One line for people: `14:03:07.120  REFLESH_IP  127.0.0.1:7101 died (silence) · 5,461 slots`. */
+/** One line for people: `2026-01-02 14:03:07.120  REFLESH_IP  127.0.0.1:7101 died (silence) · 5,461 slots`. */
 export function eventLine(entry: LogEntry, style: Style): string {
-  const at = new Date(entry.at)
-  const clock = Number.isNaN(at.getTime())
-    ? entry.at
-    : `${at.toTimeString().slice(0, 8)}.${pad3(at.getMilliseconds())}`
   const type = entry.type.padEnd(16)
   const paint = BAD.includes(entry.type) ? style.red : GOOD.includes(entry.type) ? style.green : style.bold
-  return [style.dim(clock), paint(type), sentence(entry)].join('  ').trimEnd()
+  return [style.dim(localTime(entry.at)), paint(type), sentence(entry)].join('  ').trimEnd()
 }
 
 function sentence(entry: LogEntry): string {
@@ -55,6 +52,11 @@ function sentence(entry: LogEntry): string {
   return [words, ...figures].join(' · ')
 }
 
-function pad3(ms: number): string {
-  return String(ms).padStart(3, '0')
+/** With its date, always: what is kept or sent to somebody is read on another day. */
+function localTime(iso: string): string {
+  const at = new Date(iso)
+  if (Number.isNaN(at.getTime())) return iso
+  // The difference turns UTC into local time.
+  const local = new Date(at.getTime() - at.getTimezoneOffset() * 60_000)
+  return local.toISOString().replace('T', ' ').replace('Z', '')
 }

@@ -46,6 +46,17 @@ test('--help names every command and the exit codes', async () => {
   assert.match(stdout, /3 {2}could not reach or do it/)
 })
 
+test('help for a command, before or after it', async () => {
+  for (const args of [
+    ['get', '--help'],
+    ['help', 'get'],
+  ]) {
+    const { code, stdout } = await icf(args)
+    assert.equal(code, 0)
+    assert.match(stdout, /^Usage: icf get /)
+  }
+})
+
 test('--version', async () => {
   const { code, stdout } = await icf(['--version'])
   assert.equal(code, 0)
@@ -55,9 +66,13 @@ test('--version', async () => {
 test('wrong usage is exit code 2 and one line', async () => {
   const cases: [string[], RegExp][] = [
     [['statsu'], /unknown command 'statsu' \(Did you mean status\?\)/],
+    [['statsu', '--help'], /unknown command 'statsu' \(Did you mean status\?\)/],
+    [['bogus', '-h'], /unknown command 'bogus' \(see icf --help\)/],
+    [['help', 'bogus'], /unknown command 'bogus' \(see icf --help\)/],
     [['status', '--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/],
     [['get'], /missing required argument 'KEY' \(see icf get --help\)/],
     [['set', 'a', 'b', '--ttl', '60'], /Write a duration like .* \(see icf set --help\)/],
+    [['status', '--timeout', '30d'], /It must be at most 24d/],
     [['set', 'a'], /VALUE is missing/],
     [['get', 'a', '--masters', 'nonsense'], /"nonsense" is not an address/],
   ]
@@ -135,7 +150,11 @@ test('a port in use is exit code 3 and one line that names it', async () => {
   const { port } = holder.address() as { port: number }
   try {
     for (const kind of ['master', 'cache']) {
-      const { code, stdout, stderr } = await icf([kind, '--port', String(port), '--log-level', 'silent'])
+      const more = kind === 'master' ? ['--data-dir', 'none'] : []
+      const { code, stdout, stderr } = await icf([
+        ...[kind, '--port', String(port), '--log-level', 'silent'],
+        ...more,
+      ])
       assert.equal(code, 3, stderr)
       assert.equal(stdout, '')
       assertOneLine(stderr, new RegExp(`127\\.0\\.0\\.1:${port}.*another process listens there`))

@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander'
 import { describeError, Exit, systemCode, usageError } from './errors.js'
 import { exit, printError, unwritable, wantsJson } from './output.js'
-import { makeProgram } from './program.js'
+import { makeProgram, runProgram } from './program.js'
 import { supervisor } from './supervised.js'
 
 /** Commands that go on when nobody reads what they print. */
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   process.stderr.on('error', () => undefined)
   process.on('uncaughtException', (error) => void fail(error))
   try {
-    await makeProgram().parseAsync()
+    await runProgram(process.argv.slice(2))
     exit(Number(process.exitCode ?? Exit.DONE))
   } catch (error) {
     await fail(error)

@@ -25,7 +25,7 @@ export function addConnectOptions(command: Command, timeoutMs = 5000): Command {
     .addOption(clusterOption())
     .addOption(
       option('--timeout <duration>', 'give up after')
-        .argParser(duration)
+        .argParser(timerDuration)
         .default(timeoutMs, durationText(timeoutMs)),
     )
     .addOption(jsonOption())
@@ -63,17 +63,17 @@ export function addTimingOptions(command: Command): Command {
   return command
     .addOption(
       option('--heartbeat-interval <duration>', 'cache servers send a heartbeat this often')
-        .argParser(duration)
+        .argParser(timerDuration)
         .default(100, '100ms'),
     )
     .addOption(
       option('--lease <duration>', 'a cache server serves this long after a heartbeat that was answered')
-        .argParser(duration)
+        .argParser(timerDuration)
         .default(1000, '1s'),
     )
     .addOption(
       option('--dead-after <duration>', 'a cache server is dead after this long without a heartbeat')
-        .argParser(duration)
+        .argParser(timerDuration)
         .default(1500, '1500ms'),
     )
 }
@@ -88,6 +88,16 @@ export function duration(text: string): number {
   const ms = parseDuration(text)
   if (ms === undefined) throw new InvalidArgumentError('Write a duration like 500ms, 60s, 5m, 1h or 7d.')
   if (ms < 1) throw new InvalidArgumentError('It must be at least 1ms.')
+  return ms
+}
+
+/** A timer takes 2^31-1 ms, almost 25 days, and ends at once when it is given more. */
+const MAX_TIMER_DAYS = 24
+
+function timerDuration(text: string): number {
+  const ms = duration(text)
+  if (ms > MAX_TIMER_DAYS * 86_400_000)
+    throw new InvalidArgumentError(`It must be at most ${MAX_TIMER_DAYS}d.`)
   return ms
 }
 

@@ -16,7 +16,8 @@ test('every command is there, with a summary and a description', () => {
 
 test('every option can be given in the environment, and its name says how', () => {
   for (const command of makeProgram().commands)
-    for (const { long, envVar } of command.options) {
+    for (const { long, envVar, hidden } of command.options) {
+      if (hidden) continue
       // The number of masters of a local cluster is not the address of masters.
       const expected = command.name() === 'up' && long === '--masters' ? 'ICF_UP_MASTERS' : envName(long!)
       assert.equal(envVar, expected, command.name())
@@ -46,6 +47,10 @@ test('values that can not be meant are refused before anything is done', async (
     ['get a b', /too many arguments/],
     ['get', /missing required argument/],
     ['up --masters 2', /standby masters are not available yet/],
+    ['up --masters 2 --http-port 8080', /2 masters can not share a port/],
+    ['up --resp-port 6100', /3 cache servers can not share a port/],
+    ['up --port 7000', /each process has a port of its own/],
+    ['up --peers 127.0.0.1:7001', /know each other/],
     ['up --weight 1,x', /--weight 1,x: It must be a number/],
     ['up --zone a,', /--zone a,: write one value/],
     ['master --lease 100ms', /at least 3 × heartbeatIntervalMs/],

@@ -68,6 +68,19 @@ export function makeProgram(): Command {
   return program
 }
 
+/** Runs what the command line says. */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  const program = makeProgram()
+  await program.parseAsync(withoutHelpForNothing(program, args), { from: 'user' })
+}
+
+/** Help for a command that there is not would be the help for all of them, as if nothing was wrong. */
+function withoutHelpForNothing({ commands }: Command, args: readonly string[]): readonly string[] {
+  const asked = args[0] === 'help' ? args[1] : args[0]
+  const isCommand = [...commands.map((command) => command.name()), 'help'].includes(asked ?? 'help')
+  return isCommand || asked!.startsWith('-') ? args : [asked!]
+}
+
 function readVersion(): string {
   const path = new URL('../package.json', import.meta.url)
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version

@@ -50,6 +50,10 @@ test('what is pending is said', () => {
     [{ servers: [], slotsServed: 0 }, 'no cache server has joined, 16,384 slots not served'],
     [{ slotsServed: 16_383 }, '1 slot not served'],
     [{ movesPending: 5461 }, '5,461 moves pending'],
+    [
+      { servers: status.servers.map((server) => ({ ...server, quiet: true })) },
+      'no heartbeat from 127.0.0.1:7100',
+    ],
     [{}, 'backups are not complete'],
   ]
   for (const [part, text] of cases) assert.equal(pendingOf({ ...status, settled: false, ...part }), text)

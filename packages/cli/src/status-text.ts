@@ -1,5 +1,6 @@
 import { SLOT_COUNT } from '@icf/common'
-import type { MasterStatus, ServerStatus, Status } from './status.js'
+import { formatAddress } from '@icf/common/node'
+import { evictionsOf, type MasterStatus, type ServerStatus, type Status } from './status.js'
 import type { Style } from './style.js'
 import { layOutTable } from './table.js'
 import { formatBytes, formatCount, plural } from './units.js'
@@ -21,17 +22,14 @@ export function statusLines(status: Status, style: Style): string[] {
   ]
 }
 
-/** Keys that had to go because the memory of a server was full. */
-export function evictionsOf({ servers }: Status): number {
-  return servers.reduce((total, { evictions = 0 }) => total + evictions, 0)
-}
-
 /** What is missing before everything is in its place, in a few words. */
 export function pendingOf(status: Status): string {
   const parts: string[] = []
   if (status.servers.length === 0) parts.push('no cache server has joined')
   const unserved = SLOT_COUNT - status.slotsServed
   if (unserved > 0) parts.push(`${plural(unserved, 'slot')} not served`)
+  const silent = status.servers.filter(({ quiet }) => quiet).map(formatAddress)
+  if (silent.length > 0) parts.push(`no heartbeat from ${silent.join(', ')}`)
   if (status.movesPending > 0) parts.push(`${plural(status.movesPending, 'move')} pending`)
   if (parts.length === 0) parts.push('backups are not complete')
   return parts.join(', ')
@@ -39,11 +37,11 @@ export function pendingOf(status: Status): string {
 
 function masterTable(masters: readonly MasterStatus[], style: Style): string[] {
   const columns = [{ title: 'MASTER' }, { title: 'ID' }, { title: 'ROLE' }, { title: 'STATE' }]
-  const rows = masters.map(({ host, port, id, role, alive }) => [
-    `${host}:${port}`,
-    id.slice(0, 8),
-    role,
-    alive ? style.green('alive') : style.red('dead'),
+  const rows = masters.map((master) => [
+    formatAddress(master),
+    master.id.slice(0, 8),
+    master.role,
+    master.alive ? style.green('alive') : style.red('dead'),
   ])
   return layOutTable(columns, rows, style.bold)
 }
@@ -62,7 +60,7 @@ function serverTable(servers: readonly ServerStatus[], style: Style): string[] {
   ] as const
   const sorted = [...servers].sort((a, b) => a.host.localeCompare(b.host) || a.port - b.port)
   const rows = sorted.map((server) => [
-    `${server.host}:${server.port}`,
+    formatAddress(server),
     server.id.slice(0, 8),
     server.zone || '–',
     String(server.weight),

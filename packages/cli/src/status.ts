@@ -42,8 +42,15 @@ export interface ServerStatus {
   readonly backupSlots: number
   readonly keys: number
   readonly bytes: number
+  /** It missed several heartbeats, or its connection to the master broke. */
+  readonly quiet?: boolean
   /** Keys that had to go because the memory was full, since it started. */
   readonly evictions?: number
+}
+
+/** Keys that had to go because the memory of a server was full. */
+export function evictionsOf({ servers }: Status): number {
+  return servers.reduce((total, { evictions = 0 }) => total + evictions, 0)
 }
 
 /** What is still to come before everything is in its place. */

@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { Exit, usageError } from '../errors.js'
 import { makeLogger } from '../logger.js'
@@ -33,6 +34,9 @@ interface MasterOptions extends TimingOptions {
 /** From the port of a master to that of its HTTP. */
 const HTTP_PORT_OFFSET = 80
 
+/** Instead of a folder: the state is kept in memory only. */
+const NO_DATA_DIR = 'none'
+
 export function addMaster(program: Command): void {
   const command = program
     .command('master')
@@ -48,7 +52,12 @@ export function addMaster(program: Command): void {
         optionalPort,
       ),
     )
-    .addOption(option('--data-dir <dir>', 'keep the state here, so that a restart reshuffles nothing'))
+    .addOption(
+      option(
+        '--data-dir <dir>',
+        `where it keeps its state, so that a restart loses nothing; "${NO_DATA_DIR}": in memory only (default: .icf/master-PORT)`,
+      ),
+    )
     .addOption(clusterOption())
     .addOption(option('--peers <addresses>', 'the other masters, host:port,… (not available yet)'))
     .addOption(
@@ -64,7 +73,8 @@ async function master(options: MasterOptions): Promise<number> {
   supervisor.dieWithIt()
   refuseWhatIsNotThere(options)
   const [{ startMaster }, { checkTiming }] = await Promise.all([import('@icf/master'), import('@icf/common')])
-  const { host, cluster, dataDir, heartbeatInterval, lease, deadAfter } = options
+  const { host, cluster, heartbeatInterval, lease, deadAfter } = options
+  const dataDir = dataDirOf(options)
   const timing = checkTiming({
     heartbeatIntervalMs: heartbeatInterval,
     leaseMs: lease,
@@ -77,7 +87,7 @@ async function master(options: MasterOptions): Promise<number> {
     port: options.port,
     ...(httpPort !== 0 && { httpPort }),
     cluster,
-    ...(dataDir !== undefined && { dataDir }),
+    dataDir,
     timing,
     logger,
   })
@@ -94,10 +104,14 @@ async function master(options: MasterOptions): Promise<number> {
     host,
     port: running.address.port,
     httpPort: running.httpAddress?.port ?? 0,
+    dataDir: dataDir === undefined ? null : resolve(dataDir),
     pid: process.pid,
   }
   if (options.json) printJson(ready)
-  else print(`icf master is ready at ${host}:${ready.port} (cluster "${cluster}")`)
+  else
+    print(
+      `icf master is ready at ${host}:${ready.port} (cluster "${cluster}", state in ${dataDir ?? 'memory only'})`,
+    )
   return stopped
 }
 
@@ -105,6 +119,10 @@ function refuseWhatIsNotThere({ peers, coordination, etcd }: MasterOptions): voi
   if (peers !== undefined) throw usageError('--peers: standby masters are not available yet')
   if (coordination === 'etcd' || etcd !== undefined)
     throw usageError('--coordination etcd is not available yet')
+}
+
+function dataDirOf({ port, dataDir = join('.icf', `master-${port}`) }: MasterOptions): string | undefined {
+  return dataDir === NO_DATA_DIR ? undefined : dataDir
 }
 
 function defaultHttpPort(nativePort: number): number {

@@ -26,6 +26,7 @@ export function addRing(program: Command): void {
 }
 
 async function ring(options: ConnectOptions): Promise<number> {
+  const { formatAddress } = await import('@icf/common/node')
   const topology = await withAdmin(options, (admin) => admin.topology())
   const holdings = countSlots(topology)
   const served = holdings.reduce((sum, { primarySlots }) => sum + primarySlots, 0)
@@ -39,7 +40,7 @@ async function ring(options: ConnectOptions): Promise<number> {
     })
   else
     print(
-      ...layOutHoldings(holdings),
+      ...layOutHoldings(holdings, formatAddress),
       '',
       `${formatCount(served)} of ${formatCount(SLOT_COUNT)} slots are served, ${formatCount(backedUp)} have a backup` +
         ` · epoch ${topology.epoch}, version ${topology.version}`,
@@ -66,7 +67,10 @@ function increment(counts: Map<number, number>, seat: number): void {
   if (seat !== NONE) counts.set(seat, (counts.get(seat) ?? 0) + 1)
 }
 
-function layOutHoldings(holdings: readonly Holding[]): string[] {
+function layOutHoldings(
+  holdings: readonly Holding[],
+  formatAddress: (server: ServerInfo) => string,
+): string[] {
   const style = styleFor(process.stdout)
   const columns = [
     { title: 'SERVER' },
@@ -78,7 +82,7 @@ function layOutHoldings(holdings: readonly Holding[]): string[] {
     { title: 'BACKUP', align: 'right' },
   ] as const
   const rows = holdings.map(({ server, primarySlots, backupSlots }) => [
-    `${server.host}:${server.port}`,
+    formatAddress(server),
     server.id.slice(0, 8),
     server.zone || '–',
     String(server.weight),

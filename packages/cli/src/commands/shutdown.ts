@@ -58,7 +58,7 @@ async function shutdown(servers: string[], options: ShutdownOptions): Promise<nu
 
 function planText({ primaryMoves, backupMoves, entries, bytes }: Plan): string {
   const moves = `${plural(primaryMoves, 'primary', 'primaries')} and ${plural(backupMoves, 'backup')} change place`
-  return `${moves}, ${plural(entries, 'key')} with ${formatBytes(bytes)} to copy`
+  return `${moves}, about ${plural(entries, 'key')} with ${formatBytes(bytes)} to copy`
 }
 
 /**

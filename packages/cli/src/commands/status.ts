@@ -6,7 +6,6 @@ import { print, printJson } from '../output.js'
 import { Progress } from '../progress.js'
 import { openSession, withAdmin } from '../session.js'
 import { runs } from './runs.js'
-import { pendingOf, statusLines } from '../status-text.js'
 import type { Status } from '../status.js'
 import { styleFor } from '../style.js'
 import { formatDuration } from '../units.js'
@@ -34,8 +33,9 @@ export function addStatus(program: Command): void {
 async function status(options: StatusOptions, command: Command): Promise<number> {
   const isGiven = command.getOptionValueSource('timeout') !== 'default'
   const timeout = options.wait && !isGiven ? WAIT_TIMEOUT_MS : options.timeout
+  const { pendingOf, statusLines } = await import('../status-text.js')
   const now = options.wait
-    ? await waitUntilSettled({ ...options, timeout })
+    ? await waitUntilSettled({ ...options, timeout }, pendingOf)
     : await withAdmin(options, (admin) => admin.status())
   if (options.json) printJson(now)
   else print(...statusLines(now, styleFor(process.stdout)))
@@ -48,7 +48,10 @@ async function status(options: StatusOptions, command: Command): Promise<number>
 }
 
 /** The first settled status, or the last one before the time is over. */
-async function waitUntilSettled(options: ConnectOptions): Promise<Status> {
+async function waitUntilSettled(
+  options: ConnectOptions,
+  describe: (status: Status) => string,
+): Promise<Status> {
   const deadline = performance.now() + options.timeout
   const remainingMs = (): number => Math.ceil(deadline - performance.now())
   let last: Status | Error = new CliError(
@@ -57,7 +60,7 @@ async function waitUntilSettled(options: ConnectOptions): Promise<Status> {
     'the time is over before a master was asked',
   )
   const progress = new Progress('settling', () => ({
-    text: last instanceof Error ? 'looking for the master' : pendingOf(last),
+    text: last instanceof Error ? 'looking for the master' : describe(last),
   }))
   const session = await openSession(options)
   try {

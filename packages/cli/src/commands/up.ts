@@ -1,34 +1,30 @@
-import type { Command } from 'commander'
-import {
-  addTimingOptions,
-  clusterOption,
-  hostOption,
-  integer,
-  jsonOption,
-  logLevelOption,
-  maxMemoryOption,
-  option,
-  type TimingOptions,
-} from '../options.js'
+import { Option, type Command } from 'commander'
+import { hostOption, integer, jsonOption, option, optionalPort } from '../options.js'
+import { addPassedOnOptions, passedOnArgs } from '../up/passed-on.js'
 import { MAX_BASE_PORT, MAX_SERVERS } from '../up/port-plan.js'
 import { runs } from './runs.js'
 
-export interface UpOptions extends TimingOptions {
+export interface UpOptions {
   readonly servers: number
   readonly masters: number
   readonly basePort: number
   readonly dir: string
   readonly host: string
-  readonly advertiseHost?: string
   readonly cluster: string
+  readonly httpPort?: number
+  readonly respPort?: number
+  readonly dataDir?: string
   readonly zone?: string
   readonly weight?: string
-  readonly maxMemory: number
-  readonly logLevel: string
   readonly restart?: boolean
   readonly verbose?: boolean
   readonly json?: boolean
+  readonly port?: string
+  readonly peers?: string
 }
+
+/** Options of `icf master` and `icf cache` that no local cluster can take. */
+const REFUSED = ['--port <port>', '--peers <addresses>']
 
 export function addUp(program: Command): void {
   const command = program
@@ -45,22 +41,35 @@ export function addUp(program: Command): void {
     .addOption(
       option('--base-port <port>', 'first of the ports').argParser(integer(1, MAX_BASE_PORT)).default(7000),
     )
+    .addOption(hostOption())
     .addOption(option('--dir <dir>', 'where cluster.json, logs and state go').default('.icf'))
     .addOption(option('--restart', 'start a process again that ended'))
     .addOption(option('--verbose', 'show what the processes log'))
-    .addOption(maxMemoryOption('memory that each cache server may take'))
+    .addOption(jsonOption())
     .addOption(option('--zone <names>', 'zones, given to the cache servers in turn: a,b,…'))
     .addOption(option('--weight <numbers>', 'weights, given to the cache servers in turn: 1,2,…'))
-    .addOption(hostOption())
     .addOption(
-      option('--advertise-host <address>', 'where others reach the cache servers (default: the host)'),
+      option(
+        '--resp-port <port>',
+        'port of the Redis protocol of the only cache server, 0 for none (not available yet)',
+      ).argParser(optionalPort),
     )
-    .addOption(clusterOption())
-  addTimingOptions(command)
-    .addOption(logLevelOption())
-    .addOption(jsonOption())
-    .action(
+    .addOption(
+      option('--http-port <port>', 'port of the HTTP of the only master, 0 for none').argParser(optionalPort),
+    )
+    .addOption(
+      option(
+        '--data-dir <dir>',
+        'keep the state of each master in a folder here for the next time (default: it is in --dir, and forgotten)',
+      ),
+    )
+  for (const flags of REFUSED) command.addOption(new Option(flags).hideHelp())
+  addPassedOnOptions(command)
+  command.action(
+    runs(async (options: UpOptions) => {
       // Only a cluster needs what comes with it; `icf --help` should be there at once.
-      runs(async (options: UpOptions) => (await import('../up/run.js')).up(options)),
-    )
+      const { up } = await import('../up/run.js')
+      return up(options, { master: passedOnArgs(command, 'master'), cache: passedOnArgs(command, 'cache') })
+    }),
+  )
 }

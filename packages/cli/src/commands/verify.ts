@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import type { Client } from '@icf/client'
 import type { Command } from 'commander'
-import { CliError, Exit, fileProblem } from '../errors.js'
+import { CliError, describeError, Exit, fileProblem } from '../errors.js'
 import { forEachBounded } from '../files/pool.js'
 import { skippedLines, Tally, throughput, UNDER_WAY } from '../files/tally.js'
 import { walk, type FoundFile } from '../files/walk.js'
 import { addConnectOptions, option } from '../options.js'
 import { note, print, printJson } from '../output.js'
 import { withAdmin, withCache } from '../session.js'
-import { evictionsOf } from '../status-text.js'
+import { evictionsOf } from '../status.js'
 import { formatBytes, plural } from '../units.js'
 import { bytesOf } from '../value.js'
 import { stopped, type FilesOptions } from './load.js'
@@ -83,7 +83,15 @@ async function compareFile(
   } catch (error) {
     return tally.skip(file.name, fileProblem(error))
   }
-  const value = await cache.get(prefix + file.name)
+  let value: unknown
+  try {
+    value = await cache.get(prefix + file.name)
+  } catch (error) {
+    const { code, message } = describeError(error)
+    // No value can be stored under such a key, and only this file is at fault.
+    if (code === 'INVALID_KEY') return tally.skip(file.name, message)
+    throw error
+  }
   const stored = bytesOf(value)
   if (value === undefined) findings.missing.push(file.name)
   else if (stored === undefined || !local.equals(stored)) findings.different.push(file.name)

@@ -1,9 +1,9 @@
-import { keySlot, NONE, type ServerInfo, type Topology } from '@icf/common'
+import type { ServerInfo } from '@icf/common'
 import type { Command } from 'commander'
 import { Exit } from '../errors.js'
 import { addConnectOptions, type ConnectOptions } from '../options.js'
 import { print, printJson } from '../output.js'
-import { withAdmin } from '../session.js'
+import { withCache } from '../session.js'
 import { runs } from './runs.js'
 
 export function addWhere(program: Command): void {
@@ -18,23 +18,17 @@ export function addWhere(program: Command): void {
 }
 
 async function where(key: string, options: ConnectOptions): Promise<number> {
-  const topology = await withAdmin(options, (admin) => admin.topology())
-  const slot = keySlot(key)
-  const primary = serverAt(topology, topology.primary[slot]!)
-  const backup = serverAt(topology, topology.backup[slot]!)
+  const { formatAddress } = await import('@icf/common/node')
+  const { slot, primary, backup } = await withCache(options, async (cache) => cache.where(key))
   if (options.json) printJson({ key, slot, primary: located(primary), backup: located(backup) })
-  else print(`slot     ${slot}`, `primary  ${described(primary)}`, `backup   ${described(backup)}`)
+  else {
+    const describe = (server: ServerInfo | undefined): string =>
+      server ? `${formatAddress(server)}  (${server.id.slice(0, 8)})` : 'none'
+    print(`slot     ${slot}`, `primary  ${describe(primary)}`, `backup   ${describe(backup)}`)
+  }
   return Exit.DONE
-}
-
-function serverAt(topology: Topology, seat: number): ServerInfo | undefined {
-  return seat === NONE ? undefined : topology.servers[seat]
 }
 
 function located(server: ServerInfo | undefined): object | null {
   return server ? { id: server.id, host: server.host, port: server.port } : null
-}
-
-function described(server: ServerInfo | undefined): string {
-  return server ? `${server.host}:${server.port}  (${server.id.slice(0, 8)})` : 'none'
 }

@@ -1,30 +1,38 @@
+import { formatAddress } from '@icf/common/node'
 import type { UpOptions } from '../commands/up.js'
 import { usageError } from '../errors.js'
 import { weight } from '../options.js'
+import { plural } from '../units.js'
 import type { PortPlan } from './port-plan.js'
 
-/** What `icf up` passes on to its masters, but for where they listen. */
-export function masterArgs({ cluster, logLevel, heartbeatInterval, lease, deadAfter }: UpOptions): string[] {
-  return [
-    ...['--cluster', cluster],
-    ...['--log-level', logLevel],
-    ...['--heartbeat-interval', `${heartbeatInterval}ms`],
-    ...['--lease', `${lease}ms`],
-    ...['--dead-after', `${deadAfter}ms`],
-  ]
+/** @throws CliError for what can not be right for all processes */
+export function refuseOneForAll({ port, peers, masters, servers, httpPort, respPort }: UpOptions): void {
+  if (port !== undefined) throw usageError('--port: each process has a port of its own, from --base-port on')
+  if (peers !== undefined) throw usageError('--peers: the masters of a local cluster know each other')
+  if (httpPort && masters > 1) throw usageError(notShared('--http-port', httpPort, masters, 'master'))
+  if (respPort && servers > 1) throw usageError(notShared('--resp-port', respPort, servers, 'cache server'))
 }
 
-/** What `icf up` passes on to the cache server at `index`, but for where it listens. */
-export function serverArgs(options: UpOptions, plan: PortPlan, index: number): string[] {
-  const { host, advertiseHost, cluster, logLevel, maxMemory } = options
+function notShared(name: string, port: number, count: number, who: string): string {
+  return `${name} ${port}: ${plural(count, who)} can not share a port; theirs follow from --base-port`
+}
+
+/** `--masters` of everyone who talks to the cluster. */
+export function masterAddresses({ masters }: PortPlan, host: string): string {
+  return masters.map(({ port }) => formatAddress({ host, port })).join(',')
+}
+
+/** What the cache server at `index` gets, but for where it listens and what is passed on to all. */
+export function serverArgs(
+  { host, zone, weight, respPort }: UpOptions,
+  plan: PortPlan,
+  index: number,
+): string[] {
   return [
-    ...['--masters', plan.masters.map(({ port }) => `${host}:${port}`).join(',')],
-    ...['--cluster', cluster],
-    ...['--log-level', logLevel],
-    ...['--max-memory', `${maxMemory}b`],
-    ...(advertiseHost === undefined ? [] : ['--advertise-host', advertiseHost]),
-    ...inTurn('--zone', options.zone, index),
-    ...inTurn('--weight', options.weight, index),
+    ...['--masters', masterAddresses(plan, host)],
+    ...inTurn('--zone', zone, index),
+    ...inTurn('--weight', weight, index),
+    ...(respPort === undefined ? [] : ['--resp-port', String(respPort)]),
   ]
 }
 

@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { styleFor } from '../style.js'
 import { bannerLines, commandName } from './banner.js'
 
-const cluster = (port: number) => ({
-  masters: [{ id: 'm', pid: 1, host: '127.0.0.1', port, httpPort: port + 80, role: 'active' }],
+const cluster = (port: number, host = '127.0.0.1') => ({
+  masters: [{ id: 'm', pid: 1, host, port, httpPort: port + 80, role: 'active' }],
   servers: [100, 101].map((offset) => ({
-    ...{ id: 's', pid: port + offset, host: '127.0.0.1', port: port + offset, respPort: 0 },
+    ...{ id: 's', pid: port + offset, host, port: port + offset, respPort: 0 },
   })),
 })
 
@@ -22,6 +22,14 @@ test('what differs from the defaults is part of the commands', () => {
   const input = { cluster: cluster(9000), clusterName: 'mine', folder: '.icf', icf: 'icf' }
   const text = bannerLines(input, styleFor({})).join('\n')
   assert.match(text, /^ {2}icf get greeting --masters 127\.0\.0\.1:9000 --cluster mine/m)
+})
+
+test('the addresses of IPv6 have their brackets, and a shell leaves those alone', () => {
+  const input = { cluster: cluster(7000, '::1'), clusterName: 'icf', folder: '.icf', icf: 'icf' }
+  const text = bannerLines(input, styleFor({})).join('\n')
+  assert.match(text, /^ {2}icf status --masters "\[::1\]:7000" /m)
+  assert.match(text, /the cache server \[::1\]:7101 dies$/m)
+  assert.match(text, /http:\/\/\[::1\]:7080\/metrics/)
 })
 
 test('the command is called as people call it', () => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { basename, relative, sep } from 'node:path'
+import { formatAddress, type Address } from '@icf/common/node'
 import { DEFAULT_CLUSTER, DEFAULT_MASTERS } from '../options.js'
 import type { Style } from '../style.js'
 import { plural } from '../units.js'
@@ -26,7 +27,7 @@ export function bannerLines({ cluster, clusterName, folder, icf }: BannerInput, 
     [command('get greeting'), '… and read it'],
     [command(`load ${sample}`), 'store every file of a folder'],
     ...(victim
-      ? [[`kill -9 ${victim.pid}`, `the cache server ${victim.host}:${victim.port} dies`] as [string, string]]
+      ? [[`kill -9 ${victim.pid}`, `the cache server ${formatAddress(victim)} dies`] as [string, string]]
       : []),
     [command(`verify ${sample}`), 'every byte is still there'],
     [`${icf} --help`, 'everything else'],
@@ -59,18 +60,20 @@ export function commandName(argv1: string, env: NodeJS.ProcessEnv = process.env)
 
 /** Only what differs from the defaults needs to be typed. */
 function connectOptions({ masters }: ClusterJson, clusterName: string): string {
-  const list = masters.map(({ host, port }) => `${host}:${port}`).join(',')
-  const mastersOption = list === DEFAULT_MASTERS ? '' : ` --masters ${list}`
+  const list = masters.map(formatAddress).join(',')
+  // A shell may take brackets for a pattern.
+  const quoted = list.includes('[') ? `"${list}"` : list
+  const mastersOption = list === DEFAULT_MASTERS ? '' : ` --masters ${quoted}`
   return mastersOption + (clusterName === DEFAULT_CLUSTER ? '' : ` --cluster ${clusterName}`)
 }
 
-function addresses(members: readonly { host: string; port: number }[]): string {
-  return members.map(({ host, port }) => `${host}:${port}`).join('  ')
+function addresses(members: readonly Address[]): string {
+  return members.map(formatAddress).join('  ')
 }
 
 function pages(masters: ClusterJson['masters']): string[] {
   const bases = masters
     .filter(({ httpPort }) => httpPort !== 0)
-    .map(({ host, httpPort }) => `http://${host}:${httpPort}`)
+    .map(({ host, httpPort }) => `http://${formatAddress({ host, port: httpPort })}`)
   return bases.map((base) => `  HTTP           ${base}/metrics  ${base}/api/status`)
 }

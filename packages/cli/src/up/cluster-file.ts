@@ -27,8 +27,13 @@ export class ClusterFile {
   readonly path: string
   readonly #temporary: string
   #written = ''
+  #isTold = false
 
-  constructor(folder: string) {
+  /** @param failed told once, until the file can be written again: a cluster is worth more than this file */
+  constructor(
+    folder: string,
+    private readonly failed: (error: unknown) => void,
+  ) {
     mkdirSync(folder, { recursive: true })
     this.path = join(folder, 'cluster.json')
     this.#temporary = join(folder, `.cluster.json.${process.pid}`)
@@ -37,9 +42,15 @@ export class ClusterFile {
   write(cluster: ClusterJson): void {
     const text = `${JSON.stringify(cluster, null, 2)}\n`
     if (text === this.#written) return
-    writeFileSync(this.#temporary, text)
-    renameSync(this.#temporary, this.path)
-    this.#written = text
+    try {
+      writeFileSync(this.#temporary, text)
+      renameSync(this.#temporary, this.path)
+      this.#written = text
+      this.#isTold = false
+    } catch (error) {
+      if (!this.#isTold) this.failed(error)
+      this.#isTold = true
+    }
   }
 
   remove(): void {

@@ -11,6 +11,8 @@ export interface LocalClusterOptions {
   readonly folder: string
   readonly host: string
   readonly plan: PortPlan
+  /** Where the masters keep their state for the next cluster, too; undefined: they do not. */
+  readonly dataDir: string | undefined
   readonly masterArgs: readonly string[]
   readonly serverArgs: (index: number) => readonly string[]
   readonly verbose: boolean
@@ -139,20 +141,22 @@ export class LocalCluster extends EventEmitter<LocalClusterEvents> {
   }
 
   #masterArgs({ port, httpPort }: MasterPorts, others: readonly string[]): string[] {
-    // A new local cluster knows nothing of the one before: its servers are gone, and their data.
-    const dataDir = join(this.options.folder, `state-master-${port}`)
-    rmSync(dataDir, { recursive: true, force: true })
     return [
-      '--host',
-      this.options.host,
-      '--port',
-      String(port),
-      '--http-port',
-      String(httpPort),
-      '--data-dir',
-      dataDir,
+      ...['--host', this.options.host],
+      ...['--port', String(port)],
+      ...['--http-port', String(httpPort)],
+      ...['--data-dir', this.#stateFolder(port)],
       ...others,
     ]
+  }
+
+  #stateFolder(port: number): string {
+    const { dataDir, folder } = this.options
+    if (dataDir !== undefined) return join(dataDir, `master-${port}`)
+    // A new local cluster knows nothing of the one before: its servers are gone, and their data.
+    const ownFolder = join(folder, `state-master-${port}`)
+    rmSync(ownFolder, { recursive: true, force: true })
+    return ownFolder
   }
 
   #serverArgs({ port }: ServerPorts, others: readonly string[]): string[] {

@@ -1,8 +1,10 @@
 import { fork, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { closeSync, createWriteStream, openSync } from 'node:fs'
+import { closeSync, createWriteStream, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { formatAddress } from '@icf/common/node'
 import { Exit, type ErrorReport } from '../errors.js'
 import { supervisedEnvironment, type ChildMessage } from '../supervised.js'
 
@@ -59,21 +61,21 @@ export class Member extends EventEmitter<MemberEvents> {
 
   /** For people: `cache server 127.0.0.1:7101`. */
   get name(): string {
-    const { kind, host, port } = this.options
-    return `${kind === 'master' ? 'master' : 'cache server'} ${host}:${port}`
+    const kind = this.options.kind === 'master' ? 'master' : 'cache server'
+    return `${kind} ${formatAddress(this.options)}`
   }
 
   start(): void {
     const { kind, args, logPath, verbose } = this.options
-    const log = openSync(logPath, this.#starts++ === 0 ? 'w' : 'a')
-    const output = verbose ? 'pipe' : log
+    const log = this.#openLog()
+    const output = verbose ? 'pipe' : (log ?? 'ignore')
     const stdio: StdioOptions = ['ignore', output, output, 'ipc']
     const child = fork(MAIN, [kind, ...args], {
       detached: true,
       stdio,
       env: supervisedEnvironment(process.env),
     })
-    closeSync(log)
+    if (log !== undefined) closeSync(log)
     this.#child = child
     this.#error = undefined
     this.isReady = false
@@ -105,6 +107,19 @@ export class Member extends EventEmitter<MemberEvents> {
     this.#child?.kill('SIGKILL')
   }
 
+  /** Undefined when it can not be opened for a further start: no log is better than no process. */
+  #openLog(): number | undefined {
+    const { logPath } = this.options
+    const isFirst = this.#starts++ === 0
+    try {
+      mkdirSync(dirname(logPath), { recursive: true })
+      return openSync(logPath, isFirst ? 'w' : 'a')
+    } catch (error) {
+      if (isFirst) throw error
+      return undefined
+    }
+  }
+
   #heard(message: ChildMessage): void {
     if (message.type === 'failed') {
       this.#error = message.error
@@ -125,6 +140,7 @@ export class Member extends EventEmitter<MemberEvents> {
 
   #showOutput(child: ChildProcess, logPath: string): void {
     const file = createWriteStream(logPath, { flags: 'a' })
+    file.on('error', () => undefined) // what it can not hold is still shown
     for (const stream of [child.stdout!, child.stderr!])
       createInterface({ input: stream }).on('line', (line) => {
         file.write(`${line}\n`)

@@ -16,6 +16,11 @@ test('the ports that everyone relies on', () => {
   })
 })
 
+test('the HTTP of the masters can be elsewhere, or nowhere', () => {
+  assert.deepEqual(planPorts(7000, 1, 1, 8080).masters, [{ port: 7000, httpPort: 8080 }])
+  assert.deepEqual(planPorts(7000, 1, 1, 0).masters, [{ port: 7000, httpPort: 0 }])
+})
+
 test('the largest cluster uses no port twice and stays in its span', () => {
   const { masters, servers } = planPorts(MAX_BASE_PORT, 20, MAX_SERVERS)
   const ports = [...masters, ...servers].flatMap((ports) => Object.values(ports) as number[])

@@ -11,6 +11,7 @@ export const MAX_SERVERS = RESP_OFFSET - CACHE_OFFSET
 
 export interface MasterPorts {
   readonly port: number
+  /** 0: none. */
   readonly httpPort: number
 }
 
@@ -32,10 +33,20 @@ export interface PortPlan {
  *     base + 80   their HTTP
  *     base + 100  cache servers
  *     base + 130  their Redis protocol
+ *
+ * @param httpPort of the masters' HTTP instead: 0, or that of the only one
  */
-export function planPorts(basePort: number, masterCount: number, serverCount: number): PortPlan {
+export function planPorts(
+  basePort: number,
+  masterCount: number,
+  serverCount: number,
+  httpPort?: number,
+): PortPlan {
   return {
-    masters: count(masterCount, (i) => ({ port: basePort + i, httpPort: basePort + HTTP_OFFSET + i })),
+    masters: count(masterCount, (i) => ({
+      port: basePort + i,
+      httpPort: httpPort ?? basePort + HTTP_OFFSET + i,
+    })),
     servers: count(serverCount, (i) => ({
       port: basePort + CACHE_OFFSET + i,
       respPort: basePort + RESP_OFFSET + i,

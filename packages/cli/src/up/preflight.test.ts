@@ -37,7 +37,7 @@ test('an address of another machine is refused', async () => {
 
 test('a folder is in use while a process in it lives and listens', async () => {
   const write = (pid: number, port: number): void =>
-    new ClusterFile(folder).write({
+    new ClusterFile(folder, assert.ifError).write({
       masters: [],
       servers: [{ id: '', pid, host: '127.0.0.1', port, respPort: 0 }],
     })

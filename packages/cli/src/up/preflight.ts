@@ -1,15 +1,16 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
+import { formatAddress } from '@icf/common/node'
 import { CliError, Exit, systemCode } from '../errors.js'
 import { readClusterFile } from './cluster-file.js'
 
 /** @throws CliError when a cluster already runs from this folder */
 export async function requireUnusedFolder(folder: string): Promise<void> {
   const previous = readClusterFile(folder)
-  for (const { pid, host, port } of [...(previous?.masters ?? []), ...(previous?.servers ?? [])]) {
+  for (const member of [...(previous?.masters ?? []), ...(previous?.servers ?? [])]) {
     // A number alone proves nothing: it may be another process by now.
-    if (!isAlive(pid) || !(await accepts(host, port))) continue
-    const message = `a cluster already runs from ${folder} (pid ${pid} at ${host}:${port}): stop it, or choose another --dir and --base-port`
+    if (!isAlive(member.pid) || !(await accepts(member.host, member.port))) continue
+    const message = `a cluster already runs from ${folder} (pid ${member.pid} at ${formatAddress(member)}): stop it, or choose another --dir and --base-port`
     throw new CliError(Exit.FAILED, 'ALREADY_RUNNING', message)
   }
 }
@@ -39,7 +40,9 @@ function portError(host: string, port: number, cause: unknown): CliError {
     )
   const reason =
     code === 'EADDRNOTAVAIL' ? 'this machine does not have that address' : (cause as Error).message
-  return new CliError(Exit.FAILED, code, `can not listen on ${host}:${port}: ${reason}`, { cause })
+  return new CliError(Exit.FAILED, code, `can not listen on ${formatAddress({ host, port })}: ${reason}`, {
+    cause,
+  })
 }
 
 function isAlive(pid: number): boolean {

@@ -1,8 +1,9 @@
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { AdminSession } from '../admin-session.js'
 import type { AdminOptions } from '../admin.js'
 import type { UpOptions } from '../commands/up.js'
-import { CliError, Exit, usageError } from '../errors.js'
+import { CliError, Exit, fileProblem, usageError } from '../errors.js'
 import { note, print, printJson } from '../output.js'
 import { Progress } from '../progress.js'
 import { onStopSignal, signalExitCode } from '../signals.js'
@@ -10,7 +11,7 @@ import { pendingOf } from '../status-text.js'
 import type { Status } from '../status.js'
 import { styleFor } from '../style.js'
 import { formatDuration } from '../units.js'
-import { masterArgs, serverArgs } from './arguments.js'
+import { masterAddresses, refuseOneForAll, serverArgs } from './arguments.js'
 import { bannerLines, commandName } from './banner.js'
 import { ClusterFile } from './cluster-file.js'
 import { LocalCluster } from './local-cluster.js'
@@ -23,28 +24,42 @@ const SETTLE_TIMEOUT_MS = 60_000
 const REQUEST_TIMEOUT_MS = 2000
 const POLL_MS = 50
 
+/** Arguments that every process of a kind gets. */
+export interface PassedOn {
+  readonly master: readonly string[]
+  readonly cache: readonly string[]
+}
+
 /** `icf up`. */
-export async function up(options: UpOptions): Promise<number> {
+export async function up(options: UpOptions, passedOn: PassedOn): Promise<number> {
+  refuseOneForAll(options)
   if (options.masters > 1)
     throw usageError('--masters: standby masters are not available yet; there can be only 1')
   const { host, dir, servers } = options
-  const plan = planPorts(options.basePort, options.masters, servers)
-  const args = Array.from({ length: servers }, (_, i) => serverArgs(options, plan, i))
+  const plan = planPorts(options.basePort, options.masters, servers, options.httpPort)
+  const args = Array.from({ length: servers }, (_, i) => [...serverArgs(options, plan, i), ...passedOn.cache])
   await requireUnusedFolder(dir)
   await requireFreePorts(host, [
-    ...plan.masters.flatMap((m) => [m.port, m.httpPort]),
+    ...plan.masters.flatMap((m) => (m.httpPort === 0 ? [m.port] : [m.port, m.httpPort])),
     ...plan.servers.map((s) => s.port),
   ])
 
-  const file = new ClusterFile(dir)
+  const file = new ClusterFile(dir, (error) => {
+    const message = `can not write ${join(dir, 'cluster.json')}, which is out of date now: ${fileProblem(error)}`
+    note(options.json ? JSON.stringify({ event: { code: 'CLUSTER_FILE', message } }) : `icf: ${message}`)
+  })
   const cluster = new LocalCluster({
     ...{ folder: dir, host, plan, verbose: options.verbose === true, restart: options.restart === true },
-    masterArgs: masterArgs(options),
+    masterArgs: passedOn.master,
+    dataDir: options.dataDir,
     serverArgs: (index) => args[index]!,
   })
   cluster.on('changed', () => file.write(cluster.json))
-  const masters = plan.masters.map(({ port }) => `${host}:${port}`).join(',')
-  const admin = { masters, cluster: options.cluster, timeoutMs: REQUEST_TIMEOUT_MS }
+  const admin = {
+    masters: masterAddresses(plan, host),
+    cluster: options.cluster,
+    timeoutMs: REQUEST_TIMEOUT_MS,
+  }
   const watch = new StatusWatch(admin, (status) => cluster.learn(status))
   const signalled = stopSignal(cluster, file)
   try {
