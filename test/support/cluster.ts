@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { askMaster, askTopology, assignmentOf, type Status } from './admin.js'
@@ -123,6 +123,13 @@ export class Cluster {
   /** Its state file is gone; the master must be dead. */
   loseMasterState(index = 0): void {
     rmSync(this.#dataDir(index), { recursive: true })
+  }
+
+  /** Returns what puts the state as it is now back, while the master is dead. */
+  copyMasterState(index = 0): () => void {
+    const [dataDir, copy] = [this.#dataDir(index), `${this.#dataDir(index)}.copy`]
+    cpSync(dataDir, copy, { recursive: true })
+    return () => cpSync(copy, dataDir, { recursive: true, force: true })
   }
 
   /** On its port and its data directory. */

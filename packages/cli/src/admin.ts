@@ -87,6 +87,11 @@ export class AdminClient {
     return this.request('SHUTDOWN_CACHE', { servers, dryRun }) as Promise<{ servers: string[]; plan: Plan }>
   }
 
+  /** @returns also how many slots only these servers have */
+  forget(servers: readonly string[], dryRun: boolean): Promise<{ servers: string[]; slots: number }> {
+    return this.request('FORGET', { servers, dryRun }) as Promise<{ servers: string[]; slots: number }>
+  }
+
   async events(since: number, follow: boolean): Promise<unknown[]> {
     const { events } = (await this.request('EVENTS', { since, follow })) as { events: unknown[] }
     return events

@@ -22,14 +22,16 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ADD_CACHE_SERVER: 'joined',
   SHUTDOWN_CACHE: 'is leaving',
   REFLESH_IP: 'died',
+  SERVER_SILENT: 'is silent, and nobody else has what it has: that waits for it, or for icf forget',
+  SERVER_RETURNED: 'is back with what it had',
   RELEASED: 'left',
   MOVED: 'moved',
   SETTLED: 'everything is in its place',
   DATA_LOST: 'data was lost',
 }
 
-const BAD: readonly string[] = ['REFLESH_IP', 'DATA_LOST']
-const GOOD: readonly string[] = ['SETTLED', 'ADD_CACHE_SERVER']
+const BAD: readonly string[] = ['REFLESH_IP', 'SERVER_SILENT', 'DATA_LOST']
+const GOOD: readonly string[] = ['SETTLED', 'ADD_CACHE_SERVER', 'SERVER_RETURNED']
 
 /** One line for people: `2026-01-02 14:03:07.120  REFLESH_IP  127.0.0.1:7101 died (silence) · 5,461 slots`. */
 export function eventLine(entry: LogEntry, style: Style): string {

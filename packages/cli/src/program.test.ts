@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import { describeError } from './errors.js'
 import { makeProgram } from './program.js'
 
-const names = 'up master cache get set del ttl where load verify status ring events shutdown'.split(' ')
+const names = 'up master cache get set del ttl where load verify status ring events shutdown forget'.split(
+  ' ',
+)
 
 test('every command is there, with a summary and a description', () => {
   const { commands } = makeProgram()

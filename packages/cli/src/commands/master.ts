@@ -5,6 +5,7 @@ import { makeLogger } from '../logger.js'
 import {
   addTimingOptions,
   clusterOption,
+  duration,
   hostOption,
   jsonOption,
   logLevelOption,
@@ -27,6 +28,7 @@ interface MasterOptions extends TimingOptions {
   readonly coordination: string
   readonly etcd?: string
   readonly cluster: string
+  readonly forgetAfter: number
   readonly logLevel: string
   readonly json?: boolean
 }
@@ -66,7 +68,18 @@ export function addMaster(program: Command): void {
         .default('embedded'),
     )
     .addOption(option('--etcd <urls>', 'where etcd is (not available yet)'))
-  addTimingOptions(command).addOption(logLevelOption()).addOption(jsonOption()).action(runs(master))
+  addTimingOptions(command)
+    .addOption(
+      option(
+        '--forget-after <duration>',
+        'a silent cache server keeps the slots that only it has for this long; then they are given up',
+      )
+        .argParser(duration)
+        .default(3_600_000, '1h'),
+    )
+    .addOption(logLevelOption())
+    .addOption(jsonOption())
+    .action(runs(master))
 }
 
 async function master(options: MasterOptions): Promise<number> {
@@ -89,6 +102,7 @@ async function master(options: MasterOptions): Promise<number> {
     cluster,
     dataDir,
     timing,
+    forgetAfterMs: options.forgetAfter,
     logger,
   })
   const stopped = new Promise<number>((resolve, reject) =>

@@ -24,6 +24,8 @@ export class Changes {
   readonly died: string[] = []
   /** Links of servers that hold nothing any more. */
   readonly released: LinkId[] = []
+  /** Links of servers that are declared dead: they drop what they hold, so not before that is in effect. */
+  readonly fenced: LinkId[] = []
   readonly answers: Answer[] = []
   readonly events: ClusterEvent[] = []
 
@@ -39,14 +41,15 @@ export interface Commit {
   /** Ids of the servers that the cause is about. */
   readonly concerned: readonly string[]
   readonly released: readonly LinkId[]
+  readonly fenced: readonly LinkId[]
   readonly answers: readonly Answer[]
   readonly outlook: Outlook
 }
 
 /** Several causes may share a version; the gravest names it. Receivers handle all alike. */
 export function freeze(changes: Changes, outlook: Outlook): Commit {
-  const { draft, died, leaving, joined, released, answers } = changes
-  const rest = { topology: draft.freeze(), released, answers, outlook }
+  const { draft, died, leaving, joined, released, fenced, answers } = changes
+  const rest = { topology: draft.freeze(), released, fenced, answers, outlook }
   if (died.length > 0) return { ...rest, cause: MessageType.REFLESH_IP, concerned: died }
   if (leaving.length > 0) return { ...rest, cause: MessageType.SHUTDOWN_CACHE, concerned: leaving }
   if (joined.length > 0) return { ...rest, cause: MessageType.ADD_CACHE_SERVER, concerned: joined }

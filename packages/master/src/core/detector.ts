@@ -57,10 +57,12 @@ export class Detector {
     return this.#judge(this.#suspicions.heard(probe, peer, isGone, now), now)
   }
 
-  tick(now: number): Death | undefined {
+  /** @returns ids of the members that have been silent for too long; whether their process is gone is asked on and on */
+  tick(now: number): string[] {
     this.#suspicions.tick(now)
     const ids = this.#membership.silence.tick(now)
-    return ids.length > 0 ? { ids, reason: 'silence' } : undefined
+    for (const id of ids) this.hint(id, now)
+    return ids
   }
 
   /** Asks about every suspect whose turn it is. */
@@ -87,10 +89,9 @@ export class Detector {
     return effects
   }
 
-  /** A process that still talks to us is not gone, whoever says so. */
   #judge(verdict: Verdict | undefined, now: number): Death | undefined {
     const member = verdict && this.#membership.get(verdict.id)
-    if (!member || !this.#membership.isQuiet(member, now)) return undefined
+    if (!member || !this.#membership.canBeGone(member, now)) return undefined
     return { ids: [verdict.id], reason: verdict.reason }
   }
 }

@@ -49,6 +49,11 @@ export class Draft implements Topology {
     return this.#base.ring
   }
 
+  /** Whose slots they were in the version before this one. */
+  get primaryBefore(): Readonly<Uint16Array> {
+    return this.#base.primary
+  }
+
   /** Makes a new version even though nothing else changes: a new term. */
   touch(): void {
     this.#isDirty = true

@@ -34,6 +34,8 @@ export type MasterEvent =
   | { readonly type: 'persisted'; readonly version: number }
   /** An operator wants these servers (ids) to leave. */
   | { readonly type: 'shutdown'; readonly request: number; readonly servers: readonly string[] }
+  /** An operator gives these silent servers (ids) up, with what only they have. */
+  | { readonly type: 'forget'; readonly request: number; readonly servers: readonly string[] }
   | { readonly type: 'tick' }
 
 /** What the master itself found at a server's address. `foundId`: who answered there. */
@@ -57,7 +59,7 @@ export type Effect =
       readonly server: Pick<ServerInfo, 'id' | 'host' | 'port'>
       readonly timeoutMs: number
     }
-  /** The answer to a `shutdown` event: every server that now leaves, or why none does. */
+  /** The answer to a `shutdown` or `forget` event: every server that it concerns, or why it is not done. */
   | { readonly type: 'answer'; readonly request: number; readonly result: readonly string[] | IcfError }
   | {
       readonly type: 'log'
@@ -66,7 +68,8 @@ export type Effect =
       readonly fields: Readonly<Record<string, unknown>>
     }
 
-export type DeathReason = 'silence' | 'process gone' | 'replaced'
+/** `forgotten`: it was silent, and given up with what only it had: by an operator, or after `forgetAfterMs`. */
+export type DeathReason = 'silence' | 'process gone' | 'replaced' | 'forgotten'
 
 /** An entry of the event log, before the shell gives it its number and wall-clock time. */
 export interface ClusterEvent {
@@ -76,6 +79,8 @@ export interface ClusterEvent {
     | 'ADD_CACHE_SERVER'
     | 'SHUTDOWN_CACHE'
     | 'REFLESH_IP'
+    | 'SERVER_SILENT'
+    | 'SERVER_RETURNED'
     | 'RELEASED'
     | 'MOVED'
     | 'SETTLED'

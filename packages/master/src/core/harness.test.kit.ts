@@ -13,6 +13,7 @@ import {
 import type { ClusterEvent, Effect, Finding, LinkId, MasterEvent, MasterState } from './events.js'
 import { MasterCore } from './master-core.js'
 import type { MasterOptions } from './options.js'
+import type { ServerSnapshot } from './snapshot.js'
 
 /** A number between 0 (included) and 1, from a seed: Tommy Ettinger's Mulberry32. */
 export function randomFrom(seed: number): () => number {
@@ -73,13 +74,14 @@ export class Harness {
   isPersisting = true
   onReport: (tasks: readonly Task[]) => void = () => undefined
   onCommit: (topology: Topology) => void = () => undefined
-  readonly #options: Partial<MasterOptions>
+  /** Of the masters to come. */
+  options: Partial<MasterOptions>
   #nextLink = 1
   #nextServer = 1
   #nextRequest = 1
 
   constructor(options: Partial<MasterOptions> = {}) {
-    this.#options = options
+    this.options = options
     this.core = this.#newCore(options.stored, 1)
     this.step({ type: 'started' })
   }
@@ -93,7 +95,7 @@ export class Harness {
     return new MasterCore(this.now, {
       timing: defaultTiming,
       ring,
-      ...this.#options,
+      ...this.options,
       epoch,
       ...(stored && { stored }),
     })
@@ -225,6 +227,17 @@ export class Harness {
     return this.answers.get(request)
   }
 
+  forget(id: string): readonly string[] | IcfError | undefined {
+    const request = this.#nextRequest++
+    this.step({ type: 'forget', request, servers: [id] })
+    return this.answers.get(request)
+  }
+
+  /** Servers that are silent, and have only copies. */
+  absent(): readonly ServerSnapshot[] {
+    return this.core.snapshot(this.now).servers.filter(({ isAbsent }) => isAbsent)
+  }
+
   /** Kills a process: its link breaks, and whoever looks finds it gone. */
   kill(server: FakeServer): void {
     this.loseLink(server)
@@ -278,6 +291,10 @@ export class Harness {
     peer.inbox.push([message[0], message[2]])
     const topology = decodeTopology(message[1], peer.topology)
     if (!topology) throw new Error('got a difference from a topology that it does not have')
+    if (peer.id !== '' && topology.version < (peer.topology?.version ?? 0))
+      throw new Error(
+        'a server would take this for the topology of a master that does not know what it holds',
+      )
     peer.topology = topology
   }
 }

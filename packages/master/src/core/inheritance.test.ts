@@ -18,15 +18,6 @@ function returnAll(harness: Harness, servers: readonly FakeServer[]): void {
   for (const server of servers) harness.tellTopology(server)
 }
 
-/** The master closed their links. */
-function reconnect(harness: Harness, servers: readonly FakeServer[]): void {
-  for (const server of servers) {
-    assert.ok(harness.closed.includes(server.link!))
-    harness.loseLink(server)
-    harness.join(server)
-  }
-}
-
 function eventsOf(harness: Harness): string[] {
   return harness.events.map(({ type }) => type)
 }
@@ -37,7 +28,6 @@ test('a master without a state goes on with the topology of the servers that run
   assert.deepEqual(servers[0]!.inbox.at(-1), [MessageType.DISTRIBUTION_REQUEST])
   for (const server of servers) harness.beat(server)
   for (const server of servers) harness.tellTopology(server)
-  reconnect(harness, servers)
   const after = harness.topology
   assert.ok(isNewer(after, before) && after.epoch > before.epoch && after.version > before.version)
   assert.deepEqual(
@@ -58,7 +48,6 @@ test('the newest topology counts, and who has been declared dead by it begins an
   const harness = new Harness()
   returnAll(harness, servers)
   assert.deepEqual(ids(harness).filter(Boolean), others.map(({ id }) => id)) // prettier-ignore
-  reconnect(harness, others)
   harness.loseLink(paused)
   harness.join(paused)
   assert.equal(paused.refusal?.code, 'FENCED')
@@ -73,7 +62,6 @@ test('a server that does not come back is waited for, then dead: its backups are
   harness.pass(1400)
   assert.equal(harness.topology.servers.length, 0, 'it may know a newer topology')
   harness.pass(100)
-  reconnect(harness, others)
   assert.deepEqual(ids(harness), servers.map(({ id }) => id)) // prettier-ignore
   harness.pass(1600)
   assert.ok(!ids(harness).includes(gone.id))
@@ -91,7 +79,6 @@ test('a copy under way, and a server on its way out, go on', () => {
   assert.ok(transitions.size > 0)
   const harness = new Harness()
   returnAll(harness, all)
-  reconnect(harness, all)
   const [slot, transition] = [...transitions].find(([at]) => harness.topology.transitions.has(at))!
   assert.deepEqual(harness.topology.transitions.get(slot), transition)
   harness.settle()
@@ -150,19 +137,56 @@ test('a topology that makes no sense is not taken over', () => {
   assert.deepEqual(harness.topology.primary, before.primary)
 })
 
-test('after an old copy of the state was put back, who knows more than it begins anew, and the loss is said', () => {
+test('after an old copy of the state was put back, those that know more tell it, and nothing is lost', () => {
   const { harness, servers } = settled(3)
   const copy = harness.persisted!
   const late = harness.join()
   harness.settle()
+  const before = harness.topology
   harness.persisted = copy
   harness.restart()
-  for (const server of [late, ...servers]) harness.join(server)
-  assert.deepEqual([late, ...servers].map(({ refusal }) => refusal?.code), Array(4).fill('FENCED')) // prettier-ignore
-  for (const server of [late, ...servers]) harness.loseLink(server)
-  // They come back as new members.
-  harness.join(new FakeServer('f'.repeat(40), 7200))
-  harness.pass(1600)
-  const losses = harness.events.filter(({ type }) => type === 'DATA_LOST')
-  assert.deepEqual(losses.map(({ slots }) => slots), [undefined, SLOT_COUNT]) // prettier-ignore
+  const all = [late, ...servers]
+  returnAll(harness, all)
+  assert.deepEqual(all.map(({ refusal }) => refusal), Array(4).fill(undefined)) // prettier-ignore
+  assert.deepEqual([harness.topology.primary, harness.topology.backup], [before.primary, before.backup])
+  assert.ok(isNewer(harness.topology, before))
+  harness.pass(2000)
+  assert.ok(harness.core.snapshot(harness.now).isSettled)
+  assert.ok(!eventsOf(harness).includes('DATA_LOST'))
+})
+
+test('a version that is on its way to be safe takes no effect when a newer line is taken over', () => {
+  const { harness, servers } = settled(3)
+  const copy = harness.persisted!
+  harness.join()
+  harness.settle()
+  harness.persisted = copy
+  harness.isPersisting = false
+  harness.restart()
+  returnAll(harness, servers)
+  harness.pass(2000)
+  const { version } = servers[0]!.topology!
+  harness.isPersisting = true
+  harness.persist()
+  assert.equal(servers[0]!.topology!.version, version + 1)
+  assert.ok(!eventsOf(harness).includes('DATA_LOST'))
+})
+
+test('a master with its whole state lets servers in when all are there, or after the window', () => {
+  const { harness, servers } = settled(3)
+  harness.options = { returnWindowMs: WINDOW_MS }
+  harness.restart()
+  const [first, ...others] = servers as [FakeServer, FakeServer, FakeServer]
+  const { version } = first.topology!
+  harness.join(first)
+  harness.beat(first)
+  harness.pass(WINDOW_MS - 100)
+  assert.equal(first.topology!.version, version, 'somebody may know more')
+  for (const server of others) harness.join(server)
+  assert.equal(first.topology!.version, version + 1)
+  assert.ok(first.inbox.some(([type]) => type === MessageType.KEEP_ALIVE), 'what it said is answered now') // prettier-ignore
+  harness.restart()
+  harness.join(first)
+  harness.pass(WINDOW_MS)
+  assert.equal(first.topology!.version, version + 2)
 })

@@ -1,39 +1,52 @@
-import { isNewer, presentServers, type Topology } from '@icf/common'
+import { isNewer, presentServers, type Message, type Topology } from '@icf/common'
 import type { Hello, LinkId } from './events.js'
 
-/** A cache server that is neither a member nor refused yet. */
+/** A cache server that is neither let in nor refused yet. */
 export interface Waiting {
   readonly link: LinkId
   readonly hello: Hello
-  /** It follows a topology, and so holds data. */
-  readonly hasTopology: boolean
+  /** It follows a topology that the stored state can not have led to: that state is lost, or an old copy. */
+  readonly isAhead: boolean
 }
 
+interface Held extends Waiting {
+  /** What it said meanwhile; it is listened to when it is let in. */
+  readonly said: Message[]
+}
+
+/** More than a server says in the longest wait. */
+const MAX_SAID = 1000
+
 /**
- * A master whose cluster never had a server may have lost its state while the servers of that cluster run. So before
- * anybody joins, those that follow a topology are asked for it, and the newest is the one to go on with.
+ * The state that a term begins with may be lost, or an old copy, while the servers of the cluster run. So before anybody
+ * is let in, those that know more are asked for their topology, and the newest is the one to go on with.
  */
 export class Inheritance {
+  readonly #windowMs: number
   readonly #patienceMs: number
-  readonly #waiting = new Map<LinkId, Waiting>()
+  readonly #stored: Topology
+  readonly #waiting = new Map<LinkId, Held>()
   readonly #told = new Set<LinkId>()
   #decideAt: number
   #newest: Topology | undefined
 
   /**
-   * @param windowMs how long the first servers wait for others, which may have a topology
-   * @param patienceMs how long a server that has one waits for the others that its topology names
+   * @param windowMs how long the first servers wait for others, which may know more
+   * @param patienceMs how long a server that does waits for the others that its topology names
    */
-  constructor(now: number, windowMs: number, patienceMs: number) {
+  constructor(now: number, stored: Topology, windowMs: number, patienceMs: number) {
+    this.#windowMs = windowMs
     this.#patienceMs = patienceMs
+    this.#stored = stored
     this.#decideAt = now + windowMs
   }
 
   /** A cache server came. */
   hold(waiting: Waiting, now: number): void {
-    this.#waiting.set(waiting.link, waiting)
-    if (waiting.hasTopology && !this.#newest)
-      this.#decideAt = Math.max(this.#decideAt, now + this.#patienceMs)
+    const isFirst = this.#waiting.size === 0 && this.#stored.servers.length > 0
+    this.#waiting.set(waiting.link, { ...waiting, said: [] })
+    if (isFirst) this.#decideAt = now + this.#windowMs
+    if (waiting.isAhead && !this.#newest) this.#decideAt = Math.max(this.#decideAt, now + this.#patienceMs)
   }
 
   holds(link: LinkId): boolean {
@@ -51,23 +64,31 @@ export class Inheritance {
     if (!this.#newest || isNewer(topology, this.#newest)) this.#newest = topology
   }
 
-  /** Everybody whom the newest topology names has told, or the time is over. Not before somebody waits for it. */
+  /** Anything else that one says. False when it is too much. */
+  said(link: LinkId, message: Message): boolean {
+    const { said } = this.#waiting.get(link)!
+    return said.push(message) <= MAX_SAID
+  }
+
+  /** Everybody who may know more has come, or the time is over. Not before somebody waits for it. */
   isDecided(now: number): boolean {
     return this.#waiting.size > 0 && (now >= this.#decideAt || this.#hasHeardAll())
   }
 
-  /** What to go on with; undefined: this cluster is new. */
+  /** What to go on with; undefined: with what is stored. */
   get newest(): Topology | undefined {
     return this.#newest
   }
 
-  get waiting(): readonly Waiting[] {
+  get waiting(): readonly Held[] {
     return [...this.#waiting.values()]
   }
 
   #hasHeardAll(): boolean {
-    if (!this.#newest) return false
-    const told = new Set([...this.#told].map((link) => this.#waiting.get(link)?.hello.id))
-    return presentServers(this.#newest).every(({ id }) => told.has(id))
+    const waiting = [...this.#waiting.values()]
+    if (waiting.some(({ isAhead, link }) => isAhead && !this.#told.has(link))) return false
+    const servers = presentServers(this.#newest ?? this.#stored)
+    const came = new Set(waiting.map(({ hello }) => hello.id))
+    return servers.length > 0 && servers.every(({ id }) => came.has(id))
   }
 }

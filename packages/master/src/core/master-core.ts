@@ -10,19 +10,20 @@ import {
   type Message,
   type Topology,
 } from '@icf/common'
+import { Absence } from './absence.js'
 import { Counters } from './counters.js'
 import { Detector, fenced, type Death } from './detector.js'
 import type { Effect, Hello, LinkId, MasterEvent } from './events.js'
 import { checkRole, type ServerHello } from './hello.js'
 import { Inheritance } from './inheritance.js'
 import { Membership, type LeaveReason, type Member } from './membership.js'
-import { DEFAULT_MAX_TRANSITIONS_PER_SERVER, type MasterOptions } from './options.js'
+import { DEFAULT_FORGET_AFTER_MS, DEFAULT_MAX_TRANSITIONS_PER_SERVER, type MasterOptions } from './options.js'
 import { readKeepAlive, readProbeResult, readReport, readSuspect } from './parse.js'
 import { preview, type Preview } from './preview.js'
 import { Progress } from './progress.js'
 import { Publisher } from './publisher.js'
 import { isAnyoneLeaving, Reconciler } from './reconciler.js'
-import { complete } from './slots.js'
+import { complete, onlyCopies } from './slots.js'
 import { type Snapshot, takeSnapshot } from './snapshot.js'
 import { unsoundSlot } from './sound.js'
 import { Versions } from './versions.js'
@@ -34,6 +35,7 @@ import { Versions } from './versions.js'
 export class MasterCore {
   readonly #membership: Membership
   readonly #detector: Detector
+  readonly #absence: Absence
   readonly #reconciler: Reconciler
   readonly #versions: Versions
   readonly #publisher = new Publisher()
@@ -41,7 +43,7 @@ export class MasterCore {
   readonly #counters = new Counters()
   readonly #links = new Map<LinkId, Hello>()
   readonly #options: MasterOptions
-  /** Until the first servers of a cluster that never had one are let in. */
+  /** Until it is known that nobody knows more than was stored. */
   #inheritance: Inheritance | undefined
   #hasToldOfLoss = false
   /** A server died since the first of those that are leaving now was told to. */
@@ -50,12 +52,13 @@ export class MasterCore {
   #now: number
 
   constructor(now: number, options: MasterOptions) {
-    const { epoch, timing, ring, stored, maxTransitionsPerServer } = options
+    const { epoch, timing, ring, stored, maxTransitionsPerServer, forgetAfterMs } = options
     const state = stored ?? { topology: emptyTopology(ring), retired: [] }
     this.#now = now
     this.#options = options
     this.#membership = new Membership(timing, state, now)
     this.#detector = new Detector(this.#membership)
+    this.#absence = new Absence(this.#membership, forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS)
     this.#reconciler = new Reconciler(maxTransitionsPerServer ?? DEFAULT_MAX_TRANSITIONS_PER_SERVER)
     this.#versions = new Versions(epoch, state.topology, this.#membership, this.#reconciler, this.#progress)
   }
@@ -78,6 +81,15 @@ export class MasterCore {
   preview(leaving: readonly string[]): Preview {
     if (leaving.length > 0) this.#membership.checkSpare(leaving, this.#versions.changes)
     return preview(this.topology, leaving, (id) => this.#membership.get(id)?.load)
+  }
+
+  /**
+   * How many slots would be lost by giving these silent servers up.
+   * @throws IcfError UNKNOWN_SERVER, INVALID_ARGUMENT when one is not silent
+   */
+  onlyCopiesOf(ids: readonly string[]): number {
+    for (const id of ids) this.#checkForgettable(id)
+    return onlyCopies(this.topology, new Set(ids.map((id) => seatOf(this.topology, id))))
   }
 
   /** Whether HELLO may be answered with WELCOME. @throws IcfError the refusal */
@@ -118,8 +130,10 @@ export class MasterCore {
         return this.#persisted(event.version)
       case 'shutdown':
         return this.#shutdown(event.request, event.servers)
+      case 'forget':
+        return this.#forget(event.request, event.servers)
       case 'tick':
-        return this.#bury(this.#detector.tick(this.#now))
+        return this.#tick()
       default:
         return event satisfies never
     }
@@ -127,8 +141,7 @@ export class MasterCore {
 
   #started(): void {
     const { timing, returnWindowMs = 0 } = this.#options
-    if (this.topology.servers.length === 0)
-      this.#inheritance = new Inheritance(this.#now, returnWindowMs, timing.deadAfterMs)
+    this.#inheritance = new Inheritance(this.#now, this.topology, returnWindowMs, timing.deadAfterMs)
     this.#versions.changes.draft.touch()
     this.#versions.changes.events.push({ type: 'MASTER_STARTED' })
   }
@@ -143,14 +156,16 @@ export class MasterCore {
   }
 
   #hold(inheritance: Inheritance, link: LinkId, hello: Hello): void {
-    const { version } = this.#membership.admit(hello, this.#versions.changes)
-    inheritance.hold({ link, hello, hasTopology: version > 0 }, this.#now)
-    if (version > 0) this.#send(link, [MessageType.DISTRIBUTION_REQUEST])
+    const { epoch, version } = this.#membership.admit(hello, this.#versions.changes)
+    const isAhead = !this.#versions.isKnown(epoch, version)
+    inheritance.hold({ link, hello, isAhead }, this.#now)
+    if (isAhead) this.#send(link, [MessageType.DISTRIBUTION_REQUEST])
   }
 
-  /** Goes on where the servers that run are, or begins anew. Those with data connect again, as after any restart. */
+  /** Goes on where the servers that run are, or with what was stored. All have the same grace from now on. */
   #inherit({ newest, waiting }: Inheritance): void {
     this.#inheritance = undefined
+    this.#membership.began(this.#now)
     if (newest) {
       this.#versions.adopt(newest)
       this.#membership.adopt(newest, this.#now)
@@ -158,9 +173,11 @@ export class MasterCore {
       const reason = `epoch ${newest.epoch}, version ${newest.version}`
       this.#versions.changes.events.push({ type: 'TOPOLOGY_ADOPTED', reason })
     }
-    for (const { link, hello, hasTopology } of waiting)
-      if (newest && hasTopology) this.#emit({ type: 'close', link })
-      else this.#guard(link, () => this.#serverConnected(link, hello))
+    for (const { link, hello, said } of waiting)
+      this.#guard(link, () => {
+        this.#serverConnected(link, hello)
+        for (const message of said) this.#message(link, message)
+      })
   }
 
   #serverConnected(link: LinkId, hello: Hello): void {
@@ -180,6 +197,7 @@ export class MasterCore {
       this.#emit({ type: 'close', link: replaced })
     }
     this.#detector.clear(hello.id)
+    this.#heard(member)
     this.#publisher.add(link, hello.id)
     this.#sendWhole(link)
   }
@@ -242,9 +260,11 @@ export class MasterCore {
     throw new IcfError('PROTOCOL', `a client must not send message ${String(message[0])} to a master`)
   }
 
-  /** Of a server that waits only one thing counts; what else it says, it says again when it has connected anew. */
   #waitingMessage(inheritance: Inheritance, link: LinkId, message: Message): void {
-    if (message[0] !== MessageType.DISTRIBUTION_RESPOND) return
+    if (message[0] !== MessageType.DISTRIBUTION_RESPOND) {
+      if (inheritance.said(link, message)) return
+      throw new IcfError('BUSY', 'too many messages before this master has begun: connect again')
+    }
     const topology = decodeTopology(message[1], undefined)
     if (!topology || unsoundSlot(topology) !== undefined)
       throw new IcfError('PROTOCOL', 'that is no whole and sound topology')
@@ -255,6 +275,7 @@ export class MasterCore {
   #serverMessage(link: LinkId, id: string, message: Message): void {
     const member = this.#membership.get(id)
     if (!member) {
+      if (this.#membership.isEnding(id)) return
       if (this.#membership.retired.how(id) === 'released') return this.#sendReleased(link)
       throw fenced('this incarnation was declared dead')
     }
@@ -288,8 +309,9 @@ export class MasterCore {
     if (!this.#versions.isKnown(epoch, version))
       throw fenced('this server follows a topology that its master does not know')
     this.#membership.silence.heard(member.id, this.#now)
+    this.#heard(member)
     member.load = load
-    if (seatOf(topology, member.id) !== NONE)
+    if (seatOf(topology, member.id) !== NONE && version >= member.mustFollow)
       this.#send(link, [MessageType.KEEP_ALIVE, beat, topology.epoch, topology.version])
     if (isLeaving) this.#leaveByItself(member.id, isGivingUp)
   }
@@ -310,6 +332,7 @@ export class MasterCore {
 
   #shutdown(request: number, ids: readonly string[]): void {
     try {
+      this.#checkHasBegun()
       const gone = ids.find((id) => !this.#membership.get(id))
       if (gone !== undefined) throw new IcfError('UNKNOWN_SERVER', `no cache server has the id ${gone}`)
       this.#leave(ids, 'operator')
@@ -342,16 +365,58 @@ export class MasterCore {
     this.#reconciler.invalidate('shrink')
   }
 
+  #heard(member: Member): void {
+    if (this.#absence.heard(member, this.#versions.changes)) this.#reconciler.invalidate('grow')
+  }
+
+  #tick(): void {
+    if (this.#inheritance) return
+    const silent = this.#detector.tick(this.#now)
+    const overdue = this.#absence.overdue(this.#now)
+    if (overdue.length > 0) return this.#bury({ ids: overdue, reason: 'forgotten' })
+    const silenced = this.#absence.look(silent, this.#versions.changes, this.#now)
+    if (!silenced) return
+    this.#counters.stoodIn(silenced)
+    const { dead, isNew, promoted, unprotected } = silenced
+    if (dead.length > 0) this.#bury({ ids: dead, reason: 'silence' })
+    else if (isNew || promoted + unprotected > 0) this.#reconciler.invalidate('restore')
+  }
+
+  #forget(request: number, ids: readonly string[]): void {
+    try {
+      this.#checkHasBegun()
+      for (const id of ids) this.#checkForgettable(id)
+      this.#bury({ ids, reason: 'forgotten' })
+      this.#versions.changes.answers.push({ request, result: ids })
+    } catch (error) {
+      if (!(error instanceof IcfError)) throw error
+      this.#emit({ type: 'answer', request, result: error })
+    }
+  }
+
+  #checkHasBegun(): void {
+    if (this.#inheritance)
+      throw new IcfError('BUSY', 'this master has just started and waits for the cache servers: try again')
+  }
+
+  #checkForgettable(id: string): void {
+    const member = this.#membership.get(id)
+    if (!member) throw new IcfError('UNKNOWN_SERVER', `no cache server has the id ${id}`)
+    if (member.absentSince === undefined)
+      throw new IcfError(
+        'INVALID_ARGUMENT',
+        `cache server ${id.slice(0, 8)} is not silent, so there is nothing to give up: to take it out without loss, shut it down`,
+      )
+  }
+
   #bury(death: Death | undefined): void {
-    if (!death) return
+    if (!death || this.#inheritance) return
     const { ids, reason } = death
     this.#hasDiedWhileLeaving ||= isAnyoneLeaving(this.#versions.changes.draft.servers)
-    const { burial, links } = this.#membership.die(ids, reason, this.#versions.changes, this.#now)
+    const burial = this.#membership.die(ids, reason, this.#versions.changes, this.#now)
     this.#counters.died(reason, ids.length, burial)
     this.#reconciler.invalidate('restore')
     for (const id of ids) this.#detector.clear(id)
-    const error = fenced(`this incarnation was declared dead (${reason})`)
-    for (const link of links) this.#emit({ type: 'refuse', link, error })
   }
 
   #persisted(version: number): void {
@@ -361,6 +426,11 @@ export class MasterCore {
     for (const link of commit.released) {
       this.#publisher.remove(link)
       this.#sendReleased(link)
+    }
+    const error = fenced('this incarnation was declared dead')
+    for (const link of commit.fenced) {
+      this.#publisher.remove(link)
+      this.#emit({ type: 'refuse', link, error })
     }
     this.#emit(...this.#publisher.publish(commit))
     for (const answer of commit.answers) this.#emit({ type: 'answer', ...answer })

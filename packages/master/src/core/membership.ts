@@ -26,6 +26,10 @@ export interface Member {
   /** As it said in HELLO; 0 until it reconnects after a restart of the master. */
   maxMemoryBytes: number
   load: Load | undefined
+  /** When it was heard of last, in ms, if it is silent and what only it has waits for it. */
+  absentSince: number | undefined
+  /** By an older version it may not serve: slots were taken from it without its knowing. */
+  mustFollow: number
 }
 
 /** Who wants a server to leave: an operator who asked the master, or the server's own process. */
@@ -40,6 +44,8 @@ export class Membership {
   readonly silence: Silence
   readonly #timing: Timing
   readonly #members = new Map<string, Member>()
+  /** Incarnations whose end is not in effect yet, with the version that makes it so. */
+  readonly #ending = new Map<string, number>()
 
   /** Everybody in the stored state has a fresh grace to reconnect. */
   constructor(timing: Timing, stored: MasterState, now: number) {
@@ -49,9 +55,29 @@ export class Membership {
     this.adopt(stored.topology, now)
   }
 
-  /** Everybody in a topology that was taken over has a fresh grace, too. */
+  /** Everybody in a topology that was taken over has a fresh grace, too. What one was not told of it, is not known. */
   adopt(topology: Topology, now: number): void {
-    for (const { id } of presentServers(topology)) this.#add(id, 0, now)
+    for (const { id } of presentServers(topology)) this.#add(id, 0, now).mustFollow = topology.version
+  }
+
+  /** The ports are open: from now on one can be heard. */
+  began(now: number): void {
+    for (const { id } of this.all()) this.silence.heard(id, now)
+  }
+
+  /** That version is in effect. */
+  committed(version: number): void {
+    for (const [id, endsWith] of this.#ending) if (endsWith <= version) this.#ending.delete(id)
+  }
+
+  /** Whether its end is decided but not in effect: it is told nothing before. */
+  isEnding(id: string): boolean {
+    return this.#ending.has(id)
+  }
+
+  /** Silent ones that what only they have waits for. */
+  absentIds(): ReadonlySet<string> {
+    return new Set([...this.all()].filter((member) => member.absentSince !== undefined).map(({ id }) => id))
   }
 
   get(id: string): Member | undefined {
@@ -77,6 +103,8 @@ export class Membership {
   /** @throws IcfError the refusal */
   admit(hello: Hello, { draft }: Changes): ServerHello {
     const server = readServerHello(hello)
+    if (this.isEnding(hello.id))
+      throw new IcfError('BUSY', 'what becomes of this incarnation is being decided: connect again')
     if (this.retired.how(hello.id) === 'dead')
       throw new IcfError('FENCED', 'this incarnation was declared dead: rejoin with a new id')
     if (!this.#members.has(hello.id) && !draft.hasFreeSeat())
@@ -113,9 +141,20 @@ export class Membership {
     return member.link === undefined || this.silence.of(member.id, now) >= quietMs
   }
 
+  /**
+   * Whether it can be gone, if everybody who looks says so: a process that is gone leaves no connection behind, unless its
+   * whole machine went. While the connection stands and its lease may run, something in between may have refused.
+   */
+  canBeGone(member: Member, now: number): boolean {
+    return member.link === undefined || this.silence.of(member.id, now) >= this.#timing.deadAfterMs
+  }
+
   /** Whether somebody who may hold slots stays when these go. */
   canSpare(ids: readonly string[], { draft }: Changes): boolean {
-    return draft.servers.some((server) => canHold(server) && !ids.includes(server!.id))
+    const absent = this.absentIds()
+    return draft.servers.some(
+      (server) => canHold(server) && !ids.includes(server!.id) && !absent.has(server!.id),
+    )
   }
 
   /** @throws IcfError LAST_SERVER when nobody would be left to take their slots */
@@ -173,49 +212,51 @@ export class Membership {
     const link = this.#members.get(id)?.link
     if (link !== undefined) changes.released.push(link)
     changes.events.push({ type: 'RELEASED', server: id, address })
-    this.#remove(id, 'released')
+    this.#remove(id, 'released', changes)
   }
 
-  /** Declares members dead, all in one version. @returns what became of their slots, and the links they still have */
-  die(
-    ids: readonly string[],
-    reason: DeathReason,
-    changes: Changes,
-    now: number,
-  ): { burial: Burial; links: LinkId[] } {
+  /** Declares members dead, all in one version. @returns what became of their slots */
+  die(ids: readonly string[], reason: DeathReason, changes: Changes, now: number): Burial {
     const { draft } = changes
-    const links: LinkId[] = []
     const seats = new Set(ids.map((id) => seatOf(draft, id)))
     for (const id of ids) {
       const seat = seatOf(draft, id)
       const { link } = this.#members.get(id)!
-      if (link !== undefined) links.push(link)
+      if (link !== undefined) changes.fenced.push(link)
       changes.died.push(id)
       changes.events.push({
         type: 'REFLESH_IP',
         server: id,
         address: formatServer(draft.servers[seat]!),
         reason,
-        slots: primariesOf(draft.primary, seat),
+        slots: primariesOf(draft.primaryBefore, seat),
         ms: Math.round(this.silence.of(id, now)),
       })
-      this.#remove(id, 'dead')
+      this.#remove(id, 'dead', changes)
     }
     const burial = bury(draft, seats)
     const lost = burial.lost + burial.partial
     if (lost > 0) changes.events.push({ type: 'DATA_LOST', slots: lost, reason: 'no complete copy was left' })
-    return { burial, links }
+    return burial
   }
 
   #add(id: string, maxMemoryBytes: number, now: number): Member {
-    const member: Member = { id, link: undefined, maxMemoryBytes, load: undefined }
+    const member: Member = {
+      id,
+      link: undefined,
+      maxMemoryBytes,
+      load: undefined,
+      absentSince: undefined,
+      mustFollow: 0,
+    }
     this.#members.set(id, member)
     this.silence.heard(id, now)
     return member
   }
 
-  #remove(id: string, how: 'dead' | 'released'): void {
+  #remove(id: string, how: 'dead' | 'released', { draft }: Changes): void {
     this.#members.delete(id)
+    this.#ending.set(id, draft.version)
     this.silence.forget(id)
     this.retired.add({ id, how })
   }

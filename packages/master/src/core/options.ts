@@ -7,15 +7,19 @@ export interface MasterOptions {
   readonly timing: Timing
   /** For a new cluster; one that is stored keeps its own. */
   readonly ring: RingSettings
-  /** Copies that one server sends, and receives, at a time. Default 256. */
+  /** Copies that one server sends, and receives, at a time. Default 1024. */
   readonly maxTransitionsPerServer?: number
   /** What an earlier term left; undefined for a new cluster. */
   readonly stored?: MasterState
   /**
-   * In a cluster that never had a server: the first ones wait this long, in case that others run which follow a
-   * topology: then that is taken over. Default 0.
+   * At the start, the first servers wait this long for all others to come, in case that one follows a newer topology than
+   * the stored one: then that is taken over. Default 0.
    */
   readonly returnWindowMs?: number
+  /** A server that is silent for this long is given up with what only it has. Default one hour. */
+  readonly forgetAfterMs?: number
 }
+
+export const DEFAULT_FORGET_AFTER_MS = 3_600_000
 
 export const DEFAULT_MAX_TRANSITIONS_PER_SERVER = 1024

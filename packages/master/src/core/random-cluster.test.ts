@@ -19,6 +19,8 @@ class RandomRun {
   readonly #reported = new Set<string>()
   /** Reports that are still on their way; some are out of date when they arrive. */
   readonly #delayed: { server: FakeServer; tasks: Task[] }[] = []
+  /** Servers that fell silent, and may come back. */
+  readonly #silent: FakeServer[] = []
 
   constructor(seed: number) {
     this.#random = randomFrom(seed)
@@ -38,6 +40,7 @@ class RandomRun {
     else if (dice < 0.19 && servers.length > 1) harness.kill(this.#pick(servers))
     else if (dice < 0.2 && servers.length > 2) this.#killTwo(servers)
     else if (dice < 0.23 && servers.length > 1) this.#silence(this.#pick(servers))
+    else if (dice < 0.24) this.#return()
     else if (dice < 0.26 && servers.length > 0) harness.shutdown(this.#pick(servers))
     else if (dice < 0.27 && servers.length > 1) harness.beat(this.#pick(servers), 1)
     else if (dice < 0.28) this.#restart()
@@ -55,6 +58,9 @@ class RandomRun {
     harness.persist()
     const isStaying = ({ seat, topology, refusal }: FakeServer): boolean =>
       refusal === undefined && topology?.servers[seat]?.state === 'active'
+    while (this.#silent.length > 0) this.#return()
+    harness.pass(2000, (server) => server.refusal === undefined)
+    for (const { id } of harness.absent()) harness.forget(id)
     while (harness.connected().filter(isStaying).length < 2) harness.join()
     while (this.#delayed.length > 0) this.#deliverReport()
     for (const probe of [...harness.probes]) harness.found(probe, { outcome: 'unknown' })
@@ -86,6 +92,13 @@ class RandomRun {
   #silence(server: FakeServer): void {
     this.harness.pass(1600, (other) => other !== server)
     this.harness.loseLink(server)
+    if (server.refusal === undefined) this.#silent.push(server)
+  }
+
+  /** One of the silent comes back; or it never does. */
+  #return(): void {
+    const [server] = this.#silent.splice(Math.floor(this.#random() * this.#silent.length), 1)
+    if (server && this.#random() < 0.7) this.harness.join(server)
   }
 
   #restart(): void {

@@ -13,6 +13,8 @@ import {
 import type { Draft, SlotTable } from './draft.js'
 import { Throttle } from './throttle.js'
 
+const NOBODY: ReadonlySet<string> = new Set()
+
 /** What is still to be done at the time of a version. */
 export interface Outlook {
   /** Steps between the assignment and the wish, those under way included. */
@@ -59,9 +61,12 @@ export class Reconciler {
     this.#made.add(stepKey(slot, kind, to))
   }
 
-  /** @returns steps between the assignment and the wish that are still to be done */
-  reconcile(draft: Draft): number {
-    this.#wanted ??= wish(draft)
+  /**
+   * @param absent ids of silent servers with only copies: what they serve waits for them
+   * @returns steps between the assignment and the wish that are still to be done
+   */
+  reconcile(draft: Draft, absent: ReadonlySet<string>): number {
+    this.#wanted ??= wish(draft, absent)
     this.#isUnplanned = this.#isUrgent
     this.#isUrgent = false
     if (this.#isUnplanned) return protect(draft, this.#wanted)
@@ -121,12 +126,13 @@ export class Reconciler {
 }
 
 /** The servers by seat, as placement sees them. When all are leaving, they hold the data until somebody else comes. */
-function placementServers(servers: Topology['servers']): PlacementServer[] {
-  const isAnyoneStaying = servers.some(canHold)
+function placementServers(servers: Topology['servers'], absent: ReadonlySet<string>): PlacementServer[] {
+  const canTake = (server: ServerInfo | undefined): boolean => canHold(server) && !absent.has(server!.id)
+  const isAnyoneStaying = servers.some(canTake)
   return servers.map((server) => {
     if (!server) return { id: '', zone: '', weight: 0 }
     const { id, zone, weight } = server
-    return { id, zone, weight: canHold(server) || !isAnyoneStaying ? weight : 0 }
+    return { id, zone, weight: canTake(server) || !isAnyoneStaying ? weight : 0 }
   })
 }
 
@@ -139,14 +145,35 @@ export function canHold(server: ServerInfo | undefined): boolean {
  * What the ring wishes, given that the copies under way are made: starting from where they lead, it does not throw
  * away what is half done.
  */
-export function wish(table: SlotTable & Pick<Topology, 'ring' | 'pins'>): Columns {
+export function wish(
+  table: SlotTable & Pick<Topology, 'ring' | 'pins'>,
+  absent: ReadonlySet<string> = NOBODY,
+): Columns {
   const { servers, ring } = table
   const pins = new Map<number, number>()
   for (const [slot, id] of table.pins) {
     const seat = servers.findIndex((server) => server?.id === id)
     if (seat !== -1) pins.set(slot, seat)
   }
-  return target({ servers: placementServers(servers), ring, current: projected(table), pins })
+  const current = projected(table)
+  const wanted = target({ servers: placementServers(servers, absent), ring, current, pins })
+  return absent.size > 0 ? leftWithAbsent(wanted, table, absent) : wanted
+}
+
+/** Of what only an absent server has, nothing can be copied: it stays as it is. */
+function leftWithAbsent(
+  wanted: Columns,
+  { servers, primary, backup }: SlotTable,
+  absent: ReadonlySet<string>,
+): Columns {
+  const columns = { primary: wanted.primary.slice(), backup: wanted.backup.slice() }
+  primary.forEach((seat, slot) => {
+    const server = servers[seat]
+    if (!server || !absent.has(server.id)) return
+    columns.primary[slot] = seat
+    columns.backup[slot] = backup[slot]!
+  })
+  return columns
 }
 
 /** The columns as they will be when all transitions have ended. */

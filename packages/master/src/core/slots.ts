@@ -7,6 +7,7 @@ import type { Draft } from './draft.js'
  *     primary, backup ──begin──▶ primary, backup, transition ──report──▶ new primary or backup
  *                     ◀─cancel──              │
  *                                           death of the primary: backup promoted, else the receiver, else anyone
+ *                                           its silence: backup promoted, else nothing
  */
 
 /** A report: this slot's copy, which the transition `since` asked for, is complete. */
@@ -41,6 +42,50 @@ export function complete(
   if (draft.backup[slot] === to || draft.backup[slot] === NONE) draft.setBackup(slot, reporter)
   draft.setPrimary(slot, to)
   return true
+}
+
+/** What was taken over from silent servers, in slots. */
+export interface StandIn {
+  /** The backup became the primary. */
+  readonly promoted: number
+  /** Lost their backup and nothing else. */
+  readonly unprotected: number
+}
+
+/**
+ * Silent servers may be dead, or come back with what they have. What a server that is present has too, it takes over; what
+ * none has, stays as it is: silence alone, of however many, never takes the last copy of a slot away. A server that is
+ * neither silent nor present may be about to fall silent as well: nothing is built on it.
+ */
+export function standIn(draft: Draft, silent: ReadonlySet<number>, present: ReadonlySet<number>): StandIn {
+  let [promoted, unprotected] = [0, 0]
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const [primary, backup] = [draft.primary[slot]!, draft.backup[slot]!]
+    if (silent.has(primary) && present.has(backup)) {
+      draft.cancel(slot)
+      draft.setPrimary(slot, backup)
+      draft.setBackup(slot, NONE)
+      promoted++
+    } else if (present.has(primary)) {
+      if (silent.has(backup)) {
+        draft.setBackup(slot, NONE)
+        unprotected++
+      }
+      const transition = draft.transitions.get(slot)
+      if (transition && silent.has(transition.to)) draft.cancel(slot)
+    }
+  }
+  return { promoted, unprotected }
+}
+
+/** Slots of which nobody but these seats has a complete copy. */
+export function onlyCopies(
+  { primary, backup }: Pick<Draft, 'primary' | 'backup'>,
+  seats: ReadonlySet<number>,
+): number {
+  const isOnlyOn = (slot: number): boolean =>
+    seats.has(primary[slot]!) && (backup[slot] === NONE || seats.has(backup[slot]!))
+  return primary.reduce((count, _, slot) => count + (isOnlyOn(slot) ? 1 : 0), 0)
 }
 
 /** What a burial did, in slots. */

@@ -10,6 +10,8 @@ export interface ServerSnapshot extends ServerInfo {
   readonly isConnected: boolean
   /** Its connection broke, or it missed several heartbeats: it may be dead. */
   readonly isQuiet: boolean
+  /** It is silent, and what only it has waits for it. */
+  readonly isAbsent: boolean
   /** Milliseconds since its last heartbeat. */
   readonly silentMs: number
   readonly primarySlots: number
@@ -47,12 +49,14 @@ export function takeSnapshot(
     if (!info) return
     const member = membership.get(info.id)
     const isConnected = member?.link !== undefined
-    if (isConnected) slotsServed += primarySlots[seat]!
+    const isAbsent = member?.absentSince !== undefined
+    if (isConnected && !isAbsent) slotsServed += primarySlots[seat]!
     servers.push({
       ...info,
       isConnected,
       isQuiet: member === undefined || membership.isQuiet(member, now),
-      silentMs: membership.silence.of(info.id, now),
+      isAbsent,
+      silentMs: isAbsent ? now - member.absentSince! : membership.silence.of(info.id, now),
       primarySlots: primarySlots[seat]!,
       backupSlots: backupSlots[seat]!,
       maxMemoryBytes: member?.maxMemoryBytes ?? 0,

@@ -23,6 +23,7 @@ export class Versions {
   readonly #progress: Progress
   #effective: Commit
   #inFlight: Commit | undefined
+  #isInFlightVoid = false
   #changes: Changes
   #hasCommitted = false
   /** A version took effect, after which a leaving server may be found empty. */
@@ -47,6 +48,7 @@ export class Versions {
       cause: MessageType.DISTRIBUTION_RESPOND,
       concerned: [],
       released: [],
+      fenced: [],
       answers: [],
       outlook: { movesPending: 0, isSettled: false },
     }
@@ -66,7 +68,7 @@ export class Versions {
     return this.#hasCommitted
   }
 
-  /** Whether this line of versions has, or had, that one in effect; 0 is everybody's first. */
+  /** Whether this line of versions has, or had, that one in effect; a server that is new says 0. */
   isKnown(epoch: number, version: number): boolean {
     const { topology } = this.#effective
     if (epoch === this.#epoch) return topology.epoch === epoch && version <= topology.version
@@ -78,8 +80,13 @@ export class Versions {
     return this.#inherited === 0
   }
 
-  /** Goes on with another line of versions: the next one continues it. What was changed since the last is forgotten. */
+  /**
+   * Goes on with another line of versions, which is in effect already: the next one continues it. What was changed since
+   * the last is forgotten, and what is in flight takes no effect any more.
+   */
   adopt(topology: Topology): void {
+    this.#isInFlightVoid = this.#inFlight !== undefined
+    this.#effective = { ...this.#effective, topology }
     const last = this.#changes.draft.version - 1
     if (topology.epoch >= this.#epoch) this.#epoch = topology.epoch + UNHEARD_OF_TERMS
     this.#inherited = topology.version
@@ -94,9 +101,10 @@ export class Versions {
     const mustReconcile = draft.isDirty || this.#reconciler.isUnplanned
     if (this.#inFlight || !(mustReconcile || this.#mayRelease)) return undefined
     this.#mayRelease = false
-    if (mustReconcile) this.#movesPending = this.#reconciler.reconcile(draft)
+    const absent = this.#membership.absentIds()
+    if (mustReconcile) this.#movesPending = this.#reconciler.reconcile(draft, absent)
     this.#membership.releaseEmpty(changes, this.#emptyInEffect())
-    const outlook = this.#outlook()
+    const outlook = this.#outlook(absent.size > 0)
     if (!draft.isDirty) {
       this.#effective = { ...this.#effective, outlook }
       return undefined
@@ -113,16 +121,23 @@ export class Versions {
   persisted(version: number): Commit | undefined {
     const commit = this.#inFlight
     if (commit?.topology.version !== version) return undefined
+    if (this.#isInFlightVoid) {
+      this.#isInFlightVoid = false
+      this.#inFlight = undefined
+      return undefined
+    }
     this.#effective = commit
     this.#inFlight = undefined
     this.#hasCommitted = true
+    this.#membership.committed(version)
     this.#mayRelease = true
     return commit
   }
 
-  #outlook(): Outlook {
+  #outlook(isAnyoneAbsent: boolean): Outlook {
     const movesPending = this.#movesPending
-    return { movesPending, isSettled: movesPending === 0 && isComplete(this.#changes.draft) }
+    const isSettled = movesPending === 0 && !isAnyoneAbsent && isComplete(this.#changes.draft)
+    return { movesPending, isSettled }
   }
 
   /**

@@ -21,9 +21,9 @@ export function rehearseDeath(ring: RingSettings): void {
   bury(draft, new Set([0]))
   const reconciler = new Reconciler(SERVERS)
   reconciler.invalidate('restore')
-  reconciler.reconcile(draft)
+  reconciler.reconcile(draft, new Set())
   encodeDifference(cluster, draft.freeze())
-  reconciler.reconcile(draft)
+  reconciler.reconcile(draft, new Set())
 }
 
 function madeUpCluster(ring: RingSettings): Topology {

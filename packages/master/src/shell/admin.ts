@@ -8,6 +8,8 @@ export interface Administration {
   topology(): Parameters<typeof encodeTopology>[0]
   plan(): object
   shutdown(selectors: readonly string[], isDryRun: boolean): Promise<object>
+  /** Gives silent servers up, with what only they have. */
+  forget(selectors: readonly string[], isDryRun: boolean): Promise<object>
   events(since: number): readonly LoggedEvent[]
   follow(reader: (event: LoggedEvent) => void): () => void
 }
@@ -19,6 +21,7 @@ const commands: Readonly<Record<string, (on: Administration, args: Arguments) =>
   TOPOLOGY: (on) => encodeTopology(on.topology()),
   PLAN: (on) => on.plan(),
   SHUTDOWN_CACHE: (on, { servers, dryRun }) => on.shutdown(readSelectors(servers), dryRun === true),
+  FORGET: (on, { servers, dryRun }) => on.forget(readSelectors(servers), dryRun === true),
   EVENTS: (on, { since }) => ({ events: on.events(readNumber(since)) }),
 }
 

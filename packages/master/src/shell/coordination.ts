@@ -46,7 +46,7 @@ export class FileCoordination implements Coordination {
     this.#unlock = await lockDirectory(this.#dataDir)
     try {
       const stored = await loadState(this.#path, this.#cluster)
-      return { epoch: stored ? stored.topology.epoch + 1 : firstEpoch(this.#wallTimeMs()), stored }
+      return { epoch: nextEpoch(stored?.topology.epoch ?? 0, this.#wallTimeMs()), stored }
     } catch (error) {
       await this.end()
       throw error
@@ -72,7 +72,7 @@ export class MemoryCoordination implements Coordination {
   }
 
   begin(): Promise<Term> {
-    return Promise.resolve({ epoch: firstEpoch(this.#wallTimeMs()), stored: undefined })
+    return Promise.resolve({ epoch: nextEpoch(0, this.#wallTimeMs()), stored: undefined })
   }
 
   commit(): Promise<void> {
@@ -85,9 +85,9 @@ export class MemoryCoordination implements Coordination {
 }
 
 /**
- * Of a master without a state: greater than any that the clients of an earlier cluster at the same address remember, or
- * they would take the new topologies for old ones.
+ * The time of day, so that an epoch means the same term even when the state was lost or is an old copy: clients would
+ * take new topologies for old ones, and the master what others led to for its own.
  */
-function firstEpoch(wallTimeMs: number): number {
-  return Math.floor(wallTimeMs / 1000)
+function nextEpoch(last: number, wallTimeMs: number): number {
+  return Math.max(last + 1, Math.floor(wallTimeMs / 1000))
 }

@@ -61,12 +61,14 @@ export function renderMetrics(snapshot: Snapshot, shell: ShellCounters): string 
 }
 
 function renderServers(page: Exposition, servers: readonly ServerSnapshot[]): void {
-  const inState = (state: string): number => servers.filter((server) => server.state === state).length
+  const inState = (state: string): number =>
+    servers.filter((server) => !server.isAbsent && server.state === state).length
   const each = (value: (server: ServerSnapshot) => number): [Record<string, string>, number][] =>
     servers.map((server) => [{ server: formatAddress(server), id: server.id }, value(server)])
   page.gauge('icf_servers', 'Cache servers by state.', [
     [{ state: 'active' }, inState('active')],
     [{ state: 'leaving' }, inState('leaving')],
+    [{ state: 'silent' }, servers.filter(({ isAbsent }) => isAbsent).length],
   ])
   page.gauge(
     'icf_server_connected',

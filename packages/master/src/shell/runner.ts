@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { limits, type IcfError } from '@icf/common'
+import { IcfError, limits } from '@icf/common'
 import { encodeFrame, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import type { Effect, LinkId, MasterCore, MasterEvent } from '../core/index.js'
@@ -71,6 +71,7 @@ export class Runner {
   async close(): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#ticker)
+    this.#endAnswers()
     for (const link of this.#links.values()) link.close(1001, 'the master shuts down')
     await this.#persisting
   }
@@ -96,13 +97,23 @@ export class Runner {
     }
   }
 
-  /** Makes servers leave. Resolves once that is in effect. @throws IcfError LAST_SERVER, UNKNOWN_SERVER */
-  shutdown(servers: readonly string[]): Promise<void> {
+  /**
+   * Makes servers leave, or gives silent ones up. Resolves once that is in effect.
+   * @throws IcfError LAST_SERVER, UNKNOWN_SERVER, INVALID_ARGUMENT, BUSY; CLOSED when this master ends before
+   */
+  order(type: 'shutdown' | 'forget', servers: readonly string[]): Promise<void> {
     const request = this.#nextRequest++
     return new Promise((resolve, reject) => {
       this.#answers.set(request, (result) => (result instanceof Error ? reject(result) : resolve()))
-      this.dispatch({ type: 'shutdown', request, servers })
+      if (this.#isClosed) this.#endAnswers()
+      else this.dispatch({ type, request, servers })
     })
+  }
+
+  #endAnswers(): void {
+    const closed = new IcfError('CLOSED', 'this master ends: what was asked may or may not take effect')
+    for (const answer of this.#answers.values()) answer(closed)
+    this.#answers.clear()
   }
 
   #drain(): void {

@@ -194,9 +194,9 @@ test('a master without its state takes over what the running servers follow, and
   const returned = await enter(second, 'a', before)
   await returned.next(MessageType.DISTRIBUTION_REQUEST)
   returned.link.send([MessageType.DISTRIBUTION_RESPOND, update, []])
-  await returned.closed()
-  const [, whole] = await (await enter(second, 'a', before)).next(MessageType.DISTRIBUTION_RESPOND)
-  const after = decodeTopology(whole, undefined)!
+  const [, whole] = await returned.next(MessageType.DISTRIBUTION_RESPOND)
+  const [, difference] = await returned.next(MessageType.DISTRIBUTION_RESPOND)
+  const after = decodeTopology(difference, decodeTopology(whole, undefined)!)!
   assert.ok(isNewer(after, before) && after.epoch > before.epoch)
   assert.deepEqual([after.servers, after.primary], [before.servers, before.primary])
   await client.next(MessageType.DISTRIBUTION_RESPOND)

@@ -28,6 +28,8 @@ export interface StartMasterOptions {
   readonly timing?: Timing
   /** For a new cluster; a stored one keeps its own. */
   readonly ring?: Partial<RingSettings>
+  /** A server that is silent for this long is given up with what only it has. Default one hour. */
+  readonly forgetAfterMs?: number
   readonly logger: Logger
 }
 
@@ -65,6 +67,7 @@ export async function startMaster(options: StartMasterOptions): Promise<RunningM
     ring,
     returnWindowMs: RETURN_WINDOW_MS,
     ...(stored && { stored }),
+    ...(options.forgetAfterMs !== undefined && { forgetAfterMs: options.forgetAfterMs }),
   })
   const eventLog = new EventLog(stored?.events ?? [])
   const runner = new Runner({ core, coordination, eventLog, logger, cluster, masterId: id })
@@ -142,8 +145,14 @@ function administrationOf(
     async shutdown(selectors, isDryRun) {
       const servers = selectServers(core.topology, selectors)
       const plan = core.preview(servers)
-      if (!isDryRun) await runner.shutdown(servers)
+      if (!isDryRun) await runner.order('shutdown', servers)
       return { servers, plan }
+    },
+    async forget(selectors, isDryRun) {
+      const servers = selectServers(core.topology, selectors)
+      const slots = core.onlyCopiesOf(servers)
+      if (!isDryRun) await runner.order('forget', servers)
+      return { servers, slots }
     },
     events: (since) => eventLog.since(since),
     follow: (reader) => eventLog.follow(reader),

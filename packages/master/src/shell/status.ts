@@ -47,7 +47,7 @@ export function statusOf(snapshot: Snapshot, self: SelfDescription): object {
       respPort: server.respPort,
       zone: server.zone,
       weight: server.weight,
-      state: server.state,
+      state: server.isAbsent ? 'silent' : server.state,
       connected: server.isConnected,
       quiet: server.isQuiet,
       silentMs: Math.round(server.silentMs),

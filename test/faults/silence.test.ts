@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { SLOT_COUNT } from '@icf/common'
+import type { ServerStatus } from '../support/admin.js'
+import { withCluster, type Cluster, type Server } from '../support/cluster.js'
+import { runIcf } from '../support/icf.js'
+import { underLoad } from '../support/scenario.js'
+import { waitUntil } from '../support/wait.js'
+
+const PAUSE_MS = 3000
+
+/** Stops processes for a while, and lets them go on one after the other. */
+async function pause(servers: readonly Server[], ms = PAUSE_MS): Promise<void> {
+  const stoppedAtMs = performance.now()
+  for (const { child } of servers) child.signal('SIGSTOP')
+  await waitUntil(() => performance.now() - stoppedAtMs >= ms, { what: 'the pause to end' })
+  for (const { child } of servers) child.signal('SIGCONT')
+}
+
+async function eventTypes(cluster: Cluster): Promise<string[]> {
+  const { events } = (await cluster.ask('EVENTS')) as { events: { type: string }[] }
+  return events.map(({ type }) => type)
+}
+
+async function requireNothingLost(cluster: Cluster): Promise<void> {
+  assert.ok(!(await eventTypes(cluster)).includes('DATA_LOST'))
+}
+
+describe('under load, nothing is lost when servers fall silent and come back', () => {
+  it('all of them at once', async (t) => {
+    await underLoad(t, { servers: 3 }, async (cluster) => {
+      const ids = cluster.servers.map(({ id }) => id)
+      await pause(cluster.servers)
+      await cluster.settled()
+      assert.deepEqual(cluster.servers.map(({ id }) => id), ids) // prettier-ignore
+      await requireNothingLost(cluster)
+    })
+  })
+
+  it('the only one', async (t) => {
+    await underLoad(t, { servers: 1 }, async (cluster) => {
+      await pause(cluster.servers)
+      await cluster.settled()
+      await requireNothingLost(cluster)
+    })
+  })
+
+  it('two of four, which share slots', async (t) => {
+    await underLoad(t, { servers: 4 }, async (cluster) => {
+      await pause(cluster.servers.slice(0, 2))
+      await cluster.settled()
+      await requireNothingLost(cluster)
+      const types = await eventTypes(cluster)
+      assert.ok(types.includes('SERVER_SILENT') && types.includes('SERVER_RETURNED'), types.join())
+    })
+  })
+
+  it('all of them, while the master is restarted, with an older state', async (t) => {
+    await underLoad(t, { servers: 3 }, async (cluster) => {
+      const restore = cluster.copyMasterState()
+      await cluster.addServer()
+      await cluster.settled()
+      for (const { child } of cluster.servers) child.signal('SIGSTOP')
+      cluster.killMaster()
+      restore()
+      cluster.restartMaster()
+      await cluster.untilStatus('the master to be back', () => true)
+      for (const { child } of cluster.servers) child.signal('SIGCONT')
+      await waitUntil(async () => (await eventTypes(cluster)).includes('TOPOLOGY_ADOPTED'), {
+        what: 'the newer topology to be taken over',
+      })
+      await cluster.settled()
+      await requireNothingLost(cluster)
+    })
+  })
+})
+
+describe('servers that will not come back', () => {
+  it('are given up by an operator, who is told what that loses', async () => {
+    await withCluster({ servers: 4 }, async (cluster) => {
+      const silent = cluster.servers.slice(0, 2)
+      for (const server of silent) cluster.kill(server, 'SIGSTOP')
+      const forget = (...args: string[]) => runIcf(['forget', ...args, ...cluster.connectArgs])
+      const isSilent = ({ state }: ServerStatus): boolean => state === 'silent'
+      const { slotsServed } = await cluster.untilStatus(
+        'both to be silent, and the others to serve what they share with them',
+        ({ servers, slotsServed }) => servers.filter(isSilent).length === 2 && slotsServed > 0.8 * SLOT_COUNT,
+      )
+      const lost = SLOT_COUNT - slotsServed
+      assert.ok(lost > 0)
+      const names = silent.map(({ address }) => address)
+      const alive = await forget(cluster.servers[2]!.address)
+      assert.equal(alive.code, 2)
+      assert.match(alive.stderr, /is not silent.*shut it down/)
+      const trial = await forget(...names, '--dry-run')
+      assert.match(trial.stderr, new RegExp(`the last copies of ${lost.toLocaleString('en')} slots`))
+      assert.equal((await cluster.status()).servers.filter(isSilent).length, 2)
+      const done = await forget(...names, '--json')
+      const ids = silent.map(({ id }) => id)
+      assert.deepEqual(JSON.parse(done.stdout), { dryRun: false, servers: ids, slots: lost })
+      await cluster.settled()
+    })
+  })
+})
