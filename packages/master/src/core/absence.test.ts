@@ -151,6 +151,21 @@ test('what nobody gave up for forgetAfterMs is given up', () => {
   assert.ok(harness.core.snapshot(harness.now).isSettled)
 })
 
+test('a restart with shorter times waits for the leases that were given out with the longer ones', () => {
+  const { harness, servers } = settled(4)
+  const longer = { heartbeatIntervalMs: 100, leaseMs: 10_000, deadAfterMs: 15_000 }
+  harness.options = { timing: longer }
+  harness.restart()
+  for (const server of servers) harness.join(server)
+  harness.options = {}
+  harness.restart()
+  for (const server of servers.slice(1)) harness.join(server)
+  harness.pass(14_900)
+  assert.ok(harness.topology.primary.includes(0))
+  harness.pass(200)
+  assert.ok(!harness.topology.primary.includes(0))
+})
+
 test('nobody is told to drop what it holds before that is in effect', () => {
   const { harness, servers } = settled(3)
   const [a] = servers as [FakeServer]

@@ -1,4 +1,5 @@
-import type { IcfError, Message, ProbeOutcome, Role, ServerInfo, Topology } from '@icf/common'
+import type { IcfError, Message, ProbeOutcome, Role, ServerInfo, Timing, Topology } from '@icf/common'
+import type { DeparturesState } from './departures.js'
 import type { Retired } from './retired.js'
 
 /** Names one open connection; the shell never uses a number twice. */
@@ -16,6 +17,9 @@ export interface MasterState {
   readonly topology: Topology
   /** Incarnations that must not come back, oldest first. */
   readonly retired: readonly Retired[]
+  readonly departures: DeparturesState
+  /** By which leases were given out; undefined when nobody knows. */
+  readonly timing: Timing | undefined
 }
 
 /** All that can happen to the core. The time of each is given with it, in monotonic milliseconds. */

@@ -50,6 +50,27 @@ test('the last server can not be shut down by an operator, all at once neither',
   assert.equal((harness.shutdown(harness.newServer()) as IcfError).code, 'UNKNOWN_SERVER')
 })
 
+test('who is the last because another died keeps the data, also after a restart of the master', () => {
+  const { harness, servers } = settled(3)
+  const [a, b, c] = servers as [FakeServer, FakeServer, FakeServer]
+  harness.beat(b, 1)
+  harness.kill(c)
+  harness.restart()
+  for (const server of [a, b]) harness.join(server)
+  harness.beat(a, 1)
+  assert.ok(!a.isReleased && !b.isReleased)
+  assert.ok(!harness.topology.primary.includes(NONE))
+})
+
+test('who is the last because an operator let the others go keeps the data', () => {
+  const { harness, servers } = settled(2)
+  const [a, b] = servers as [FakeServer, FakeServer]
+  harness.shutdown(a)
+  harness.beat(b, 1)
+  assert.ok(!b.isReleased)
+  assert.ok(!harness.events.some(({ type }) => type === 'DATA_LOST'))
+})
+
 test('a whole cluster whose processes are told to end is let go', () => {
   const { harness, servers } = settled(3)
   for (const server of servers) harness.beat(server, 1)

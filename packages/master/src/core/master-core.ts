@@ -12,6 +12,7 @@ import {
 } from '@icf/common'
 import { Absence } from './absence.js'
 import { Counters } from './counters.js'
+import { Departures, NO_DEPARTURES } from './departures.js'
 import { Detector, fenced, type Death } from './detector.js'
 import type { Effect, Hello, LinkId, MasterEvent } from './events.js'
 import { checkRole, type ServerHello } from './hello.js'
@@ -26,7 +27,7 @@ import { isAnyoneLeaving, Reconciler } from './reconciler.js'
 import { complete, onlyCopies } from './slots.js'
 import { type Snapshot, takeSnapshot } from './snapshot.js'
 import { unsoundSlot } from './sound.js'
-import { Versions } from './versions.js'
+import { Versions, type Frozen } from './versions.js'
 
 /**
  * The active master without sockets, files and clocks: `step` takes what happened and returns what to do. A topology
@@ -42,18 +43,23 @@ export class MasterCore {
   readonly #progress = new Progress()
   readonly #counters = new Counters()
   readonly #links = new Map<LinkId, Hello>()
+  readonly #departures: Departures
   readonly #options: MasterOptions
   /** Until it is known that nobody knows more than was stored. */
   #inheritance: Inheritance | undefined
   #hasToldOfLoss = false
-  /** A server died since the first of those that are leaving now was told to. */
-  #hasDiedWhileLeaving = false
   #effects: Effect[] = []
   #now: number
 
   constructor(now: number, options: MasterOptions) {
     const { epoch, timing, ring, stored, maxTransitionsPerServer, forgetAfterMs } = options
-    const state = stored ?? { topology: emptyTopology(ring), retired: [] }
+    const state = stored ?? {
+      topology: emptyTopology(ring),
+      retired: [],
+      departures: NO_DEPARTURES,
+      timing: undefined,
+    }
+    this.#departures = new Departures(state.departures)
     this.#now = now
     this.#options = options
     this.#membership = new Membership(timing, state, now)
@@ -104,9 +110,16 @@ export class MasterCore {
     this.#handle(event)
     if (this.#inheritance?.isDecided(now)) this.#inherit(this.#inheritance)
     this.#emit(...this.#detector.beginProbes(this.#versions.changes, now))
-    const persist = this.#versions.freeze(now)
-    if (persist) this.#emit(persist)
+    const frozen = this.#versions.freeze(now)
+    if (frozen) this.#emit(this.#persist(frozen))
     return this.#effects
+  }
+
+  #persist({ topology, events }: Frozen): Effect {
+    const retired = this.#membership.retired.list()
+    const { timing } = this.#options
+    const state = { topology, retired, departures: this.#departures.state, timing }
+    return { type: 'persist', state, events }
   }
 
   #handle(event: MasterEvent): void {
@@ -345,8 +358,9 @@ export class MasterCore {
   }
 
   #leave(ids: readonly string[], reason: LeaveReason): void {
-    if (!isAnyoneLeaving(this.#versions.changes.draft.servers)) this.#hasDiedWhileLeaving = false
+    const isFirst = !isAnyoneLeaving(this.#versions.changes.draft.servers)
     this.#membership.leave(ids, reason, this.#versions.changes)
+    this.#departures.began(ids, reason === 'its own wish', isFirst)
     this.#reconciler.invalidate('shrink')
   }
 
@@ -359,8 +373,8 @@ export class MasterCore {
     const { servers } = changes.draft
     if (servers[seatOf(changes.draft, id)]?.state === 'leaving') return
     if (this.#membership.canSpare([id], changes)) return this.#leave([id], 'its own wish')
-    const areAllTold = isAnyoneLeaving(servers) && !this.#hasDiedWhileLeaving
-    if (!isGivingUp && !areAllTold) return
+    const leaving = servers.filter((server) => server?.state === 'leaving').map((server) => server!.id)
+    if (!isGivingUp && !this.#departures.areAllMeant(leaving)) return
     for (const gone of this.#membership.abandon(id, changes)) this.#detector.clear(gone)
     this.#reconciler.invalidate('shrink')
   }
@@ -412,7 +426,7 @@ export class MasterCore {
   #bury(death: Death | undefined): void {
     if (!death || this.#inheritance) return
     const { ids, reason } = death
-    this.#hasDiedWhileLeaving ||= isAnyoneLeaving(this.#versions.changes.draft.servers)
+    if (isAnyoneLeaving(this.#versions.changes.draft.servers)) this.#departures.somebodyDied()
     const burial = this.#membership.die(ids, reason, this.#versions.changes, this.#now)
     this.#counters.died(reason, ids.length, burial)
     this.#reconciler.invalidate('restore')

@@ -43,6 +43,7 @@ export class Membership {
   readonly retired: RetiredServers
   readonly silence: Silence
   readonly #timing: Timing
+  readonly #storedDeadAfterMs: number
   readonly #members = new Map<string, Member>()
   /** Incarnations whose end is not in effect yet, with the version that makes it so. */
   readonly #ending = new Map<string, number>()
@@ -50,6 +51,7 @@ export class Membership {
   /** Everybody in the stored state has a fresh grace to reconnect. */
   constructor(timing: Timing, stored: MasterState, now: number) {
     this.#timing = timing
+    this.#storedDeadAfterMs = stored.timing?.deadAfterMs ?? 0
     this.retired = new RetiredServers(stored.retired)
     this.silence = new Silence(timing.deadAfterMs, QUIET_HEARTBEATS * timing.heartbeatIntervalMs)
     this.adopt(stored.topology, now)
@@ -60,9 +62,10 @@ export class Membership {
     for (const { id } of presentServers(topology)) this.#add(id, 0, now).mustFollow = topology.version
   }
 
-  /** The ports are open: from now on one can be heard. */
+  /** From now on members can be heard; leases that an earlier term gave out may run for as long as it said. */
   began(now: number): void {
     for (const { id } of this.all()) this.silence.heard(id, now)
+    this.silence.holdUntil(now + Math.max(this.#timing.deadAfterMs, this.#storedDeadAfterMs))
   }
 
   /** That version is in effect. */

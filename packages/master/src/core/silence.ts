@@ -6,6 +6,7 @@ export class Silence {
   readonly #quietMs: number
   readonly #heardAt = new Map<string, number>()
   #lastTickAt: number | undefined
+  #heldUntil = -Infinity
   #isDeaf = false
 
   /** @param quietMs when nobody was heard of for this long, it is this process that hears nothing */
@@ -16,6 +17,11 @@ export class Silence {
 
   heard(id: string, now: number): void {
     this.#heardAt.set(id, now)
+  }
+
+  /** Nobody counts as silent before this time, whatever is heard of. */
+  holdUntil(time: number): void {
+    this.#heldUntil = time
   }
 
   forget(id: string): void {
@@ -39,7 +45,7 @@ export class Silence {
     const isDeaf = now - lastHeardAt >= this.#quietMs
     if (pausedMs > this.#deadAfterMs / 2 || (this.#isDeaf && !isDeaf)) this.#giveGrace(now)
     this.#isDeaf = isDeaf
-    if (isDeaf) return []
+    if (isDeaf || now < this.#heldUntil) return []
     return [...this.#heardAt].filter(([, at]) => now - at >= this.#deadAfterMs).map(([id]) => id)
   }
 

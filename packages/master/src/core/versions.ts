@@ -1,13 +1,19 @@
 import { MessageType, type Topology } from '@icf/common'
 import { Changes, freeze, type Commit } from './changes.js'
 import { slotsHeld } from './draft.js'
-import type { Effect } from './events.js'
+import type { ClusterEvent } from './events.js'
 import type { Membership } from './membership.js'
 import type { Progress } from './progress.js'
 import { isComplete, type Outlook, type Reconciler } from './reconciler.js'
 
 /** More than the terms that a line may have had of which no server that runs has heard. */
 const UNHEARD_OF_TERMS = 1000
+
+/** A version that is on its way, and what it brings about. */
+export interface Frozen {
+  readonly topology: Topology
+  readonly events: readonly ClusterEvent[]
+}
 
 /**
  * The line of versions: one in effect, at most one on its way to be safe, and the changes that pile up for the next.
@@ -94,8 +100,8 @@ export class Versions {
     this.#changes.draft.touch()
   }
 
-  /** Freezes what changed, unless a version is in flight already. @returns what makes it safe */
-  freeze(now: number): Effect | undefined {
+  /** Freezes what changed, unless a version is in flight already. @returns what is to be made safe */
+  freeze(now: number): Frozen | undefined {
     const changes = this.#changes
     const { draft } = changes
     const mustReconcile = draft.isDirty || this.#reconciler.isUnplanned
@@ -113,8 +119,7 @@ export class Versions {
     this.#inFlight = freeze(changes, outlook)
     const { topology } = this.#inFlight
     this.#changes = new Changes(topology, this.#epoch)
-    const state = { topology, retired: this.#membership.retired.list() }
-    return { type: 'persist', state, events: changes.events }
+    return { topology, events: changes.events }
   }
 
   /** @returns the commit that is in effect now, or undefined when that version was not in flight */

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { emptyTopology, type ServerInfo, type Topology } from '@icf/common'
+import { defaultTiming, emptyTopology, type ServerInfo, type Topology } from '@icf/common'
 import { decodeState, encodeState, loadState, saveState, type StoredState } from './state-file.js'
 
 let folder: string
@@ -36,7 +36,13 @@ function someState(): StoredState {
     pins: new Map([[9, 'a'.repeat(40)]]),
   }
   const events = [{ n: 1, at: '2026-01-01T00:00:00.000Z', type: 'SETTLED' as const }]
-  return { topology, retired: [{ id: 'c'.repeat(40), how: 'dead' }], events }
+  return {
+    topology,
+    retired: [{ id: 'c'.repeat(40), how: 'dead' }],
+    departures: { byThemselves: ['a'.repeat(40)], hasAnyoneDied: true },
+    timing: defaultTiming,
+    events,
+  }
 }
 
 test('what was saved is loaded again', async () => {

@@ -7,10 +7,17 @@ import {
   IcfError,
   sameTransition,
   SLOT_COUNT,
+  type Timing,
   type Topology,
   type Transition,
 } from '@icf/common'
-import { unsoundSlot, type MasterState, type Retired } from '../core/index.js'
+import {
+  NO_DEPARTURES,
+  unsoundSlot,
+  type DeparturesState,
+  type MasterState,
+  type Retired,
+} from '../core/index.js'
 import type { LoggedEvent } from './event-log.js'
 
 /** What the state file holds. */
@@ -71,7 +78,10 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-export function encodeState(cluster: string, { topology, retired, events }: StoredState): string {
+export function encodeState(
+  cluster: string,
+  { topology, retired, departures, timing, events }: StoredState,
+): string {
   const wire = encodeTopology({ ...topology, transitions: new Map() })
   const [, epoch, version, ring, servers, primary, backup, , pins] = wire
   const body = JSON.stringify({
@@ -86,6 +96,8 @@ export function encodeState(cluster: string, { topology, retired, events }: Stor
     primary: Buffer.from(primary as Uint8Array).toString('base64'),
     backup: Buffer.from(backup as Uint8Array).toString('base64'),
     retired: retired.map(({ id, how }) => [id, how]),
+    departures,
+    timing,
     events,
   })
   return `{"sha256":"${digest(body)}","state":${body}}\n`
@@ -105,6 +117,9 @@ export function decodeState(text: string, path: string): StoredState & { readonl
     cluster: String(state.cluster),
     topology: readTopology(state, path),
     retired: (state.retired as [string, Retired['how']][]).map(([id, how]) => ({ id, how })),
+    // The first release did not store these two.
+    departures: (state.departures as DeparturesState | undefined) ?? NO_DEPARTURES,
+    timing: state.timing as Timing | undefined,
     events: state.events as LoggedEvent[],
   }
 }
