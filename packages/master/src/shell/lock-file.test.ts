@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { lockDirectory } from './lock-file.js'
 
 const LONG_AGO = new Date('2020-01-01')
+
+async function waitFor(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await setTimeout(20)
+}
 
 let folder: string
 before(async () => {
@@ -40,6 +45,27 @@ test('what a dead process left is taken over', async () => {
     const unlock = await lockDirectory(folder)
     await unlock()
   }
+})
+
+test('a process of another container holds the lock for as long as it shows that it is alive', async () => {
+  const path = join(folder, 'lock')
+  const elsewhere = JSON.stringify({ pid: 1, birth: '', namespace: 'pid:[1]' })
+  await writeFile(path, elsewhere)
+  const signs = setInterval(() => void utimes(path, new Date(), new Date()), 50)
+  await assert.rejects(lockDirectory(folder), { code: 'STATE_UNAVAILABLE', message: /process 1\)/ })
+  clearInterval(signs)
+  await writeFile(path, elsewhere)
+  await utimes(path, LONG_AGO, LONG_AGO)
+  await (
+    await lockDirectory(folder)
+  )()
+})
+
+test('a holder shows that it is alive', async () => {
+  const unlock = await lockDirectory(folder)
+  await utimes(join(folder, 'lock'), LONG_AGO, LONG_AGO)
+  await waitFor(async () => (await stat(join(folder, 'lock'))).mtime > LONG_AGO)
+  await unlock()
 })
 
 test('a lock that is being written is not taken over', async () => {
