@@ -1,4 +1,12 @@
-import { encodeDifference, encodeTopology, MessageType, NONE, seatOf, type Topology } from '@icf/common'
+import {
+  encodeDifference,
+  encodeTopology,
+  MessageType,
+  NONE,
+  seatOf,
+  type Message,
+  type Topology,
+} from '@icf/common'
 import type { Commit } from './changes.js'
 import type { Effect, LinkId } from './events.js'
 
@@ -16,6 +24,8 @@ interface Reader {
  */
 export class Publisher {
   readonly #readers = new Map<LinkId, Reader>()
+  /** The whole of the newest version, encoded once for all who connect. */
+  #whole: { readonly topology: Topology; readonly message: Message } | undefined
 
   /** @param serverId undefined for a client. A server gets nothing before a topology that it is part of. */
   add(link: LinkId, serverId: string | undefined): void {
@@ -45,13 +55,13 @@ export class Publisher {
     const reader = this.#readers.get(link)
     if (!reader || reader.isCongested || !concerns(topology, reader)) return []
     reader.has = topology
-    return [
-      {
-        type: 'send',
-        links: [link],
-        message: [MessageType.DISTRIBUTION_RESPOND, encodeTopology(topology), []],
-      },
-    ]
+    return [{ type: 'send', links: [link], message: this.#wholeOf(topology) }]
+  }
+
+  #wholeOf(topology: Topology): Message {
+    if (this.#whole?.topology !== topology)
+      this.#whole = { topology, message: [MessageType.DISTRIBUTION_RESPOND, encodeTopology(topology), []] }
+    return this.#whole.message
   }
 
   /** One message for all that have the same topology now. */

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { IcfError, limits } from '@icf/common'
+import { IcfError, limits, MessageType, type Message } from '@icf/common'
 import { encodeFrame, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import type { Effect, LinkId, MasterCore, MasterEvent } from '../core/index.js'
@@ -29,6 +29,7 @@ export class Runner {
   readonly #queue: MasterEvent[] = []
   readonly #answers = new Map<number, (result: readonly string[] | IcfError) => void>()
   readonly #commitMs = { sum: 0, count: 0, max: 0 }
+  readonly #frames = new WeakMap<Message, Uint8Array>()
   #hasStarted = false
   #isDraining = false
   #nextLink = 1
@@ -133,7 +134,7 @@ export class Runner {
         this.#persisting = this.#persist(effect)
         return
       case 'send':
-        return this.#send(effect.links, encodeFrame(effect.message))
+        return this.#send(effect.links, this.#frameOf(effect.message))
       case 'refuse':
         return this.#links.get(effect.link)?.refuse(effect.error)
       case 'close':
@@ -150,6 +151,14 @@ export class Runner {
       default:
         return effect satisfies never
     }
+  }
+
+  /** A whole topology, which all who connect get one by one, is made into a frame once. */
+  #frameOf(message: Message): Uint8Array {
+    if (message[0] !== MessageType.DISTRIBUTION_RESPOND) return encodeFrame(message)
+    let frame = this.#frames.get(message)
+    if (!frame) this.#frames.set(message, (frame = encodeFrame(message)))
+    return frame
   }
 
   #send(ids: readonly LinkId[], frame: Uint8Array): void {
