@@ -27,6 +27,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   RELEASED: 'left',
   MOVED: 'moved',
   SETTLED: 'everything is in its place',
+  COPIES_TOGETHER: 'both copies stand',
   DATA_LOST: 'data was lost',
 }
 

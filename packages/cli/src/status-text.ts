@@ -15,10 +15,25 @@ export function statusLines(status: Status, style: Style): string[] {
   return [
     `${state} · epoch ${status.epoch}, version ${status.version}`,
     `${formatCount(status.slotsServed)} of ${formatCount(SLOT_COUNT)} slots served · ${plural(keys, 'key')}, ${formatBytes(bytes)}${evicted}`,
+    ...togetherLines(status, style),
     '',
     ...masterTable(status.masters, style),
     '',
     ...(status.servers.length > 0 ? serverTable(status.servers, style) : ['no cache server has joined']),
+  ]
+}
+
+/** What a death would take both copies of. */
+function togetherLines({ slotsOnOneMachine = 0, slotsInOneZone = 0 }: Status, style: Style): string[] {
+  const line = (slots: number, where: string, what: string): string[] =>
+    slots > 0 ? [style.yellow(`${plural(slots, 'slot')} with both copies ${where}: ${what}`)] : []
+  return [
+    ...line(
+      slotsOnOneMachine,
+      'on one machine',
+      'its death would lose them; start a cache server on another one',
+    ),
+    ...line(slotsInOneZone, 'in one zone', 'its loss would lose them; another zone needs more cache servers'),
   ]
 }
 

@@ -5,6 +5,9 @@ export interface Status {
   readonly settled: boolean
   readonly slotsServed: number
   readonly movesPending: number
+  /** Whose two copies can be lost at once, with a machine; or else with a zone. */
+  readonly slotsOnOneMachine?: number
+  readonly slotsInOneZone?: number
   /** Of the moves since all was in its place; null when it is. */
   readonly progress?: MoveProgress | null
   readonly masters: readonly MasterStatus[]

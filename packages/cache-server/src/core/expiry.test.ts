@@ -25,6 +25,7 @@ describe('time to live', () => {
       port: 1,
       respPort: 0,
       zone: '',
+      machine: '',
       weight: 1,
       state: 'active',
     } as const

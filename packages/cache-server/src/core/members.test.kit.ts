@@ -134,6 +134,7 @@ export function topologyOf(
     port: 1,
     respPort: 0,
     zone: '',
+    machine: '',
     weight: 1,
     state: 'active',
   }))

@@ -22,6 +22,8 @@ export interface IncarnationOptions {
   readonly masters: readonly Address[]
   /** What HELLO to the master says of this server: host, port, respPort, zone, weight, maxMemoryBytes. */
   readonly registration: readonly unknown[]
+  /** What it dies with. */
+  readonly machine: string
   /** Budget of all entries, primaries and backups, in bytes. */
   readonly budgetBytes: number
   readonly logger: Logger
@@ -75,7 +77,7 @@ export class Incarnation {
     this.#peers = new PeerLinks(this.#core, options.cluster, toMaster, () => this.#followTopology())
     this.#master = new MasterLink({
       masters: options.masters,
-      introduce: () => this.#introduce([...options.registration, ...this.#version()]),
+      introduce: () => this.#introduce([...options.registration, ...this.#version(), options.machine]),
       connected: (timing) => this.#masterConnected(timing),
       lost: () => this.#masterLost(),
       provenGone: (at) => this.#core.masterProvenGone(at, performance.now()),

@@ -57,6 +57,7 @@ export class FakeProcess {
         ...address,
         respPort: 0,
         zone: '',
+        machine: '',
         weight: 1,
         state: 'active' as const,
       })),

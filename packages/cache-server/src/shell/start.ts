@@ -2,6 +2,7 @@ import { IcfError, limits, type Role } from '@icf/common'
 import { formatAddress, listen, type Address, type Listener } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { Incarnation } from './incarnation.js'
+import { machineIdentity } from './machine.js'
 import { entryBudget, MIN_MEMORY_BYTES } from './memory.js'
 
 export interface CacheServerOptions {
@@ -16,6 +17,8 @@ export interface CacheServerOptions {
   readonly masters: readonly Address[]
   readonly cluster: string
   readonly zone: string
+  /** What it dies with, with all other processes there; undefined: this host. */
+  readonly machine?: string
   readonly weight: number
   /** What the whole process may take, in bytes; from 128 MiB. */
   readonly maxMemoryBytes: number
@@ -81,7 +84,7 @@ class CacheServer {
   }
 
   #begin(isRejoining: boolean): void {
-    const { cluster, masters, maxMemoryBytes, logger, host, advertiseHost, respPort, zone, weight } =
+    const { cluster, masters, maxMemoryBytes, logger, host, advertiseHost, respPort, zone, weight, machine } =
       this.#options
     const incarnation = new Incarnation({
       cluster,
@@ -97,6 +100,7 @@ class CacheServer {
         weight,
         maxMemoryBytes,
       ],
+      machine: machine ?? machineIdentity(),
       fenced: () => this.#rejoin(incarnation),
       released: () => void this.#end(() => this.#settle.resolve()),
       refused: (error) => void this.#end(() => this.#settle.reject(error)),
@@ -138,7 +142,15 @@ function checkRole(role: Role): void {
     )
 }
 
-function checkOptions({ masters, weight, maxMemoryBytes, zone, host, port }: CacheServerOptions): void {
+function checkOptions({
+  masters,
+  weight,
+  maxMemoryBytes,
+  zone,
+  machine,
+  host,
+  port,
+}: CacheServerOptions): void {
   const bad = (message: string): never => {
     throw new IcfError('INVALID_ARGUMENT', message)
   }
@@ -146,6 +158,8 @@ function checkOptions({ masters, weight, maxMemoryBytes, zone, host, port }: Cac
   if (!(weight >= 0 && weight <= 1000)) bad(`weight must be a number from 0 to 1000, got ${weight}`)
   if (!Number.isSafeInteger(maxMemoryBytes) || maxMemoryBytes < MIN_MEMORY_BYTES)
     bad(`max-memory must be at least ${MIN_MEMORY_BYTES / 1024 / 1024} MiB, got ${maxMemoryBytes} bytes`)
+  if (machine !== undefined && (machine === '' || machine.length > limits.maxNameLength))
+    bad(`machine must be 1 to ${limits.maxNameLength} characters`)
   if (zone.length > limits.maxNameLength) bad(`zone must be at most ${limits.maxNameLength} characters`)
   if (!Number.isInteger(port) || port < 0 || port > 65535)
     bad(`port must be from 0 to 65535, got ${formatAddress({ host, port })}`)

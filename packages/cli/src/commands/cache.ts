@@ -27,6 +27,7 @@ interface CacheOptions {
   readonly masters: string
   readonly cluster: string
   readonly zone?: string
+  readonly machine?: string
   readonly weight: number
   readonly maxMemory: number
   readonly logLevel: string
@@ -53,6 +54,12 @@ export function addCache(program: Command): void {
     .addOption(clusterOption())
     .addOption(option('--zone <name>', 'backups are kept in another zone'))
     .addOption(
+      option(
+        '--machine <name>',
+        'backups are kept on another machine (default: this host, also for its containers)',
+      ),
+    )
+    .addOption(
       option('--weight <number>', 'share of the data, relative to the others').argParser(weight).default(1),
     )
     .addOption(maxMemoryOption('memory that the process may take'))
@@ -68,7 +75,7 @@ async function cache(options: CacheOptions): Promise<number> {
     import('@icf/cache-server'),
     import('../admin.js'),
   ])
-  const { host, cluster, zone = '', advertiseHost } = options
+  const { host, cluster, zone = '', machine, advertiseHost } = options
   const logger = await makeLogger('cache', options.logLevel)
   const server = await startCacheServer({
     host,
@@ -78,6 +85,7 @@ async function cache(options: CacheOptions): Promise<number> {
     masters: parseMasters(options.masters),
     cluster,
     zone,
+    ...(machine !== undefined && { machine }),
     weight: options.weight,
     maxMemoryBytes: options.maxMemory,
     logger,

@@ -69,7 +69,16 @@ export class FakeServer extends FakeProcess {
   }
 
   get info(): ServerInfo {
-    return { id: this.id, host: HOST, port: this.port, respPort: 0, zone: '', weight: 1, state: 'active' }
+    return {
+      id: this.id,
+      host: HOST,
+      port: this.port,
+      respPort: 0,
+      zone: '',
+      machine: '',
+      weight: 1,
+      state: 'active',
+    }
   }
 
   get commandCount(): number {

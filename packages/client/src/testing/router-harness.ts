@@ -70,7 +70,9 @@ export class RouterHarness {
     state: ServerInfo['state'] = 'active',
   ): void {
     const servers = names.map((id) =>
-      id === undefined ? undefined : { id, host: 'h', port: 1, respPort: 0, zone: '', weight: 1, state },
+      id === undefined
+        ? undefined
+        : { id, host: 'h', port: 1, respPort: 0, zone: '', machine: '', weight: 1, state },
     )
     const primary = Uint16Array.from({ length: this.#topology.primary.length }, (_, slot) => owner(slot))
     this.#topology = { ...this.#topology, epoch: 1, version: this.#topology.version + 1, servers, primary }

@@ -4,9 +4,13 @@ import { areApart, buildFleet, isActive } from './fleet.js'
 import { RING } from './scenario.test.kit.js'
 import { NONE } from './types.js'
 
+/** Of servers, each a zone or zone/machine. */
 const fleet = (...zones: readonly string[]): ReturnType<typeof buildFleet> =>
   buildFleet(
-    zones.map((zone, index) => ({ id: `server-${index}`, weight: zone === 'leaving' ? 0 : 1, zone })),
+    zones.map((zone, index) => {
+      const [name = '', machine = ''] = zone.split('/')
+      return { id: `server-${index}`, weight: name === 'leaving' ? 0 : 1, zone: name, machine }
+    }),
     RING,
   )
 
@@ -30,6 +34,22 @@ test('a server that names no zone may stand beside any other', () => {
   assert.ok(areApart(mixed, 0, 1))
   assert.ok(areApart(mixed, 1, 2))
   assert.ok(!areApart(mixed, 0, 3))
+})
+
+test('two servers of one machine must not hold both copies, unless there is only one machine', () => {
+  const two = fleet('/m', '/m', '/n')
+  assert.ok(!areApart(two, 0, 1))
+  assert.ok(areApart(two, 0, 2))
+  assert.ok(areApart(fleet('/m', '/m'), 0, 1))
+  assert.ok(areApart(fleet('/m', '/m', 'leaving/n'), 0, 1))
+})
+
+test('zones are kept apart while none has nearly all the weight; then machines are', () => {
+  const even = fleet('a/m', 'a/n', 'b/o')
+  assert.ok(!areApart(even, 0, 1))
+  const lopsided = fleet('a/m', 'a/m', 'a/n', 'a/n', 'b/o')
+  assert.ok(areApart(lopsided, 0, 2))
+  assert.ok(!areApart(lopsided, 0, 1))
 })
 
 test('a server is active when it exists and has weight', () => {

@@ -35,18 +35,48 @@ export function areApart(fleet: Fleet, a: number, b: number): boolean {
   return fleet.groups[a] !== fleet.groups[b]
 }
 
+/** When one zone has more than this part of the weight, the others would carry more than twice their load for it. */
+const LOPSIDED = 0.75
+
 /**
- * A zone is a group; a server that names no zone is a group of its own, since nothing is known against it. When all
- * the weight is in one zone, the rule falls away, and each server is a group of its own.
+ * What may fail at once is a group: a machine, or a zone where zones are named. A server of which neither is known is a
+ * group of its own, since nothing is known against it. Machines are kept apart wherever there are two of them; zones
+ * as long as none has nearly all the weight. With one group left, each server is one of its own.
  */
 function groupsOf(servers: readonly PlacementServer[]): Uint16Array {
-  const byZone = new Map<string, number>()
-  const groups = Uint16Array.from(servers, ({ zone }, index) => {
-    if (zone === '') return index
-    const group = byZone.get(zone) ?? index
-    byZone.set(zone, group)
+  const ownMachine = ({ machine }: PlacementServer, index: number): string =>
+    machine === '' ? `server ${index}` : `machine ${machine}`
+  const byZone = grouped(servers, (server, index) =>
+    server.zone === '' ? ownMachine(server, index) : `zone ${server.zone}`,
+  )
+  if (largestPart(servers, byZone) <= LOPSIDED) return byZone
+  const byMachine = grouped(servers, ownMachine)
+  return largestPart(servers, byMachine) < 1 ? byMachine : byMachine.map((_, index) => index)
+}
+
+/** For each server the index of the first one with the same name. */
+function grouped(
+  servers: readonly PlacementServer[],
+  nameOf: (server: PlacementServer, index: number) => string,
+): Uint16Array {
+  const byName = new Map<string, number>()
+  return Uint16Array.from(servers, (server, index) => {
+    const name = nameOf(server, index)
+    const group = byName.get(name) ?? index
+    byName.set(name, group)
     return group
   })
-  const active = new Set(groups.filter((_, index) => servers[index]!.weight > 0))
-  return active.size > 1 ? groups : groups.map((_, index) => index)
+}
+
+/** The part of all the weight that the heaviest group has; 1: there is only one. */
+function largestPart(servers: readonly PlacementServer[], groups: Uint16Array): number {
+  const weights = new Float64Array(servers.length)
+  let total = 0
+  servers.forEach(({ weight }, index) => {
+    if (!(weight > 0)) return
+    weights[groups[index]!]! += weight
+    total += weight
+  })
+  const active = weights.filter((weight) => weight > 0)
+  return active.length > 1 ? Math.max(...active) / total : 1
 }

@@ -8,7 +8,7 @@ import { RING, SEED } from './scenario.test.kit.js'
 import { NONE, type PlacementServer } from './types.js'
 
 const SLOTS = [0, 1, 4095, 8192, 16382, SLOT_COUNT - 1]
-const server = (id: string, weight = 1): PlacementServer => ({ id, weight, zone: '' })
+const server = (id: string, weight = 1): PlacementServer => ({ id, weight, zone: '', machine: '' })
 
 const id = fc.string({
   unit: fc.constantFrom(...Array.from('0123456789abcdef')),
@@ -102,6 +102,7 @@ test('weights far from 1 make no more points than others, and keep their proport
   const servers = Array.from({ length: 50 }, (_, i) => ({
     id: `server ${i}`,
     zone: '',
+    machine: '',
     weight: i < 25 ? 1000 : 500,
   }))
   const ring = buildRing(servers, { virtualNodes: 160, seed: 0 })

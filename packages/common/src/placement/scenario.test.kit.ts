@@ -69,7 +69,7 @@ export class Cluster {
 
   newServer(weight = 1, zone = ''): PlacementServer {
     const digit = (): string => Math.floor(this.random() * 16).toString(16)
-    return { id: Array.from({ length: 40 }, digit).join(''), weight, zone }
+    return { id: Array.from({ length: 40 }, digit).join(''), weight, zone, machine: '' }
   }
 
   pick(): number {

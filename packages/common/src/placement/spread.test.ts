@@ -6,7 +6,7 @@ import { backupShares, evenSpread } from './spread.js'
 
 function fleet(...servers: readonly (readonly [weight: number, zone?: string])[]): Fleet {
   return buildFleet(
-    servers.map(([weight, zone = ''], index) => ({ id: `server-${index}`, weight, zone })),
+    servers.map(([weight, zone = ''], index) => ({ id: `server-${index}`, weight, zone, machine: '' })),
     RING,
   )
 }

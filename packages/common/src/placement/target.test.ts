@@ -170,6 +170,24 @@ test('a first server in a second zone gets the backups of all others', () => {
   checkSettled(cluster, 'two zones')
 })
 
+test('backups stand on other machines, however unequal these are', () => {
+  for (const count of [3, 7]) {
+    const cluster = new Cluster(count)
+    cluster.start(
+      Array.from({ length: 8 }, (_, i) => ({ ...cluster.newServer(), machine: i < count ? 'm' : 'n' })),
+    )
+    checkPlacement(cluster, `${count} of 8 on one machine`)
+    checkSpread(cluster, `${count} of 8 on one machine`)
+    checkSettled(cluster, `${count} of 8 on one machine`)
+  }
+})
+
+test('one server in a zone of its own does not get the backups of hundreds', () => {
+  const cluster = clusterOf(50, undefined, (i) => (i === 0 ? 'mistyped' : 'zone'))
+  checkPlacement(cluster, 'start')
+  assert.ok(countSlots(cluster.columns.backup, 50)[0]! <= (1.05 * SLOT_COUNT) / 50 + 1)
+})
+
 test('a pinned slot is where the pin says, at the cost of its server’s other slots', () => {
   const { servers, columns } = clusterOf(3)
   const pins = new Map(Array.from({ length: 4000 }, (_, i) => [i * 4, 1]))
@@ -217,6 +235,7 @@ const anyServers = fc
     fc.record({
       weight: fc.constantFrom(0, 0.01, 0.5, 1, 1, 1, 3, 40),
       zone: fc.constantFrom('', '', 'a', 'b', 'c'),
+      machine: fc.constantFrom('', '', 'm', 'n', 'o'),
     }),
     { minLength: 1, maxLength: 9 },
   )
@@ -243,6 +262,7 @@ test('whatever the servers, weights, zones and columns, the result is sound and 
     id: `server-${index}`,
     weight,
     zone: index === 2 || index === 3 ? 'c' : '',
+    machine: '',
   }))
   fc.assert(property, { seed: SEED, numRuns: 40, examples: [[rounded, 0, 0.3]] })
 })

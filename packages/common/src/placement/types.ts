@@ -8,6 +8,8 @@ export interface PlacementServer {
   readonly id: string
   /** '' when none was given. */
   readonly zone: string
+  /** What it dies with; '' when nobody knows. */
+  readonly machine: string
   /** Share of the data relative to the others, ≥ 0, fractions allowed. 0: it is to hold nothing (leaving, vacant). */
   readonly weight: number
 }

@@ -15,6 +15,7 @@ function server(seat: number, leaving = false): ServerInfo {
     port: 7100 + seat,
     respPort: 0,
     zone: 'z',
+    machine: 'm',
     weight: 1.5,
     state: leaving ? 'leaving' : 'active',
   }

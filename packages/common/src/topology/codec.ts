@@ -7,7 +7,7 @@ import { compareVersions, NONE, type ServerInfo, type Topology, type Transition 
  * The wire form of a topology: whole, or as the difference from another one. Both are positional arrays. Columns
  * travel as little-endian bytes, 64 KiB together; a difference lists runs of slots that changed alike.
  */
-type WireServer = [string, string, number, number, string, number, 0 | 1] | null
+type WireServer = [string, string, number, number, string, number, 0 | 1, string] | null
 const FULL = 0
 const DIFFERENCE = 1
 
@@ -148,8 +148,8 @@ export function sameTransition(a: Transition | undefined, b: Transition | undefi
 
 function encodeServer(server: ServerInfo | undefined): WireServer {
   if (!server) return null
-  const { id, host, port, respPort, zone, weight, state } = server
-  return [id, host, port, respPort, zone, weight, state === 'leaving' ? 1 : 0]
+  const { id, host, port, respPort, zone, weight, state, machine } = server
+  return [id, host, port, respPort, zone, weight, state === 'leaving' ? 1 : 0, machine]
 }
 
 function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
@@ -157,16 +157,17 @@ function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
   if (list.length > limits.maxServers) throw malformed('servers')
   return list.map((entry) => {
     if (entry === null) return undefined
-    const [id, host, port, respPort, zone, weight, leaving] = asArray(entry, 'server')
-    if (typeof id !== 'string' || typeof host !== 'string' || typeof zone !== 'string')
-      throw malformed('server')
+    // Earlier releases name no machine.
+    const [id, host, port, respPort, zone, weight, leaving, machine = ''] = asArray(entry, 'server')
+    if (![id, host, zone, machine].every((text) => typeof text === 'string')) throw malformed('server')
     if (typeof weight !== 'number' || !(weight >= 0 && weight < Infinity)) throw malformed('weight')
     return {
-      id,
-      host,
+      id: id as string,
+      host: host as string,
       port: asCount(port, 'port'),
       respPort: asCount(respPort, 'port'),
-      zone,
+      zone: zone as string,
+      machine: machine as string,
       weight,
       state: leaving === 1 ? 'leaving' : 'active',
     }

@@ -13,6 +13,8 @@ export interface ServerInfo {
   readonly respPort: number
   /** '' when none was given. */
   readonly zone: string
+  /** Names what it dies with: a host with all processes on it. '' when nobody knows. */
+  readonly machine: string
   /** Share of the data, relative to the others; 0 holds nothing. */
   readonly weight: number
   /** A leaving server is being emptied; it serves until its last slot is handed off. */

@@ -88,6 +88,7 @@ export interface ClusterEvent {
     | 'RELEASED'
     | 'MOVED'
     | 'SETTLED'
+    | 'COPIES_TOGETHER'
     | 'DATA_LOST'
   readonly server?: string
   readonly address?: string

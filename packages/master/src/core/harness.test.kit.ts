@@ -147,10 +147,10 @@ export class Harness {
   }
 
   /** HELLO of a new server, or of one that reconnects. */
-  join(server = this.newServer(), { zone = '', weight = 1 } = {}): FakeServer {
+  join(server = this.newServer(), { zone = '', weight = 1, machine = '' } = {}): FakeServer {
     const link = this.#nextLink++
     const { epoch, version } = server.topology ?? { epoch: 0, version: 0 }
-    const details = ['127.0.0.1', server.port, 0, zone, weight, 2 ** 30, epoch, version]
+    const details = ['127.0.0.1', server.port, 0, zone, weight, 2 ** 30, epoch, version, machine]
     server.link = link
     this.servers.set(link, server)
     this.step({ type: 'linkOpened', link, hello: { role: 'cache-server', id: server.id, details } })

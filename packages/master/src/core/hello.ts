@@ -37,7 +37,7 @@ export function checkRole(role: Role): void {
 
 /** @throws IcfError INVALID_ARGUMENT with a text that tells an operator what to change */
 export function readServerHello({ id, details }: Hello): ServerHello {
-  const [host, port, respPort, zone, weight, maxMemoryBytes, epoch = 0, version = 0] = details
+  const [host, port, respPort, zone, weight, maxMemoryBytes, epoch = 0, version = 0, machine = ''] = details
   check(/^[0-9a-f]{40}$/.test(id), 'the id of a cache server must be 40 lowercase hex characters')
   check(isText(host), NO_HOST)
   check(
@@ -47,6 +47,10 @@ export function readServerHello({ id, details }: Hello): ServerHello {
   check(isHost(host as string), NO_HOST)
   check(isPort(port, 1), 'the port of a cache server must be a whole number from 1 to 65535')
   check(isPort(respPort, 0), 'the RESP port of a cache server must be a whole number from 0 to 65535')
+  check(
+    isText(machine),
+    `the machine of a cache server must be a text of at most ${limits.maxNameLength} characters`,
+  )
   check(
     isText(zone),
     `the zone of a cache server must be a text of at most ${limits.maxNameLength} characters`,
@@ -67,6 +71,7 @@ export function readServerHello({ id, details }: Hello): ServerHello {
       port: port as number,
       respPort: respPort as number,
       zone: zone as string,
+      machine: machine as string,
       weight: weight as number,
       state: 'active',
     },

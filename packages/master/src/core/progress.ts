@@ -1,5 +1,7 @@
+import type { SlotTable } from './draft.js'
 import type { ClusterEvent } from './events.js'
 import type { Outlook } from './reconciler.js'
+import { countTogether } from './together.js'
 
 /** Moves that have ended, since this master started. */
 export interface MovedTotals {
@@ -23,6 +25,7 @@ export class Progress {
   #atStart = { ...this.#totals }
   #startedAt: number | undefined
   #isSettled = false
+  #togetherSaid = ''
 
   moved(slots: number, entries: number, bytes: number): void {
     this.#totals.slots += slots
@@ -35,7 +38,7 @@ export class Progress {
   }
 
   /** Tells of every new version. @returns the events that it brings about */
-  observe({ movesPending, isSettled }: Outlook, now: number): ClusterEvent[] {
+  observe({ movesPending, isSettled }: Outlook, topology: SlotTable, now: number): ClusterEvent[] {
     const events: ClusterEvent[] = []
     if (movesPending > 0 && this.#startedAt === undefined) {
       this.#startedAt = now
@@ -47,9 +50,19 @@ export class Progress {
       const moved = this.#sinceStart()
       if (moved.slots > 0) events.push({ type: 'MOVED', ...moved, ms })
     }
-    if (isSettled && !this.#isSettled) events.push({ type: 'SETTLED' })
+    if (isSettled && !this.#isSettled) events.push({ type: 'SETTLED' }, ...this.#togetherAnew(topology))
     this.#isSettled = isSettled
     return events
+  }
+
+  /** Said once, until it changes. */
+  #togetherAnew(topology: SlotTable): ClusterEvent[] {
+    const { onOneMachine, inOneZone } = countTogether(topology)
+    const [slots, reason] = onOneMachine > 0 ? [onOneMachine, 'on one machine'] : [inOneZone, 'in one zone']
+    const said = `${slots} ${reason}`
+    if (said === this.#togetherSaid) return []
+    this.#togetherSaid = said
+    return slots > 0 ? [{ type: 'COPIES_TOGETHER', slots, reason }] : []
   }
 
   /** undefined while nothing moves. */

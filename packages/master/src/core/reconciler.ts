@@ -130,9 +130,9 @@ function placementServers(servers: Topology['servers'], absent: ReadonlySet<stri
   const canTake = (server: ServerInfo | undefined): boolean => canHold(server) && !absent.has(server!.id)
   const isAnyoneStaying = servers.some(canTake)
   return servers.map((server) => {
-    if (!server) return { id: '', zone: '', weight: 0 }
-    const { id, zone, weight } = server
-    return { id, zone, weight: canTake(server) || !isAnyoneStaying ? weight : 0 }
+    if (!server) return { id: '', zone: '', machine: '', weight: 0 }
+    const { id, zone, machine, weight } = server
+    return { id, zone, machine, weight: canTake(server) || !isAnyoneStaying ? weight : 0 }
   })
 }
 

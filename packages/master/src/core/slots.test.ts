@@ -18,7 +18,16 @@ const VERSION = 41
 function topologyWith(primary: number, backup: number, transition?: Transition): Topology {
   const servers = ['a', 'b', 'c', 'd'].map((name, seat): ServerInfo => {
     const id = name.repeat(40)
-    return { id, host: 'h', port: 7100 + seat, respPort: 0, zone: '', weight: 1, state: 'active' }
+    return {
+      id,
+      host: 'h',
+      port: 7100 + seat,
+      respPort: 0,
+      zone: '',
+      machine: '',
+      weight: 1,
+      state: 'active',
+    }
   })
   const base = emptyTopology({ virtualNodes: 1, seed: 0 })
   const topology = {

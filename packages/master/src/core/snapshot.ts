@@ -3,6 +3,7 @@ import type { Commit } from './changes.js'
 import type { Counters } from './counters.js'
 import type { Membership } from './membership.js'
 import type { Load } from './parse.js'
+import { countTogether, type Together } from './together.js'
 import type { MovedTotals, MoveProgress, Progress } from './progress.js'
 
 /** One cache server of the topology in effect. */
@@ -28,6 +29,7 @@ export interface Snapshot {
   readonly slotsServed: number
   readonly movesPending: number
   readonly transitions: number
+  readonly together: Together
   readonly progress: MoveProgress | undefined
   readonly totals: MovedTotals
   readonly counters: Readonly<Counters>
@@ -70,6 +72,7 @@ export function takeSnapshot(
     slotsServed,
     movesPending: outlook.movesPending,
     transitions: topology.transitions.size,
+    together: countTogether(topology),
     progress: progress.current(outlook.movesPending, now),
     totals: progress.totals,
     counters,

@@ -115,7 +115,7 @@ export class Versions {
       this.#effective = { ...this.#effective, outlook }
       return undefined
     }
-    changes.events.push(...this.#progress.observe(outlook, now))
+    changes.events.push(...this.#progress.observe(outlook, draft, now))
     this.#inFlight = freeze(changes, outlook)
     const { topology } = this.#inFlight
     this.#changes = new Changes(topology, this.#epoch)

@@ -29,7 +29,7 @@ export function rehearseDeath(ring: RingSettings): void {
 function madeUpCluster(ring: RingSettings): Topology {
   const servers = Array.from({ length: SERVERS }, (_, seat): ServerInfo => {
     const id = String(seat).padStart(40, '0')
-    return { id, host: '', port: 0, respPort: 0, zone: '', weight: 1, state: 'active' }
+    return { id, host: '', port: 0, respPort: 0, zone: '', machine: '', weight: 1, state: 'active' }
   })
   const empty = { ...emptyTopology(ring), servers }
   const { primary, backup } = wish(empty)

@@ -30,6 +30,10 @@ export function renderMetrics(snapshot: Snapshot, shell: ShellCounters): string 
     snapshot.isSettled ? 1 : 0,
   )
   page.gauge('icf_moves_pending', 'Moves that are still to be made.', snapshot.movesPending)
+  page.gauge('icf_slots_together', 'Slots whose two copies can be lost at once.', [
+    [{ with: 'machine' }, snapshot.together.onOneMachine],
+    [{ with: 'zone' }, snapshot.together.inOneZone],
+  ])
   page.gauge('icf_transitions', 'Slots whose copy is under way.', snapshot.transitions)
   page.counter('icf_commits_total', 'Topologies that took effect.', counters.commits)
   page.summary('icf_commit_duration_seconds', 'Time to save a topology.', {

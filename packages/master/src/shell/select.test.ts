@@ -9,6 +9,7 @@ const server = (id: string, port: number): ServerInfo => ({
   port,
   respPort: 0,
   zone: '',
+  machine: '',
   weight: 1,
   state: 'active',
 })

@@ -16,7 +16,16 @@ function someState(): StoredState {
   const base = emptyTopology({ virtualNodes: 160, seed: 3 })
   const server = (name: string): ServerInfo => {
     const id = name.repeat(40)
-    return { id, host: '::1', port: 7100, respPort: 6100, zone: 'z', weight: 1.5, state: 'leaving' }
+    return {
+      id,
+      host: '::1',
+      port: 7100,
+      respPort: 6100,
+      zone: 'z',
+      machine: 'm',
+      weight: 1.5,
+      state: 'leaving',
+    }
   }
   const topology: Topology = {
     ...base,

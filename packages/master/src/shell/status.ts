@@ -29,6 +29,8 @@ export function statusOf(snapshot: Snapshot, self: SelfDescription): object {
     slotsServed: snapshot.slotsServed,
     movesPending: snapshot.movesPending,
     transitions: snapshot.transitions,
+    slotsOnOneMachine: snapshot.together.onOneMachine,
+    slotsInOneZone: snapshot.together.inOneZone,
     progress: progress
       ? {
           slotsMoved: progress.slots,
@@ -46,6 +48,7 @@ export function statusOf(snapshot: Snapshot, self: SelfDescription): object {
       port: server.port,
       respPort: server.respPort,
       zone: server.zone,
+      machine: server.machine,
       weight: server.weight,
       state: server.isAbsent ? 'silent' : server.state,
       connected: server.isConnected,
