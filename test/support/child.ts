@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { HERE, type Place } from './place.js'
 
 export interface Exit {
   readonly code: number | null
@@ -22,8 +23,10 @@ export class Child {
     readonly name: string,
     args: readonly string[],
     env: NodeJS.ProcessEnv = {},
+    { prefix }: Place = HERE,
   ) {
-    const child = spawn(process.execPath, args, {
+    const [program, ...programArgs] = [...prefix, process.execPath, ...args]
+    const child = spawn(program!, programArgs, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...cleanEnvironment(), ...env },
     })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { askMaster, askTopology, assignmentOf, type Status } from './admin.js'
 import type { Child, Exit } from './child.js'
 import { icf } from './icf.js'
+import { HERE, type Place } from './place.js'
 import { freePort } from './ports.js'
 import { Hopeless, waitUntil } from './wait.js'
 
@@ -12,6 +13,8 @@ export interface ClusterOptions {
   /** More options for every `icf master` and every `icf cache`. */
   readonly masterArgs?: readonly string[]
   readonly serverArgs?: readonly string[]
+  /** Where the master runs, and each server in the order of their start; those that have no place run here. */
+  readonly places?: { readonly master: Place; readonly servers: readonly Place[] }
 }
 
 /** What is expected of a cache server from now on. */
@@ -25,15 +28,17 @@ export class Server {
   constructor(
     readonly port: number,
     readonly child: Child,
+    readonly place: Place,
   ) {}
 
   get address(): string {
-    return `127.0.0.1:${this.port}`
+    return `${this.place.host}:${this.port}`
   }
 }
 
 interface Master {
   readonly port: number
+  readonly place: Place
   readonly args: readonly (string | number)[]
   child: Child
   isExpected: boolean
@@ -50,17 +55,18 @@ export class Cluster {
   /** Ids of incarnations that must not come back. */
   readonly #retiredIds = new Set<string>()
   readonly #dir = mkdtempSync(join(tmpdir(), 'icf-test-'))
-  readonly #serverArgs: readonly string[]
+  readonly #options: ClusterOptions
+  #serversBegun = 0
 
   private constructor(options: ClusterOptions) {
-    this.#serverArgs = options.serverArgs ?? []
+    this.#options = options
   }
 
   /** Returns when every slot has its primary and its backup. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const cluster = new Cluster(options)
     try {
-      await cluster.#startMaster(options.masterArgs ?? [])
+      await cluster.#startMaster()
       const count = options.servers ?? 3
       await Promise.all(Array.from({ length: count }, () => cluster.addServer()))
       await cluster.settled()
@@ -73,7 +79,7 @@ export class Cluster {
   }
 
   get masterAddresses(): string[] {
-    return this.#masters.map(({ port }) => `127.0.0.1:${port}`)
+    return this.#masters.map(({ port, place }) => `${place.host}:${port}`)
   }
 
   /** Options by which `icf` commands find this cluster. */
@@ -87,11 +93,11 @@ export class Cluster {
 
   /** Returns once it is started, not once it is a member: for that, wait for `settled`. */
   async addServer(port?: number): Promise<Server> {
+    const { serverArgs = [], places } = this.#options
+    const place = places?.servers[this.#serversBegun++] ?? HERE
     const ownPort = port ?? (await freePort())
-    const server = new Server(
-      ownPort,
-      icf(['cache', '--port', ownPort, ...this.connectArgs, ...this.#serverArgs]),
-    )
+    const args = ['cache', '--port', ownPort, '--host', place.host, ...this.connectArgs, ...serverArgs]
+    const server = new Server(ownPort, icf(args, {}, place), place)
     this.servers.push(server)
     return server
   }
@@ -135,7 +141,7 @@ export class Cluster {
   /** On its port and its data directory. */
   restartMaster(index = 0): void {
     const master = this.#masters[index]!
-    master.child = icf(master.args)
+    master.child = icf(master.args, {}, master.place)
     master.isExpected = true
   }
 
@@ -218,22 +224,26 @@ export class Cluster {
         throw new Hopeless(`a cache server ended by itself:\n${child.transcript()}`)
   }
 
-  async #startMaster(moreArgs: readonly string[]): Promise<void> {
+  async #startMaster(): Promise<void> {
+    const { masterArgs = [], places } = this.#options
+    const place = places?.master ?? HERE
     const [port, httpPort] = [await freePort(), await freePort()]
     const dataDir = this.#dataDir(this.#masters.length)
     const args = [
       'master',
       '--port',
       port,
+      '--host',
+      place.host,
       '--http-port',
       httpPort,
       '--data-dir',
       dataDir,
       '--cluster',
       this.name,
-      ...moreArgs,
+      ...masterArgs,
     ]
-    this.#masters.push({ port, args, child: icf(args), isExpected: true })
+    this.#masters.push({ port, place, args, child: icf(args, {}, place), isExpected: true })
   }
 
   #dataDir(index: number): string {

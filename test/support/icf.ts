@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import { Child } from './child.js'
+import type { Place } from './place.js'
 
 const main = fileURLToPath(new URL('../../../packages/cli/dist/main.js', import.meta.url))
 
 /** Starts the `icf` command, as a user would. */
-export function icf(args: readonly (string | number)[], env: NodeJS.ProcessEnv = {}): Child {
-  return new Child(`icf ${args.slice(0, 3).join(' ')}`, [main, ...args.map(String)], env)
+export function icf(args: readonly (string | number)[], env: NodeJS.ProcessEnv = {}, place?: Place): Child {
+  return new Child(`icf ${args.slice(0, 3).join(' ')}`, [main, ...args.map(String)], env, place)
 }
 
 export interface Outcome {
