@@ -1,0 +1,33 @@
+// The master loses the network. Without it servers may not serve for long: calls may time out, and nothing else.
+import { after, describe, it } from 'node:test'
+import { PartitionLab } from '../support/partition-lab.js'
+import { enterPrivateNetwork } from '../support/private-network.js'
+
+const skip = enterPrivateNetwork() ?? false
+
+const MAY_TIME_OUT = { timeouts: true }
+
+describe('under load, the master is', () => {
+  const lab = new PartitionLab()
+  after(() => lab.close())
+
+  it('cut off from all', { skip }, (t) =>
+    lab.cut(t, ({ network, master }) => network.cut([master], network.except(master)), MAY_TIME_OUT),
+  )
+
+  it('cut off from the servers', { skip }, (t) =>
+    lab.cut(t, ({ network, master, servers }) => network.cut([master], servers), MAY_TIME_OUT),
+  )
+
+  it('deaf', { skip }, (t) =>
+    lab.cut(t, ({ network, master }) => network.cut([master], network.except(master), 'in'), MAY_TIME_OUT),
+  )
+
+  it('mute', { skip }, (t) =>
+    lab.cut(t, ({ network, master }) => network.cut([master], network.except(master), 'out'), MAY_TIME_OUT),
+  )
+
+  it('cut off from all and back, five times', { skip }, (t) =>
+    lab.flap(t, ({ network, master }) => network.cut([master], network.except(master)), MAY_TIME_OUT),
+  )
+})
