@@ -19,6 +19,10 @@ describe('under load, the master is', () => {
     lab.cut(t, ({ network, master, servers }) => network.cut([master], servers), MAY_TIME_OUT),
   )
 
+  it('cut off from half of the servers', { skip }, (t) =>
+    lab.cut(t, ({ network, master, servers }) => network.cut([master], servers.slice(0, 2)), MAY_TIME_OUT),
+  )
+
   it('deaf', { skip }, (t) =>
     lab.cut(t, ({ network, master }) => network.cut([master], network.except(master), 'in'), MAY_TIME_OUT),
   )
