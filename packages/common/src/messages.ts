@@ -77,6 +77,8 @@ export const ReplicaOp = {
   ORIGIN: 5,
   /** slot, number: the slot has this write already; comes after FILL_BEGIN. */
   WRITTEN: 6,
+  /** slot: entries may be missing that the slot's backup has; comes after FILL_BEGIN. */
+  PARTED: 7,
 } as const
 
 /** How a stored value is to be read. */

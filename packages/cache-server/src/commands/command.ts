@@ -34,11 +34,12 @@ export function answerRead(
   context: CommandContext,
   client: ClientSession,
   id: number,
+  slot: number,
   key: string,
   entry: Entry | undefined,
   result: unknown,
 ): void {
-  const write = entry ? entry.pending : context.writer.pendingRemoval(key)
+  const write = entry ? entry.pending : context.writer.removalOf(slot, key)
   if (write) context.writer.readAfter(write, client, id, result)
   else client.reply(id, result)
 }

@@ -1,9 +1,9 @@
 import { answerRead, type Command } from './command.js'
 
 /** DELETE key → true when it was there. */
-export const del: Command = (context, client, id, _slot, message, at) => {
+export const del: Command = (context, client, id, slot, message, at) => {
   const key = message[at] as string
   const entry = context.find(key)
   if (entry) context.writer.remove(entry, client, id, context.writeNumber)
-  else answerRead(context, client, id, key, undefined, false)
+  else answerRead(context, client, id, slot, key, undefined, false)
 }

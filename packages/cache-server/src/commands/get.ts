@@ -1,8 +1,8 @@
 import { answerRead, type Command } from './command.js'
 
 /** GET key → the value, or nil. */
-export const get: Command = (context, client, id, _slot, message, at) => {
+export const get: Command = (context, client, id, slot, message, at) => {
   const key = message[at] as string
   const entry = context.find(key)
-  answerRead(context, client, id, key, entry, entry ?? null)
+  answerRead(context, client, id, slot, key, entry, entry ?? null)
 }

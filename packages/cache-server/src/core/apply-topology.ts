@@ -35,7 +35,7 @@ export function applyTopology(
     const heldBefore = slots.held[slot]!
     const held = heldBy(next, slots.seat, slot)
     slots.held[slot] = held
-    if (held !== heldBefore) changeStore(store, slot, heldBefore, held)
+    if (held !== heldBefore) changeStore(slots, store, slot, heldBefore, held)
     if (held === Held.PRIMARY && heldBefore !== Held.PRIMARY) slots.primarySince[slot] = next.version
     if (held === Held.PRIMARY) lead(slots, copier, next, slot, channels, effects)
     else if (heldBefore === Held.PRIMARY) giveUp(slots, copier, slot, effects)
@@ -50,7 +50,8 @@ function heldBy(topology: Topology, seat: number, slot: number): number {
   return topology.transitions.get(slot)?.to === seat ? Held.INCOMING : Held.NOTHING
 }
 
-function changeStore(store: Store, slot: number, before: number, held: number): void {
+function changeStore(slots: SlotTable, store: Store, slot: number, before: number, held: number): void {
+  if (held === Held.NOTHING || before === Held.NOTHING) slots.parted[slot] = 0
   if (held === Held.NOTHING) return store.drop(slot)
   // What is left of an earlier copy must not be taken for this one.
   if (before === Held.NOTHING) store.clear(slot)
@@ -76,6 +77,8 @@ function lead(
     (oldCopy && oldCopy !== copy && oldCopy !== backup)
   )
     effects.lostTarget = true
+  // There is no other complete copy any more, or it was made from ours.
+  if (!backup || backup === oldCopy) slots.parted[slot] = 0
   slots.backup[slot] = backup
   slots.copy[slot] = copy
 

@@ -64,6 +64,7 @@ export class Copier {
       return true
     }
     channel.fillBegin(slot, this.slots.seq[slot]!, since, this.store.history.of(slot))
+    if (this.slots.parted[slot] === 1) channel.parted(slot)
     const queue = this.#queues.get(channel)
     if (queue) queue.push(task)
     else this.#queues.set(channel, [task])

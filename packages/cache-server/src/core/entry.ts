@@ -28,9 +28,18 @@ export class Entry {
     /** By this process's clock, in ms; 0: never. */
     readonly expiresAt: number,
   ) {
-    // Keys are charged as if V8 needed two bytes a character, which it does for some text.
-    this.costBytes = ENTRY_OVERHEAD_BYTES + 2 * key.length + valueBytes(value)
+    this.costBytes = costOf(key, value)
   }
+}
+
+/** What an entry is charged. Keys as if V8 needed two bytes a character, which it does for some text. */
+export function costOf(key: string, value: StoredValue): number {
+  return ENTRY_OVERHEAD_BYTES + 2 * key.length + valueBytes(value)
+}
+
+/** More than what an entry is charged, without a look at its text. */
+export function mostOf(key: string, value: StoredValue): number {
+  return ENTRY_OVERHEAD_BYTES + BUFFER_OVERHEAD_BYTES + 2 * (key.length + value.length)
 }
 
 /** What V8 does not keep as one byte a character. */

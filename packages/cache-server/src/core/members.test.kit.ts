@@ -51,10 +51,11 @@ export class Member {
   constructor(
     readonly name: string,
     private readonly wires: Wires,
+    budgetBytes = 64 * 1024 * 1024,
   ) {
     this.core = new CacheServerCore({
       id: name.repeat(40),
-      budgetBytes: 64 * 1024 * 1024,
+      budgetBytes,
       toMaster: (message) => this.toMaster.push(message),
       flushSoon: () => wires.queue.push(() => this.core.flush(0)),
     })

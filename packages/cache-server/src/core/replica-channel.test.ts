@@ -125,6 +125,14 @@ describe('a replica channel', () => {
     assert.equal(again.sent[0]![8], anew)
   })
 
+  it('does not keep what was evicted for a long value until that has gone ahead', () => {
+    channel.connected(port)
+    channel.remove(5, 1, 'evicted', pending(), undefined, 0)
+    channel.put(entry('long', 2, Buffer.alloc(limits.chunkBytes + 1)), 0, pending(), undefined, 0)
+    channel.flush()
+    assert.deepEqual([port.numbers, port.staging.length], [[1], 1])
+  })
+
   it('ignores a value that has gone ahead on a link that broke', () => {
     channel.connected(port)
     channel.put(entry('long', 1, Buffer.alloc(limits.chunkBytes + 1)), 0, pending(), undefined, 0)

@@ -90,7 +90,7 @@ export class ReplicaChannel {
 
   /** A live write. The entry's remaining time is taken at `now`. */
   put(entry: Entry, now: number, write: PendingWrite, origin: Origin | undefined, number: number): void {
-    const batch = this.#batch()
+    const batch = this.#batchFor(entry)
     if (origin !== undefined) pushOrigin(batch, origin)
     this.#pushEntry(batch, ReplicaOp.PUT, entry, now)
     batch.message.push(origin === undefined ? 0 : number)
@@ -120,9 +120,16 @@ export class ReplicaChannel {
     for (const { origin, number } of written) this.#written(slot, origin, number)
   }
 
+  /** The copy that was begun lacks what ours lacks, and the backup may have. */
+  parted(slot: number): void {
+    const batch = this.#batch()
+    batch.message.push(ReplicaOp.PARTED, slot)
+    this.#count(batch, OPERATION_BYTES)
+  }
+
   /** An entry that was there before; a write that was not acknowledged elsewhere may wait for it. */
   fill(entry: Entry, now: number, write: PendingWrite | undefined): void {
-    const batch = this.#batch()
+    const batch = this.#batchFor(entry)
     const size = this.#pushEntry(batch, ReplicaOp.FILL, entry, now)
     batch.fillBytes += size
     this.fillBytesInFlight += size
@@ -189,6 +196,12 @@ export class ReplicaChannel {
   /** Holds a write (again) until a newer topology comes. */
   hold(write: PendingWrite): void {
     this.#held.push(write)
+  }
+
+  /** What was put in before a long value does not wait for it: it may be what makes room for it. */
+  #batchFor({ value }: Entry): Batch {
+    if (this.#open && isLarge(value)) this.flush()
+    return this.#batch()
   }
 
   #batch(): Batch {

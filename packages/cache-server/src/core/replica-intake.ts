@@ -17,7 +17,7 @@ import { Held, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 
 /** How many fields follow the number of each operation. */
-const OPERATION_FIELDS = [7, 4, 3, 6, 1, 2, 2] as const
+const OPERATION_FIELDS = [7, 4, 3, 6, 1, 2, 2, 1] as const
 
 interface Sender {
   /** Of the sender's channel, which its batch numbers belong to. */
@@ -148,7 +148,9 @@ export class ReplicaIntake {
     else if (op === ReplicaOp.FILL_BEGIN) {
       this.store.clear(slot)
       this.slots.seq[slot] = count(message[at + 2])
-    } else if (op === ReplicaOp.WRITTEN) this.#note(slot, message[at + 2])
+      this.slots.parted[slot] = 0
+    } else if (op === ReplicaOp.PARTED) this.slots.parted[slot] = 1
+    else if (op === ReplicaOp.WRITTEN) this.#note(slot, message[at + 2])
     return at + fields + 1
   }
 

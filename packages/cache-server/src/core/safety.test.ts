@@ -1,5 +1,14 @@
 // What must hold when topologies, links and leases change at the worst moment.
-import { CommandCode, keySlot, limits, MessageType, NONE, REPEAT, type Topology } from '@icf/common'
+import {
+  CommandCode,
+  keySlot,
+  limits,
+  MessageType,
+  NONE,
+  REPEAT,
+  type Topology,
+  type Transition,
+} from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { Member, topologyOf, Wires } from './members.test.kit.js'
@@ -174,6 +183,68 @@ describe('a cache server keeps what it promised', () => {
       wires.run()
     }
     for (const { core } of [a, b]) assert.ok(core.store.fill <= 1, String(core.store.fill))
+  })
+
+  it('a few of the largest values make room among many small ones at once', () => {
+    adopt(topologyOf(1, 0, 1), a, b)
+    for (let i = 0; i < 100_000; i++) a.set(`{key}${i}`, 'v')
+    wires.run()
+    for (let i = 0; i < 8; i++) {
+      a.command(CommandCode.SET, `{key}large ${i}`, Buffer.alloc(16 * MIB), 0, 0, 0)
+      assert.ok(a.core.store.fill <= 1, String(a.core.store.fill))
+    }
+    wires.run()
+    for (const { core } of [a, b]) {
+      assert.ok(core.store.fill <= 1, String(core.store.fill))
+      assert.deepEqual([...core.store.keysOf(slot)], [...a.core.store.keysOf(slot)])
+      for (const name of core.store.keysOf(slot)) assert.ok(core.store.peek(slot, name))
+    }
+    assert.equal(b.core.writer.backupEvictions, 0)
+  })
+
+  /** For this slot alone. */
+  const owned = (version: number, primary: number, transition?: Transition): Topology => {
+    const topology = topologyOf(version, 0, 1)
+    const column = topology.primary.map((seat, at) => (at === slot ? primary : seat))
+    return { ...topology, primary: column, transitions: new Map(transition ? [[slot, transition]] : []) }
+  }
+
+  /** Copies, too. */
+  const follow = (topology: Topology): void => {
+    adopt(topology, a, b, c)
+    for (const { core } of [a, b, c]) core.work(0)
+    wires.run()
+  }
+
+  it('what a copy evicted by itself does not come back from another after it was missed', () => {
+    c = new Member('c', wires, 4 * MIB)
+    for (const [from, to] of [[a, c], [b, c], [c, a], [c, b]] as const) from.connect(to) // prettier-ignore
+    adopt(topologyOf(1, 0, 1), a, b, c)
+    for (let i = 0; i < 40; i++) a.set(`{key}${i}`, 'x'.repeat(MIB / 4))
+    wires.run()
+    follow(owned(2, 0, { to: 2, intent: 'primary', since: 2 }))
+    assert.ok(c.core.writer.backupEvictions > 20)
+    follow(owned(3, 2))
+    c.core.peerLost(b.core.id)
+    c.disconnect(b)
+    const ids = [CommandCode.GET, CommandCode.DELETE].map((code) => c.command(code, '{key}0'))
+    wires.run()
+    for (const id of ids) assert.equal(c.results.has(id), false)
+    c.connect(b)
+    wires.run()
+    assert.deepEqual(ids.map((id) => c.results.get(id)), [null, false]) // prettier-ignore
+    assert.equal(b.core.store.peek(slot, '{key}0'), undefined)
+    // Nor after that copy was copied on.
+    follow(owned(4, 2, { to: 0, intent: 'primary', since: 4 }))
+    follow(owned(5, 0))
+    assert.ok(b.core.store.peek(slot, '{key}1'))
+    assert.equal(a.get('{key}1'), null)
+    assert.equal(b.core.store.peek(slot, '{key}1'), undefined)
+    // A new backup is made from what is here.
+    follow(topologyOf(6, 0, NONE, { to: 2, intent: 'backup', since: 6 }))
+    const seq = a.core.slots.seq[slot]
+    assert.equal(a.get('{key}2'), null)
+    assert.equal(a.core.slots.seq[slot], seq)
   })
 
   it('refuses frames that are no commands, and serves on', () => {

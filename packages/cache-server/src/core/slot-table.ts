@@ -14,6 +14,11 @@ export class SlotTable {
   seat = NONE
   readonly serving = new Uint8Array(SLOT_COUNT)
   readonly held = new Uint8Array(SLOT_COUNT)
+  /**
+   * 1 where entries may be missing here that another complete copy has: this copy, or the one it was made from,
+   * evicted them by itself, without the primary, before it became the primary.
+   */
+  readonly parted = new Uint8Array(SLOT_COUNT)
   /** Version of the topology that made this server the primary of the slot, where it is. */
   readonly primarySince = new Float64Array(SLOT_COUNT)
   /** Writes that the slot has seen; goes on across changes of owner. */

@@ -53,20 +53,37 @@ describe('the store', () => {
 
   it('evicts the least recently used primary', () => {
     put(0, 10, 'primary')
-    assert.equal(store.isOverBudget, false)
+    assert.equal(store.isOverBudget(0), false)
     store.get(key(0))
     put(10, 11, 'primary')
-    assert.equal(store.isOverBudget, true)
-    assert.equal(store.evict()?.key, key(1))
+    assert.equal(store.isOverBudget(0), true)
+    assert.equal(store.evict(0)?.key, key(1))
     assert.equal(store.get(key(1)), undefined)
-    assert.equal(store.isOverBudget, false)
+    assert.equal(store.isOverBudget(0), false)
   })
 
   it('evicts primaries for the sake of backups down to half of the budget, and backups only then', () => {
     put(0, 6, 'primary')
     put(6, 12, 'backup')
-    assert.equal(store.evict()?.key, key(0))
-    assert.equal(store.evict()?.key, key(6))
+    assert.equal(store.evict(0)?.key, key(0))
+    assert.equal(store.evict(0)?.key, key(6))
+  })
+
+  it('loses nothing by itself, however far over its budget, and names only what it has', () => {
+    put(0, 30, 'primary')
+    store.put(entry(key(30), 1, 'x'.repeat(50 * COST)))
+    for (let i = 0; i <= 30; i++)
+      assert.deepEqual(
+        [...store.keysOf(keySlot(key(i)))].map((name) => store.peek(keySlot(name), name)?.key),
+        [key(i)],
+      )
+    assert.deepEqual([store.counts().primaryKeys, store.counts().backupKeys], [30, 1])
+    for (let evicted = 0; store.isOverBudget(0); evicted++) {
+      const { slot, key: name } = store.evict(0)!
+      assert.equal(store.countOf(slot), 0)
+      assert.equal(store.get(name), undefined)
+      assert.ok(evicted < 32)
+    }
   })
 
   it('finds promoted entries at once and moves them in slices', () => {

@@ -13,6 +13,9 @@ const DEFAULTS = {}
 /** What the primaries may always keep, whatever the backups take. */
 const PRIMARY_SHARE = 0.5
 
+/** Share of the budget by which backups may exceed it before they are evicted: their primaries' evictions may be on their way. */
+const BACKUP_PATIENCE = 1 / 16
+
 /**
  * The entries of every slot this server has a copy of: a primary LRU and a backup LRU within one byte budget, and an
  * index of each slot's keys. A slot changes from one LRU to the other (its promotion) at once by name, and its
@@ -34,8 +37,9 @@ export class Store {
 
   /** @param maxBytes budget of both LRUs together, in bytes as Entry.costBytes counts them */
   constructor(readonly maxBytes: number) {
+    // Of no size of its own: what it evicted by itself, nobody would be told of.
     const lru = (): LRUCache<string, Entry> =>
-      new LRUCache({ maxSize: 2 * maxBytes, sizeCalculation: (entry) => entry.costBytes })
+      new LRUCache({ maxSize: Number.MAX_SAFE_INTEGER, sizeCalculation: (entry) => entry.costBytes })
     this.#lrus = [lru(), lru()]
   }
 
@@ -129,8 +133,9 @@ export class Store {
     return this.#usedBytes / this.maxBytes
   }
 
-  get isOverBudget(): boolean {
-    return this.#usedBytes > this.maxBytes
+  /** Whether the budget would be exceeded with so many bytes more. */
+  isOverBudget(moreBytes: number): boolean {
+    return this.#usedBytes + moreBytes > this.maxBytes
   }
 
   get #usedBytes(): number {
@@ -139,10 +144,13 @@ export class Store {
 
   /**
    * Takes out the least recently used entry of the side that has more than its share: normally the primaries, whose
-   * eviction the backups are told. A backup that goes first is an alarm.
+   * eviction the backups are told. A backup goes only when its primary makes no room in time; that is an alarm.
+   * @param moreBytes about to come
    */
-  evict(): Entry | undefined {
-    const side = this.#lrus[PRIMARY].calculatedSize > PRIMARY_SHARE * this.maxBytes ? PRIMARY : BACKUP
+  evict(moreBytes: number): Entry | undefined {
+    const isPrimary = this.#lrus[PRIMARY].calculatedSize > PRIMARY_SHARE * this.maxBytes
+    if (!isPrimary && this.#usedBytes + moreBytes <= (1 + BACKUP_PATIENCE) * this.maxBytes) return undefined
+    const side = isPrimary ? PRIMARY : BACKUP
     const entry = this.#lrus[side].pop()
     if (entry) this.#keys[entry.slot]?.delete(entry.key)
     return entry

@@ -1,6 +1,6 @@
 import { IcfError } from '@icf/common'
 import type { ClientSession } from './client-session.js'
-import { Entry, type StoredValue } from './entry.js'
+import { costOf, Entry, mostOf, type StoredValue } from './entry.js'
 import type { Origin } from './origin.js'
 import { PendingWrite } from './pending-write.js'
 import { Held, Serving, type SlotTable } from './slot-table.js'
@@ -42,6 +42,8 @@ export class Writer {
     now: number,
   ): void {
     const { slots } = this
+    // First, and so first on the copies, too: they have about as much, and shall not have to evict by themselves.
+    this.#makeRoom(slot, key, value)
     const seq = ++slots.seq[slot]!
     const entry = new Entry(key, slot, seq, value, kind, expiresAt)
     this.store.put(entry)
@@ -57,7 +59,6 @@ export class Writer {
       backup?.put(entry, now, write, client.origin, number)
       copy?.put(entry, now, write, client.origin, number)
     }
-    this.enforceBudget()
   }
 
   /** Removes an entry that is there. @param client answered with `true`, if any */
@@ -87,9 +88,15 @@ export class Writer {
     this.remove(entry)
   }
 
-  /** The removal that someone who finds nothing under `key` has to wait for. */
-  pendingRemoval(key: string): PendingWrite | undefined {
-    return this.#removals.size === 0 ? undefined : this.#removals.get(key)
+  /**
+   * The removal that someone who finds nothing under `key` has to wait for. Where this server once evicted by itself,
+   * the backup may still have something, which its promotion must not bring back after that: it is removed there first.
+   */
+  removalOf(slot: number, key: string): PendingWrite | undefined {
+    const removal = this.#removals.size === 0 ? undefined : this.#removals.get(key)
+    if (removal || this.slots.parted[slot] === 0) return removal
+    this.#removeFromCopies(slot, key)
+    return this.#removals.get(key)
   }
 
   /**
@@ -119,10 +126,13 @@ export class Writer {
     write.answerInstead(answer)
   }
 
-  /** Evicts until the budget is kept again. Entries of parked slots stay: their copies are already counted as complete. */
-  enforceBudget(): void {
-    for (let passedOver = 0; this.store.isOverBudget && passedOver < MAX_PASSED_OVER;) {
-      const entry = this.store.evict()
+  /**
+   * Evicts until the budget is kept, with so many bytes more. Entries of parked slots stay: their copies are already
+   * counted as complete.
+   */
+  enforceBudget(moreBytes = 0): void {
+    for (let passedOver = 0; this.store.isOverBudget(moreBytes) && passedOver < MAX_PASSED_OVER;) {
+      const entry = this.store.evict(moreBytes)
       if (!entry) return
       if (this.slots.serving[entry.slot] === Serving.PARKED) {
         this.store.put(entry)
@@ -131,13 +141,28 @@ export class Writer {
     }
   }
 
-  #evicted(entry: Entry): void {
+  #makeRoom(slot: number, key: string, value: StoredValue): void {
+    // Far from full, which is cheaper to see than what exactly the entry costs.
+    if (!this.store.isOverBudget(mostOf(key, value))) return
+    this.enforceBudget(costOf(key, value) - (this.store.peek(slot, key)?.costBytes ?? 0))
+  }
+
+  /** The primary evicts for all copies. A copy that does so by itself parts from them: that is counted, and noted. */
+  #evicted({ slot, key }: Entry): void {
     const { slots } = this
-    if (slots.serving[entry.slot] === Serving.YES) {
+    if (slots.serving[slot] === Serving.YES) {
       this.evictions++
-      const write = new PendingWrite(entry.slot, entry.key, undefined, undefined, 0, true)
-      if (this.#tellCopies(write)) this.#removals.set(entry.key, write)
-    } else if (slots.held[entry.slot] === Held.BACKUP) this.backupEvictions++
+      this.#removeFromCopies(slot, key)
+    } else if (slots.held[slot] === Held.BACKUP || slots.held[slot] === Held.INCOMING) {
+      this.backupEvictions++
+      slots.parted[slot] = 1
+    }
+  }
+
+  /** What is not here (any more) goes from the copies, too; who asks for it waits for that. */
+  #removeFromCopies(slot: number, key: string): void {
+    const write = new PendingWrite(slot, key, undefined, undefined, 0, true)
+    if (this.#tellCopies(write)) this.#removals.set(key, write)
   }
 
   /** Sends a removal to the copies; false when there are none. */
