@@ -3,6 +3,9 @@ import { Entry } from './entry.js'
 import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
 
+/** What a result, or a field of it, counts for beside its text or bytes. */
+const RESULT_BYTES = 5
+
 /**
  * The answers to one client. They leave together, once a turn; results with consecutive ids share one run, so the
  * usual answer to a batch is one id, one count and the values.
@@ -52,7 +55,7 @@ export class ClientSession {
     }
     out.push(result)
     this.#nextId = id + 1
-    if (typeof result === 'string' || result instanceof Uint8Array) this.#count(result.length)
+    this.#count(sizeOf(result))
   }
 
   #replyEntry(id: number, entry: Entry): void {
@@ -77,6 +80,17 @@ export class ClientSession {
     this.#bytes += bytes
     if (this.#bytes > limits.softFrameBytes) this.flush()
   }
+}
+
+/**
+ * About what a result takes in a frame. Text counts its characters, of up to three bytes each: even so a frame stays
+ * within its limit by far.
+ */
+function sizeOf(result: unknown): number {
+  if (typeof result === 'string' || result instanceof Uint8Array) return RESULT_BYTES + result.length
+  return Array.isArray(result)
+    ? result.reduce<number>((sum, field) => sum + sizeOf(field), RESULT_BYTES)
+    : RESULT_BYTES
 }
 
 /** A value as GET answers it: bare wherever its kind shows by its type. */

@@ -9,7 +9,7 @@ export const ENTRY_OVERHEAD_BYTES = 420
 /** What binary values cost beside their bytes: the Buffer and its memory, which is its own. Measured: 350. */
 const BUFFER_OVERHEAD_BYTES = 350
 
-/** Short text stays a string, everything else is bytes that the entry alone refers to. */
+/** Text of at most `limits.chunkBytes` stays a string, everything else is bytes that the entry alone refers to. */
 export type StoredValue = string | Uint8Array
 
 /** One version of one key. Never changed once stored: a write puts a new one in its place. */

@@ -1,7 +1,9 @@
 import { limits, MessageType, ReplicaOp, type Message } from '@icf/common'
+import { encodeFrame } from '@icf/common/node'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { Entry } from './entry.js'
+import { ownedValue } from './owned-value.js'
 import { Origin } from './origin.js'
 import { PendingWrite } from './pending-write.js'
 import type { LinkPort } from './ports.js'
@@ -165,6 +167,25 @@ describe('a replica channel', () => {
     assert.ok(channel.fillBytesInFlight > 0 && channel.bytesInFlight > channel.fillBytesInFlight)
     channel.acknowledge(1, acknowledged)
     assert.deepEqual([channel.fillBytesInFlight, channel.bytesInFlight], [0, 0])
+  })
+
+  it('keeps frames short though its text takes three bytes a character', () => {
+    channel.connected(port)
+    const key = '漢'.repeat(limits.maxKeyBytes / 3)
+    const texts = [limits.chunkBytes / 3, limits.softFrameBytes, 2 * limits.softFrameBytes, 1000].map(
+      (length) => ownedValue('漢'.repeat(length)),
+    )
+    for (let seq = 1; seq <= 40; seq++) {
+      const value = entry(key, seq, texts[seq % 4])
+      channel.put(value, 0, pending(), undefined, 0)
+    }
+    channel.flush()
+    for (let at = 0; at < port.staging.length; at++) port.staging[at]!.ready({})
+    assert.equal(
+      port.sent.reduce((sum, message) => sum + (message.length - 4) / 8, 0),
+      40,
+    )
+    for (const message of port.sent) assert.ok(encodeFrame(message).length < limits.maxFrameBytes / 2)
   })
 
   it('starts a new batch when one is large enough', () => {

@@ -5,7 +5,10 @@ import type { PendingWrite } from './pending-write.js'
 import type { LinkPort } from './ports.js'
 import type { WrittenBy } from './write-history.js'
 
-/** Estimated size of an operation beside its key and value; the id of a client is one of them. */
+/**
+ * Estimated size of an operation beside its key and value; the id of a client is one of them. Text counts its
+ * characters, of up to three bytes each: even so a frame stays within its limit by far.
+ */
 const OPERATION_BYTES = 48
 
 /** What beginning and ending a slot's copy counts for, by the work it makes: so that empty slots do not come all at once. */
