@@ -143,7 +143,14 @@ export class CacheServerCore {
 
   masterConnected(): void {
     this.#beatsSentAt.clear()
-    this.#copier.reportAgain()
+    this.#copier.masterConnected()
+    this.#dirty()
+  }
+
+  masterLost(now: number): void {
+    const freed = this.#copier.masterLost()
+    for (const slot of freed) this.slots.serving[slot] = Serving.YES
+    for (const slot of freed) this.runner.releaseSlot(slot, now)
     this.#dirty()
   }
 

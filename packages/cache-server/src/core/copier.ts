@@ -20,6 +20,8 @@ interface CopyTask {
   /** undefined for a swap: the backup has everything. */
   readonly channel: ReplicaChannel | undefined
   stage: Stage
+  /** A master may have heard that it is parked. */
+  isSent: boolean
   keys: Iterator<string> | undefined
   entries: number
   bytes: number
@@ -40,6 +42,7 @@ export class Copier {
   readonly #queues = new Map<ReplicaChannel, CopyTask[]>()
   readonly #toPark: CopyTask[] = []
   #parked = 0
+  #hasMaster = false
   #toReport: CopyTask[] = []
 
   constructor(
@@ -55,7 +58,7 @@ export class Copier {
     this.cancel(slot)
     const { intent, since } = transition
     const task: CopyTask = {
-      slot, peerId, intent, since, channel, stage: 'waiting', keys: undefined, entries: 0, bytes: 0,
+      slot, peerId, intent, since, channel, stage: 'waiting', isSent: false, keys: undefined, entries: 0, bytes: 0,
     } // prettier-ignore
     this.#tasks.set(slot, task)
     if (!channel) {
@@ -85,9 +88,29 @@ export class Copier {
     if (task?.stage === 'parked') this.#report(task)
   }
 
-  /** A master may not have our reports: it lost the link, or it is a new one. */
-  reportAgain(): void {
+  /** The master may not have our reports: it lost the link, or it is a new one. */
+  masterConnected(): void {
+    this.#hasMaster = true
     this.#toReport = [...this.#tasks.values()].filter((task) => task.stage === 'reported')
+  }
+
+  /**
+   * No master commits a move now, so nothing is parked for one.
+   * @returns slots that were parked, but of which no master can know: they may be served again. The others stay: the
+   * master may have committed their moves before it went
+   */
+  masterLost(): number[] {
+    this.#hasMaster = false
+    const freed: number[] = []
+    for (const task of this.#tasks.values()) {
+      if (task.intent !== 'primary' || task.isSent) continue
+      if (task.stage !== 'parked' && task.stage !== 'reported') continue
+      task.stage = 'copied'
+      this.#parked--
+      this.#toPark.push(task)
+      freed.push(task.slot)
+    }
+    return freed
   }
 
   /** Goes on as far as windows and bounds allow; called once a turn. */
@@ -96,6 +119,7 @@ export class Copier {
       this.#stream(channel, queue, now)
       if (queue.length === 0) this.#queues.delete(channel)
     }
+    if (!this.#hasMaster) return
     while (this.#toPark.length > 0 && this.#parked < MAX_PARKED_SLOTS) this.#park(this.#toPark.shift()!)
     if (this.#toReport.length > 0) this.#sendReports()
   }
@@ -154,6 +178,7 @@ export class Copier {
     const groups = new Map<string, CopyTask[]>()
     for (const task of this.#toReport) {
       if (!this.#isCurrent(task)) continue
+      task.isSent = true
       const key = `${task.intent} ${task.peerId}`
       const group = groups.get(key)
       if (group) group.push(task)

@@ -60,6 +60,7 @@ export class Member {
       flushSoon: () => wires.queue.push(() => this.core.flush(0)),
     })
     this.core.leaseMs = 1000
+    this.core.masterConnected()
     this.core.runner.leaseRenewed(1e6, 0)
     this.client = this.core.openClient(
       wires.port((message) => this.#receive(message)),

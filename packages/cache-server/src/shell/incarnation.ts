@@ -154,7 +154,9 @@ export class Incarnation {
   }
 
   #masterLost(): void {
-    if (!this.#stopped) this.#options.logger.warn('lost the master; going on with the last topology')
+    if (this.#stopped) return
+    this.#core.masterLost(performance.now())
+    this.#options.logger.warn('lost the master; going on with the last topology')
   }
 
   #masterMessage(message: Message): void {
