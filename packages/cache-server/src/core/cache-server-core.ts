@@ -11,7 +11,7 @@ import {
   type Topology,
 } from '@icf/common'
 import { applyTopology, type TopologyEffects } from './apply-topology.js'
-import { ClientSession } from './client-session.js'
+import { ClientSession, type ClientFlow } from './client-session.js'
 import { CommandRunner } from './command-runner.js'
 import { Copier } from './copier.js'
 import type { PendingWrite } from './pending-write.js'
@@ -82,8 +82,14 @@ export class CacheServerCore {
   // --- clients
 
   /** @param clientId which the client keeps when it connects anew; '' when it has none */
-  openClient(port: LinkPort, clientId: string): ClientSession {
-    return new ClientSession(port, clientId, this.#dirtyClients)
+  openClient(port: LinkPort, clientId: string, flow?: ClientFlow): ClientSession {
+    return new ClientSession(port, clientId, this.#dirtyClients, flow)
+  }
+
+  /** More of the client's answers have gone. @throws IcfError PROTOCOL */
+  clientAdvanced(client: ClientSession, now: number): void {
+    this.runner.resume(client, now)
+    this.#dirty()
   }
 
   /** @throws IcfError PROTOCOL */

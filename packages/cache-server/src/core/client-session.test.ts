@@ -1,10 +1,22 @@
-import { limits, ValueKind, type Message } from '@icf/common'
+import { CommandCode, limits, MessageType, NONE, ValueKind, type Message } from '@icf/common'
+import { encodeFrame } from '@icf/common/node'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { encodeFrame } from '@icf/common/node'
+import { CacheServerCore } from './cache-server-core.js'
 import { ClientSession } from './client-session.js'
 import { Entry } from './entry.js'
+import { topologyOf } from './members.test.kit.js'
 import { ownedValue } from './owned-value.js'
+
+function resultsOf(message: Message): [number, unknown][] {
+  const found: [number, unknown][] = []
+  for (let at = 1; at < message.length;) {
+    const [first, count] = [message[at] as number, message[at + 1] as number]
+    for (let i = 0; i < count; i++) found.push([first + i, message[at + 2 + i]])
+    at += 2 + count
+  }
+  return found
+}
 
 describe('answers to a client', () => {
   let sent: Message[]
@@ -51,5 +63,81 @@ describe('answers to a client', () => {
     for (let id = 0; id < 200_000; id++) session.reply(id, id % 2 === 0 ? error : null)
     checkFrames(200_000)
     assert.ok(sent.length >= 2)
+  })
+
+  it('stop its commands while it takes none, also in the middle of a frame, and go on in order', () => {
+    const flow = { unsentBytes: 0, filled: () => filled++, progressed: () => progressed++ }
+    let filled = 0
+    let progressed = 0
+    const staging: ((staged: object) => void)[] = []
+    const core = new CacheServerCore({
+      id: 'a'.repeat(40),
+      budgetBytes: 64 * 1024 * 1024,
+      toMaster: () => undefined,
+      flushSoon: () => undefined,
+    })
+    core.adopt(topologyOf(1, 0, NONE), 0)
+    core.runner.leaseRenewed(1e9, 0)
+    const port = {
+      send: (message: Message) => {
+        sent.push(message)
+        flow.unsentBytes += encodeFrame(message).length
+      },
+      stage: (_bytes: Uint8Array, ready: (staged: object) => void) => void staging.push(ready),
+    }
+    const client = core.openClient(port, '', flow)
+    const run = (id: number, ...commands: unknown[]): void => {
+      core.clientMessage(client, [MessageType.COMMANDS, 1, 1, id, 0, 0, ...commands], 0)
+      core.flush(0)
+    }
+    const advance = (): void => {
+      core.clientAdvanced(client, 0)
+      core.flush(0)
+    }
+    const answers = (): number => sent.flatMap(resultsOf).length
+
+    run(
+      0,
+      CommandCode.SET,
+      'k',
+      Buffer.alloc(100_000),
+      0,
+      0,
+      0,
+      CommandCode.SET,
+      'long',
+      Buffer.alloc(3e6),
+      0,
+      0,
+      0,
+    )
+    run(2, ...Array.from({ length: 1000 }, () => [CommandCode.GET, 'k']).flat(), CommandCode.DELETE, 'k')
+    run(1003, CommandCode.HAS, 'k', CommandCode.GET, 'long', CommandCode.GET, 'long', CommandCode.HAS, 'k')
+    const first = answers()
+    assert.ok(first < 70, String(first))
+    assert.equal(filled, 1)
+    for (let rounds = 0; answers() < 2 + 1001 + 1; rounds++) {
+      advance()
+      flow.unsentBytes = 0
+      assert.ok(rounds < 100)
+    }
+    assert.ok(filled > 15)
+    // Two long values are too much at a time; the last command waits.
+    advance()
+    assert.deepEqual([staging.length, client.isFull], [2, true])
+    advance()
+    assert.equal(answers(), 1004)
+    staging[0]!({})
+    assert.equal(progressed, 1)
+    advance()
+    assert.equal(answers(), 1006)
+    staging[1]!({})
+    assert.equal(progressed, 1)
+    // In the order they came: of what the DELETE removed, nothing is there after it.
+    const results = new Map(sent.flatMap(resultsOf))
+    assert.deepEqual(
+      [2, 1001, 1002, 1003, 1006].map((id) => results.get(id)),
+      [Buffer.alloc(100_000), Buffer.alloc(100_000), true, false, false],
+    )
   })
 })

@@ -1,10 +1,30 @@
-import { limits, MessageType, ValueKind } from '@icf/common'
+import { limits, MessageType, ValueKind, type Message } from '@icf/common'
 import { Entry } from './entry.js'
 import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
 
 /** What a result, or a field of it, counts for beside its text or bytes. */
 const RESULT_BYTES = 5
+
+/** How a client's link takes what is sent on it. */
+export interface ClientFlow {
+  readonly unsentBytes: number
+  /** The session is full. */
+  filled(): void
+  /** A long value has gone, on a session that was full. */
+  progressed(): void
+}
+
+/** What a simulated link, or one of a test, does. */
+const FLOWING: ClientFlow = { unsentBytes: 0, filled: () => undefined, progressed: () => undefined }
+
+/** The rest of a COMMANDS frame, which is run when the client has taken earlier answers. */
+export interface SuspendedFrame {
+  readonly message: Message
+  readonly at: number
+  readonly id: number
+  readonly nextNumber: number
+}
 
 /**
  * The answers to one client. They leave together, once a turn; results with consecutive ids share one run, so the
@@ -15,12 +35,17 @@ export class ClientSession {
   closed = false
   /** Whose numbered writes come in; undefined when the client has no id. */
   origin: Origin | undefined
+  /** More answers are on their way than it may have at once: none of its commands are run until it has taken some. */
+  isFull = false
+  readonly suspended: SuspendedFrame[] = []
   readonly #port: LinkPort
   readonly #dirty: ClientSession[]
   #out: unknown[] = []
   #runStart = 0
   #nextId = -1
   #bytes = 0
+  /** Of long values that are going ahead, or wait for that. */
+  #stagedBytes = 0
 
   /**
    * @param clientId which the client keeps when it connects anew; '' when it has none
@@ -30,6 +55,7 @@ export class ClientSession {
     port: LinkPort,
     readonly clientId: string,
     dirty: ClientSession[],
+    private readonly flow: ClientFlow = FLOWING,
   ) {
     this.#port = port
     this.#dirty = dirty
@@ -60,12 +86,27 @@ export class ClientSession {
 
   #replyEntry(id: number, entry: Entry): void {
     const { value, kind } = entry
-    if (typeof value !== 'string' && value.length > limits.chunkBytes)
-      this.#port.stage(value, (staged) => {
-        this.#append(id, [kind, staged])
-        this.flush()
-      })
-    else this.#append(id, valueResult(entry))
+    if (typeof value === 'string' || value.length <= limits.chunkBytes)
+      return this.#append(id, valueResult(entry))
+    this.#stagedBytes += value.length
+    this.#noteFull()
+    this.#port.stage(value, (staged) => {
+      this.#stagedBytes -= value.length
+      this.#append(id, [kind, staged])
+      this.flush()
+      if (this.isFull) this.flow.progressed()
+    })
+  }
+
+  /** Bytes of answers that the link has not taken. */
+  get outstandingBytes(): number {
+    return this.#stagedBytes + this.flow.unsentBytes
+  }
+
+  /** False when its commands still have to wait. */
+  makeRoom(): boolean {
+    if (this.outstandingBytes <= limits.linkHighWaterBytes) this.isFull = false
+    return !this.isFull
   }
 
   flush(): void {
@@ -74,6 +115,13 @@ export class ClientSession {
     this.#out = []
     this.#bytes = 0
     this.#port.send(out)
+    this.#noteFull()
+  }
+
+  #noteFull(): void {
+    if (this.isFull || this.outstandingBytes <= limits.linkHighWaterBytes) return
+    this.isFull = true
+    this.flow.filled()
   }
 
   #count(bytes: number): void {

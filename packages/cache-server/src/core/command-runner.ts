@@ -11,7 +11,7 @@ import {
 } from '@icf/common'
 import type { CommandContext } from '../commands/command.js'
 import { commands } from '../commands/table.js'
-import type { ClientSession } from './client-session.js'
+import type { ClientSession, SuspendedFrame } from './client-session.js'
 import type { Entry } from './entry.js'
 import { ownedValue } from './owned-value.js'
 import { Serving, type SlotTable } from './slot-table.js'
@@ -58,11 +58,28 @@ export class CommandRunner implements CommandContext {
     checkNumber(message[1], 'epoch')
     checkNumber(message[2], 'version')
     const firstId = checkNumber(message[3], 'first id')
-    let id = firstId
-    let nextNumber = checkNumber(message[4], 'first write number')
+    const nextNumber = checkNumber(message[4], 'first write number')
     client.origin = client.clientId === '' ? undefined : this.store.history.origin(client.clientId, now)
     client.origin?.settle(checkNumber(message[5], 'bound of settled writes'))
-    for (let at = HEADER_FIELDS; at < message.length; id++) {
+    const frame = { message, at: HEADER_FIELDS, id: firstId, nextNumber }
+    if (client.isFull || client.suspended.length > 0) client.suspended.push(frame)
+    else this.#runFrom(client, frame)
+  }
+
+  /**
+   * The client has taken some of its answers: goes on with what it sent.
+   * @throws IcfError PROTOCOL
+   */
+  resume(client: ClientSession, now: number): void {
+    this.now = now
+    while (client.makeRoom() && client.suspended.length > 0) this.#runFrom(client, client.suspended.shift()!)
+  }
+
+  #runFrom(client: ClientSession, frame: SuspendedFrame): void {
+    const { message } = frame
+    let { at, id, nextNumber } = frame
+    for (; at < message.length; id++) {
+      if (client.isFull) return void client.suspended.unshift({ message, at, id, nextNumber })
       const isRepeat = message[at] === REPEAT
       const repeated = isRepeat ? checkNumber(message[at + 1], 'number of a repeated write') : 0
       if (isRepeat) at += 2
@@ -70,7 +87,7 @@ export class CommandRunner implements CommandContext {
       const arity = typeof code === 'number' ? commandArity[code] : undefined
       if (arity === undefined || at + arity >= message.length)
         throw new IcfError('PROTOCOL', 'COMMANDS with an unknown or incomplete command')
-      if (id - firstId >= limits.maxCommandsPerFrame)
+      if (id - (message[3] as number) >= limits.maxCommandsPerFrame)
         throw new IcfError('PROTOCOL', `COMMANDS with more than ${limits.maxCommandsPerFrame} commands`)
       const number = isRepeat ? repeated : isWrite(code as number) ? nextNumber++ : 0
       this.#run(client, id, message, at, number, isRepeat)

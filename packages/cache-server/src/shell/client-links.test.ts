@@ -1,4 +1,4 @@
-import { MessageType } from '@icf/common'
+import { CommandCode, limits, MessageType } from '@icf/common'
 import { dial } from '@icf/common/node'
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
@@ -42,4 +42,28 @@ it('reads clients on when the backup that they waited for is gone', async () => 
   await server.kill()
   await peer.close()
   await master.close()
+})
+
+it('answers a frame of which all answers together are more than a link may have unsent', async (t) => {
+  const master = await FakeProcess.start({})
+  const server = await startServer([master.address])
+  await until(() => master.links.size === 1)
+  master.publish(1, [server])
+  t.after(async () => {
+    client.terminate()
+    await server.kill()
+    await master.close()
+  })
+  const client = await dial(server.address, { role: 'client', cluster: 'test', id: 'c', details: [] }, 2000)
+  const reads = Math.ceil(limits.linkOverflowBytes / VALUE.length) + 100
+  let answers = 0
+  let isClosed = false
+  client.handlers = {
+    message: (message) => (answers += message.filter((field) => field instanceof Uint8Array).length),
+    close: () => (isClosed = true),
+  }
+  const gets = Array.from({ length: reads }, () => [CommandCode.GET, 'key']).flat()
+  client.send([MessageType.COMMANDS, 1, 1, 0, 1, 1, CommandCode.SET, 'key', VALUE, 0, 0, 0, ...gets])
+  await until(() => answers === reads || isClosed)
+  assert.equal(answers, reads)
 })

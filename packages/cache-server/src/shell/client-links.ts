@@ -1,14 +1,15 @@
-import { limits } from '@icf/common'
+import { IcfError } from '@icf/common'
 import type { Link } from '@icf/common/node'
 import type { CacheServerCore } from '../core/cache-server-core.js'
 import type { ClientSession } from '../core/client-session.js'
+import { StallWatch } from './stall-watch.js'
 
 /** While more than this is on its way to backups, clients are not read: they feel what the slowest backup bears. */
 const MAX_REPLICATION_BYTES = 64 * 1024 * 1024
 
 /** Links of clients. A client that does not read its answers, or writes faster than backups store, is not read either. */
 export class ClientLinks {
-  readonly #held = new Set<Link>()
+  readonly #held = new Map<Link, ClientSession>()
   /** By the id that a client gives itself, which it keeps when it connects anew. */
   readonly #byClient = new Map<string, { readonly link: Link; readonly session: ClientSession }>()
 
@@ -16,27 +17,52 @@ export class ClientLinks {
 
   open(link: Link): void {
     const { core } = this
-    const session = core.openClient(link, link.remote.id)
+    const watch = new StallWatch(
+      () => session.outstandingBytes,
+      () => link.terminate(),
+    )
+    const session = core.openClient(link, link.remote.id, {
+      get unsentBytes() {
+        return link.unsentBytes
+      },
+      filled: () => {
+        link.pause()
+        watch.start()
+      },
+      // In a turn of its own: the link is in the middle of its work.
+      progressed: () => setImmediate(() => this.#goOn(link, session, watch)),
+    })
     this.#replace(link, session)
     link.handlers = {
       message: (message) => {
         if (session.closed) return
         core.clientMessage(session, message, performance.now())
-        if (link.unsentBytes > limits.linkHighWaterBytes) link.pause()
-        else if (core.replicationBytes > MAX_REPLICATION_BYTES) {
-          link.pause()
-          this.#held.add(link)
-        }
+        if (core.replicationBytes <= MAX_REPLICATION_BYTES) return
+        link.pause()
+        this.#held.set(link, session)
       },
-      drain: () => {
-        if (!this.#held.has(link)) link.resume()
-      },
+      drain: () => this.#goOn(link, session, watch),
       close: () => {
+        watch.stop()
         session.closed = true
         this.#held.delete(link)
         if (this.#byClient.get(link.remote.id)?.link === link) this.#byClient.delete(link.remote.id)
       },
     }
+  }
+
+  /** The client has taken some of its answers. */
+  #goOn(link: Link, session: ClientSession, watch: StallWatch): void {
+    if (session.closed) return
+    try {
+      this.core.clientAdvanced(session, performance.now())
+    } catch (error) {
+      if (!(error instanceof IcfError)) throw error
+      return link.refuse(error)
+    }
+    if (session.isFull) return
+    watch.stop()
+    if (!this.#held.has(link)) link.resume()
   }
 
   /** A client that connects anew repeats what was not answered: what its older link still brings must not run after that. */
@@ -53,7 +79,7 @@ export class ClientLinks {
   /** Less may be on its way to backups: reads on when they have caught up, or are gone. */
   backupsAdvanced(): void {
     if (this.#held.size === 0 || this.core.replicationBytes > MAX_REPLICATION_BYTES / 2) return
-    for (const link of this.#held) if (link.unsentBytes <= limits.linkHighWaterBytes) link.resume()
+    for (const [link, session] of this.#held) if (!session.isFull) link.resume()
     this.#held.clear()
   }
 }

@@ -1,0 +1,35 @@
+/** A client that takes nothing of its answers for this long, in ms, is cut off: they keep memory from others. */
+export const STALLED_CLIENT_MS = 30_000
+
+/** Tells when nothing goes any more of what waits to be sent. */
+export class StallWatch {
+  #timer: NodeJS.Timeout | undefined
+  #before = Infinity
+
+  /** @param stalled called when `outstandingBytes` has not become less from one look to the next */
+  constructor(
+    private readonly outstandingBytes: () => number,
+    private readonly stalled: () => void,
+  ) {}
+
+  start(): void {
+    this.stop()
+    this.#before = this.outstandingBytes()
+    this.#wait()
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #wait(): void {
+    this.#timer = setTimeout(() => this.#look(), STALLED_CLIENT_MS).unref()
+  }
+
+  #look(): void {
+    const bytes = this.outstandingBytes()
+    if (bytes >= this.#before) return this.stalled()
+    this.#before = bytes
+    this.#wait()
+  }
+}
