@@ -52,7 +52,7 @@ function heldBy(topology: Topology, seat: number, slot: number): number {
 
 function changeStore(slots: SlotTable, store: Store, slot: number, before: number, held: number): void {
   if (held === Held.NOTHING || before === Held.NOTHING) slots.parted[slot] = 0
-  if (held === Held.NOTHING) return store.drop(slot)
+  if (held === Held.NOTHING) return store.clear(slot)
   // What is left of an earlier copy must not be taken for this one.
   if (before === Held.NOTHING) store.clear(slot)
   store.setRole(slot, held === Held.PRIMARY ? 'primary' : 'backup')

@@ -117,15 +117,62 @@ describe('the store', () => {
     for (const name of keys) assert.equal(store.get(name)?.value, 'v')
   })
 
-  it('frees dropped slots in slices, and at once when one is used again', () => {
-    put(0, 8, 'primary')
-    for (let i = 0; i < 8; i++) store.drop(keySlot(key(i)))
-    store.work(3)
-    assert.equal(store.counts().primaryKeys, 5)
-    const slot = keySlot(key(7))
+  it('frees cleared slots in slices, while they are used again', () => {
+    const slot = keySlot('t')
+    const name = (i: number): string => `{t}${i}`
+    const add = (i: number, seq: number): void => store.put(new Entry(name(i), slot, seq, 'v', 1, 0))
+    store.setRole(slot, 'primary')
+    for (let i = 0; i < 8; i++) add(i, 1)
     store.clear(slot)
-    store.put(entry(key(7), 9))
+    assert.equal(store.counts().primaryKeys, 8)
+    assert.deepEqual(
+      [store.get(name(0)), store.peek(slot, name(0)), store.countOf(slot)],
+      [undefined, undefined, 0],
+    )
+    store.setRole(slot, 'backup')
+    add(1, 2)
+    add(2, 2)
+    store.work(2)
+    store.clear(slot)
+    store.setRole(slot, 'primary')
+    add(2, 3)
+    add(3, 3)
+    add(4, 3)
+    store.remove(slot, name(4))
+    assert.deepEqual(
+      [...store.keysOf(slot)].map((key) => store.peek(slot, key)?.seq),
+      [3, 3],
+    )
     workAll()
-    assert.deepEqual([store.counts().primaryKeys, store.get(key(7))?.seq], [1, 9])
+    const { primaryKeys, backupKeys } = store.counts()
+    assert.deepEqual([primaryKeys, backupKeys], [2, 0])
+    assert.deepEqual(
+      [1, 2, 3, 4].map((i) => store.get(name(i))?.seq),
+      [undefined, 3, 3, undefined],
+    )
+  })
+
+  it('evicts what was cleared without a word', () => {
+    put(0, 8, 'primary')
+    for (let i = 0; i < 8; i++) store.clear(keySlot(key(i)))
+    put(8, 12, 'primary')
+    assert.equal(store.evict(0), undefined)
+    assert.deepEqual([store.isOverBudget(0), store.counts().primaryKeys], [false, 10])
+    workAll()
+    assert.deepEqual(
+      [8, 9, 10, 11].map((i) => store.get(key(i))?.key),
+      [8, 9, 10, 11].map(key),
+    )
+    assert.equal(store.counts().primaryKeys, 4)
+  })
+
+  it('clears a slot of many keys without touching them', () => {
+    const slot = keySlot('t')
+    store = new Store(1e9)
+    for (let i = 0; i < 50_000; i++) store.put(new Entry(`{t}${i}`, slot, 1, 'v', 1, 0))
+    store.clear(slot)
+    assert.equal(store.counts().backupKeys, 50_000)
+    store.work(500)
+    assert.equal(store.counts().backupKeys, 49_500)
   })
 })

@@ -28,8 +28,8 @@ export class Store {
   readonly #keys: (Set<string> | undefined)[] = new Array<undefined>(SLOT_COUNT).fill(undefined)
   /** Slots of which some entries may still be in the other LRU. */
   readonly #moving = new Map<number, Iterator<string>>()
-  /** Slots whose entries are to be freed. */
-  readonly #dropping = new Set<number>()
+  /** Keys of earlier lives of a slot, whose entries are to be freed: nobody finds them any more. */
+  readonly #dying = new Map<number, Set<string>[]>()
   /** Bytes of the budget that values take which are still being received. */
   reservedBytes = 0
   readonly expiry = new ExpiryIndex()
@@ -45,31 +45,33 @@ export class Store {
 
   /** The entry of a key in whichever LRU, as the most recently used one. The caller checks who owns its slot. */
   get(key: string): Entry | undefined {
-    const entry = this.#lrus[PRIMARY].get(key, DEFAULTS)
+    const entry = this.#living(this.#lrus[PRIMARY].get(key, DEFAULTS))
     return entry !== undefined || this.#moving.size === 0 ? entry : this.#getMoving(key)
   }
 
   /** The entry of a key of this slot, without touching its recency. */
   peek(slot: number, key: string): Entry | undefined {
     const home = this.#home[slot]!
-    const entry = this.#lrus[home]!.peek(key)
-    return entry ?? (this.#moving.has(slot) ? this.#lrus[1 - home]!.peek(key) : undefined)
+    const entry = this.#living(this.#lrus[home]!.peek(key))
+    return entry ?? (this.#moving.has(slot) ? this.#living(this.#lrus[1 - home]!.peek(key)) : undefined)
   }
 
   put(entry: Entry): void {
     const { slot, key } = entry
     const home = this.#home[slot]!
     const lru = this.#lrus[home]!
-    if (this.#moving.size > 0 && this.#moving.has(slot)) this.#lrus[1 - home]!.delete(key)
+    const isScattered = this.#isScattered(slot)
+    if (isScattered) this.#lrus[1 - home]!.delete(key)
     const before = lru.size
     lru.set(key, entry, DEFAULTS)
-    if (lru.size !== before) this.#indexKey(slot, key)
+    // What it replaced may have been of an earlier life.
+    if (lru.size !== before || isScattered) this.#indexKey(slot, key)
     if (entry.expiresAt !== 0) this.expiry.note(slot, entry.expiresAt)
   }
 
   remove(slot: number, key: string): void {
     this.#lrus[PRIMARY].delete(key)
-    if (this.#home[slot] === BACKUP || this.#moving.has(slot)) this.#lrus[BACKUP].delete(key)
+    if (this.#home[slot] === BACKUP || this.#isScattered(slot)) this.#lrus[BACKUP].delete(key)
     this.#keys[slot]?.delete(key)
   }
 
@@ -90,34 +92,33 @@ export class Store {
     if (this.countOf(slot) > 0) this.#moving.set(slot, this.#keys[slot]!.values())
   }
 
-  /** Frees a slot's entries in slices. Nobody may ask for them meanwhile; `clear` ends it before the slot is used again. */
-  drop(slot: number): void {
-    this.history.clear(slot)
-    if (this.countOf(slot) > 0) this.#dropping.add(slot)
-  }
-
-  /** Frees a slot's entries now. */
+  /** Ends this life of a slot at once: its entries are not found any more, and freed in slices. */
   clear(slot: number): void {
     this.history.clear(slot)
-    this.#dropping.delete(slot)
-    for (const key of this.keysOf(slot)) this.remove(slot, key)
     this.#moving.delete(slot)
+    const keys = this.#keys[slot]
+    if (!keys || keys.size === 0) return
+    this.#keys[slot] = undefined
+    const earlier = this.#dying.get(slot)
+    if (earlier) earlier.push(keys)
+    else this.#dying.set(slot, [keys])
   }
 
   get hasBackgroundWork(): boolean {
-    return this.#moving.size > 0 || this.#dropping.size > 0
+    return this.#moving.size > 0 || this.#dying.size > 0
   }
 
   /** Moves and frees up to `count` entries. */
   work(count: number): void {
     let left = count
-    for (const slot of this.#dropping) {
-      for (const key of this.keysOf(slot)) {
-        if (left-- <= 0) return
-        this.remove(slot, key)
-      }
-      this.#dropping.delete(slot)
-      this.#moving.delete(slot)
+    for (const [slot, lives] of this.#dying) {
+      for (const keys of lives)
+        for (const key of keys) {
+          if (left-- <= 0) return
+          keys.delete(key)
+          if (!this.#keys[slot]?.has(key)) for (const lru of this.#lrus) lru.delete(key)
+        }
+      this.#dying.delete(slot)
     }
     for (const [slot, keys] of this.#moving) {
       for (let next = keys.next(); !next.done; next = keys.next()) {
@@ -148,12 +149,22 @@ export class Store {
    * @param moreBytes about to come
    */
   evict(moreBytes: number): Entry | undefined {
-    const isPrimary = this.#lrus[PRIMARY].calculatedSize > PRIMARY_SHARE * this.maxBytes
-    if (!isPrimary && this.#usedBytes + moreBytes <= (1 + BACKUP_PATIENCE) * this.maxBytes) return undefined
-    const side = isPrimary ? PRIMARY : BACKUP
-    const entry = this.#lrus[side].pop()
-    if (entry) this.#keys[entry.slot]?.delete(entry.key)
-    return entry
+    for (;;) {
+      const isPrimary = this.#lrus[PRIMARY].calculatedSize > PRIMARY_SHARE * this.maxBytes
+      if (!isPrimary && !this.#isPatienceOver(moreBytes)) return undefined
+      const entry = this.#lrus[isPrimary ? PRIMARY : BACKUP].pop()
+      if (!entry) return undefined
+      if (this.#living(entry)) {
+        this.#keys[entry.slot]!.delete(entry.key)
+        return entry
+      }
+      // Of an earlier life: its room is what was wanted, and nobody has to know.
+      if (!this.isOverBudget(moreBytes)) return undefined
+    }
+  }
+
+  #isPatienceOver(moreBytes: number): boolean {
+    return this.#usedBytes + moreBytes > (1 + BACKUP_PATIENCE) * this.maxBytes
   }
 
   counts(): { primaryKeys: number; primaryBytes: number; backupKeys: number; backupBytes: number } {
@@ -166,8 +177,21 @@ export class Store {
     }
   }
 
+  /** Whether entries of the slot may be in either LRU. */
+  #isScattered(slot: number): boolean {
+    return (
+      (this.#moving.size > 0 && this.#moving.has(slot)) || (this.#dying.size > 0 && this.#dying.has(slot))
+    )
+  }
+
+  /** The entry, unless it is of an earlier life of its slot. */
+  #living(entry: Entry | undefined): Entry | undefined {
+    if (entry === undefined || this.#dying.size === 0 || !this.#dying.has(entry.slot)) return entry
+    return this.#keys[entry.slot]?.has(entry.key) ? entry : undefined
+  }
+
   #getMoving(key: string): Entry | undefined {
-    const entry = this.#lrus[BACKUP].peek(key)
+    const entry = this.#living(this.#lrus[BACKUP].peek(key))
     if (!entry || !this.#moving.has(entry.slot)) return undefined
     this.#moveHome(entry.slot, key)
     return entry
