@@ -1,4 +1,5 @@
-import { isSameSlot, NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import { NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import { changedSlots } from './changed-slots.js'
 import type { Copier } from './copier.js'
 import type { ReplicaChannel } from './replica-channel.js'
 import { Held, Serving, type SlotTable } from './slot-table.js'
@@ -25,13 +26,13 @@ export function applyTopology(
   const effects: TopologyEffects = { released: [], begun: new Map(), lostTarget: false }
   const before = slots.topology
   // Seats mean the same servers as before: a slot that looks the same is the same.
-  const isComparable = before.servers === next.servers
+  const changed = before.servers === next.servers ? changedSlots(before, next) : undefined
   const channels = next.servers.map((server) =>
     server && server.id !== ownId ? channelTo(server.id) : undefined,
   )
   slots.topology = next
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
-    if (isComparable && isSameSlot(before, next, slot)) continue
+    if (changed?.[slot] === 0) continue
     const heldBefore = slots.held[slot]!
     const held = heldBy(next, slots.seat, slot)
     slots.held[slot] = held

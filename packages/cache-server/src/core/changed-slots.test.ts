@@ -1,0 +1,37 @@
+import { isSameSlot, NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import fc from 'fast-check'
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { changedSlots } from './changed-slots.js'
+import { topologyOf } from './members.test.kit.js'
+
+/** Few slots and seats, so that many stay as they were. */
+const SLOTS = 12
+
+it('finds the slots of which anything changed', () => {
+  const seat = fc.constantFrom(0, 1, NONE)
+  const transition = fc.record({
+    to: fc.constantFrom(0, 1),
+    intent: fc.constantFrom('backup' as const, 'primary' as const),
+    since: fc.constantFrom(1, 2),
+  })
+  const slots = fc.array(fc.tuple(seat, seat, fc.option(transition)), { minLength: SLOTS, maxLength: SLOTS })
+  const topology = slots.map((owners): Topology => {
+    const base = topologyOf(1, 0, 1)
+    const [primary, backup] = [base.primary.slice(), base.backup.slice()]
+    const transitions = new Map(base.transitions)
+    for (const [slot, [p, b, t]] of owners.entries()) {
+      primary[slot] = p
+      backup[slot] = b
+      if (t) transitions.set(slot, t)
+    }
+    return { ...base, primary, backup, transitions }
+  })
+  fc.assert(
+    fc.property(topology, topology, (before, next) => {
+      const changed = changedSlots(before, next)
+      for (let slot = 0; slot < SLOT_COUNT; slot++)
+        assert.equal(changed[slot] === 0, isSameSlot(before, next, slot))
+    }),
+  )
+})

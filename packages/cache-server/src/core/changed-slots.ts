@@ -1,0 +1,16 @@
+import { sameTransition, SLOT_COUNT, type Topology } from '@icf/common'
+
+/**
+ * Which slots have other owners, by seat, or another transition in `next`: 1 where they do. Looks for transitions only
+ * where there are any: every server does this with every commit.
+ */
+export function changedSlots(before: Topology, next: Topology): Uint8Array {
+  const changed = new Uint8Array(SLOT_COUNT)
+  for (let slot = 0; slot < SLOT_COUNT; slot++)
+    if (before.primary[slot] !== next.primary[slot] || before.backup[slot] !== next.backup[slot])
+      changed[slot] = 1
+  for (const [slot, transition] of next.transitions)
+    if (!sameTransition(before.transitions.get(slot), transition)) changed[slot] = 1
+  for (const slot of before.transitions.keys()) if (!next.transitions.has(slot)) changed[slot] = 1
+  return changed
+}
