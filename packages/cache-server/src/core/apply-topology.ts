@@ -37,6 +37,8 @@ export function applyTopology(
     const held = heldBy(next, slots.seat, slot)
     slots.held[slot] = held
     if (held !== heldBefore) changeStore(slots, store, slot, heldBefore, held)
+    // What an earlier copy left, which was called off, must not be taken for this one either.
+    else if (held === Held.INCOMING && isOtherCopy(before, next, slot)) store.clear(slot)
     if (held === Held.PRIMARY && heldBefore !== Held.PRIMARY) slots.primarySince[slot] = next.version
     if (held === Held.PRIMARY) lead(slots, copier, next, slot, channels, effects)
     else if (heldBefore === Held.PRIMARY) giveUp(slots, copier, slot, effects)
@@ -49,6 +51,10 @@ function heldBy(topology: Topology, seat: number, slot: number): number {
   if (topology.primary[slot] === seat) return Held.PRIMARY
   if (topology.backup[slot] === seat) return Held.BACKUP
   return topology.transitions.get(slot)?.to === seat ? Held.INCOMING : Held.NOTHING
+}
+
+function isOtherCopy(before: Topology, next: Topology, slot: number): boolean {
+  return before.transitions.get(slot)?.since !== next.transitions.get(slot)?.since
 }
 
 function changeStore(slots: SlotTable, store: Store, slot: number, before: number, held: number): void {

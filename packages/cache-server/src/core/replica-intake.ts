@@ -140,7 +140,8 @@ export class ReplicaIntake {
     }
     const slot = message[at + 1]
     if (!isCount(slot) || slot >= SLOT_COUNT) throw malformed()
-    if (this.slots.topology.primary[slot] !== seat || this.slots.held[slot]! < Held.BACKUP) refused.add(slot)
+    const { topology, held } = this.slots
+    if (seat === NONE || topology.primary[slot] !== seat || held[slot]! < Held.BACKUP) refused.add(slot)
     else if (!isNew) return at + fields + 1
     else if (op === ReplicaOp.PUT) this.#put(message, at, slot, now)
     else if (op === ReplicaOp.REMOVE) this.#remove(message, at, slot)

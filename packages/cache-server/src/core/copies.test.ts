@@ -1,0 +1,47 @@
+// What does not belong to the copy of a slot must not be taken for a part of it.
+import { keySlot, MessageType, NONE, ReplicaOp, type Topology } from '@icf/common'
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import { Member, topologyOf, Wires } from './members.test.kit.js'
+
+describe('a copy of a slot', () => {
+  const slot = keySlot('key')
+  let wires: Wires
+  let a: Member
+  let b: Member
+  let c: Member
+
+  beforeEach(() => {
+    wires = new Wires()
+    a = new Member('a', wires)
+    b = new Member('b', wires)
+    c = new Member('c', wires)
+    a.connect(c)
+  })
+
+  const adopt = (topology: Topology, ...members: Member[]): void => {
+    for (const { core } of members) {
+      core.adopt(topology, 0)
+      core.work(0)
+    }
+    wires.run()
+  }
+
+  it('has nothing of an earlier copy that was not completed', () => {
+    adopt(topologyOf(1, 0, NONE), a)
+    a.set('key', 'value')
+    adopt(topologyOf(2, 0, NONE, { to: 2, intent: 'backup', since: 2 }), a, c)
+    assert.ok(c.core.store.peek(slot, 'key'))
+    adopt(topologyOf(4, 0, NONE, { to: 2, intent: 'backup', since: 4 }), c)
+    assert.equal(c.core.store.peek(slot, 'key'), undefined)
+  })
+
+  it('takes nothing from a server that is no member, though the slot has no primary', () => {
+    adopt(topologyOf(1, NONE, 1), b)
+    const port = { send: () => undefined, stage: () => undefined }
+    b.core.primaryConnected('f'.repeat(40), 1, port)
+    const put = [ReplicaOp.PUT, slot, 1, 'key', 'value', 1, 0, 0]
+    b.core.primaryMessage('f'.repeat(40), port, [MessageType.KEY_VALUE_RESPONCE_BACK, 1, 1, 1, ...put], 0)
+    assert.equal(b.core.store.peek(slot, 'key'), undefined)
+  })
+})
