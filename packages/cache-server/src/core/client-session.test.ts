@@ -1,4 +1,4 @@
-import { CommandCode, limits, MessageType, NONE, ValueKind, type Message } from '@icf/common'
+import { CommandCode, limits, MessageType, NONE, REPEAT, ValueKind, type Message } from '@icf/common'
 import { encodeFrame } from '@icf/common/node'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
@@ -63,6 +63,45 @@ describe('answers to a client', () => {
     for (let id = 0; id < 200_000; id++) session.reply(id, id % 2 === 0 ? error : null)
     checkFrames(200_000)
     assert.ok(sent.length >= 2)
+  })
+
+  it('stop commands that waited, too, which go on before what came later', () => {
+    const flow = { unsentBytes: 0, filled: () => undefined, progressed: () => undefined }
+    const core = new CacheServerCore({
+      id: 'a'.repeat(40),
+      budgetBytes: 64 * 1024 * 1024,
+      toMaster: () => undefined,
+      flushSoon: () => undefined,
+    })
+    core.adopt(topologyOf(1, 0, NONE), 0)
+    const port = {
+      send: (message: Message) => {
+        sent.push(message)
+        flow.unsentBytes += encodeFrame(message).length
+      },
+      stage: () => assert.fail('staged'),
+    }
+    const client = core.openClient(port, 'client', flow)
+    const run = (id: number, number: number, ...commands: unknown[]): void =>
+      core.clientMessage(client, [MessageType.COMMANDS, 1, 1, id, number, 0, ...commands], 0)
+    const set = (value: unknown): unknown[] => [CommandCode.SET, 'k', value, 0, 0, 0]
+    run(0, 1, ...set(Buffer.alloc(200_000)))
+    run(1, 2, ...Array.from({ length: 30 }, () => [CommandCode.GET, 'k']).flat())
+    run(31, 2, REPEAT, 1, ...set(Buffer.from('never carried out')), ...set(Buffer.from('b')))
+    core.runner.leaseRenewed(1e9, 0)
+    core.flush(0)
+    assert.ok(client.isFull && sent.flatMap(resultsOf).length < 30)
+    run(33, 3, CommandCode.GET, 'k')
+    for (let rounds = 0; client.isFull || client.suspended.length > 0; rounds++) {
+      flow.unsentBytes = 0
+      core.clientAdvanced(client, 0)
+      core.flush(0)
+      assert.ok(rounds < 100)
+    }
+    const results = new Map(sent.flatMap(resultsOf))
+    assert.equal(results.size, 34)
+    assert.equal((results.get(30) as Uint8Array).length, 200_000)
+    assert.deepEqual([results.get(31), results.get(32), results.get(33)], [true, true, Buffer.from('b')])
   })
 
   it('stop its commands while it takes none, also in the middle of a frame, and go on in order', () => {

@@ -177,8 +177,14 @@ export class CommandRunner implements CommandContext {
 
   #runAgain(room: string | number, now: number): void {
     this.now = now
-    for (const { client, id, message, at, number, isRepeat } of this.#rooms.take(room) satisfies Deferred[])
-      this.#run(client, id, message, at, number, isRepeat)
+    const full: Deferred[] = []
+    for (const deferred of this.#rooms.take(room)) {
+      const { client, id, message, at, number, isRepeat } = deferred
+      if (client.isFull) full.push(deferred)
+      else this.#run(client, id, message, at, number, isRepeat)
+    }
+    // Before what their clients sent later.
+    for (const deferred of full.reverse()) deferred.client.suspended.unshift(suspendedFrame(deferred))
   }
 
   #errorResult(error: IcfError): unknown[] {
@@ -196,6 +202,11 @@ function ownMessage(message: Message, at: number): Message {
   const value = own[HEADER_FIELDS + 2]
   if (value instanceof Uint8Array) own[HEADER_FIELDS + 2] = ownedValue(value)
   return own
+}
+
+function suspendedFrame({ id, message, at, number, isRepeat }: Deferred): SuspendedFrame {
+  const repeat = isRepeat ? [REPEAT, number] : []
+  return { message: [...message.slice(0, at), ...repeat, ...message.slice(at)], at, id, nextNumber: number }
 }
 
 function checkNumber(value: unknown, what: string): number {
