@@ -11,7 +11,7 @@ export interface ClientFlow {
   readonly unsentBytes: number
   /** The session is full. */
   filled(): void
-  /** A long value has gone, on a session that was full. */
+  /** Answers have gone, or a long value of one, on a session that was full. */
   progressed(): void
 }
 
@@ -46,6 +46,8 @@ export class ClientSession {
   #bytes = 0
   /** Of long values that are going ahead, or wait for that. */
   #stagedBytes = 0
+  /** Of answers that wait for writes. */
+  #owedBytes = 0
 
   /**
    * @param clientId which the client keeps when it connects anew; '' when it has none
@@ -94,7 +96,6 @@ export class ClientSession {
       this.#stagedBytes -= value.length
       this.#append(id, [kind, staged])
       this.flush()
-      if (this.isFull) this.flow.progressed()
     })
   }
 
@@ -103,9 +104,20 @@ export class ClientSession {
     return this.#stagedBytes + this.flow.unsentBytes
   }
 
+  /** An answer waits for a write of somebody's. */
+  owe(result: unknown): void {
+    this.#owedBytes += owedSize(result)
+    this.#noteFull()
+  }
+
+  /** What was owed is answered. */
+  settle(result: unknown): void {
+    this.#owedBytes -= owedSize(result)
+  }
+
   /** False when its commands still have to wait. */
   makeRoom(): boolean {
-    if (this.outstandingBytes <= limits.linkHighWaterBytes) this.isFull = false
+    if (this.#heldBytes <= limits.linkHighWaterBytes) this.isFull = false
     return !this.isFull
   }
 
@@ -115,11 +127,16 @@ export class ClientSession {
     this.#out = []
     this.#bytes = 0
     this.#port.send(out)
-    this.#noteFull()
+    if (this.isFull) this.flow.progressed()
+    else this.#noteFull()
+  }
+
+  get #heldBytes(): number {
+    return this.outstandingBytes + this.#owedBytes
   }
 
   #noteFull(): void {
-    if (this.isFull || this.outstandingBytes <= limits.linkHighWaterBytes) return
+    if (this.isFull || this.#heldBytes <= limits.linkHighWaterBytes) return
     this.isFull = true
     this.flow.filled()
   }
@@ -128,6 +145,10 @@ export class ClientSession {
     this.#bytes += bytes
     if (this.#bytes > limits.softFrameBytes) this.flush()
   }
+}
+
+function owedSize(result: unknown): number {
+  return result instanceof Entry ? result.value.length : RESULT_BYTES
 }
 
 /**

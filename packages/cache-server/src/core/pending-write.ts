@@ -35,6 +35,7 @@ export class PendingWrite {
   addReader(client: ClientSession, id: number, result: unknown): void {
     this.#readers ??= []
     this.#readers.push({ client, id, result })
+    client.owe(result)
   }
 
   answer(): void {
@@ -50,7 +51,10 @@ export class PendingWrite {
 
   #answerReaders(result: (reader: Reader) => unknown): void {
     if (!this.#readers) return
-    for (const reader of this.#readers) reader.client.reply(reader.id, result(reader))
+    for (const reader of this.#readers) {
+      reader.client.settle(reader.result)
+      reader.client.reply(reader.id, result(reader))
+    }
     this.#readers = undefined
   }
 }

@@ -22,5 +22,10 @@ it('tells when nothing goes any more, and not while a little does', () => {
   watch.stop()
   for (let look = 0; look < 3; look++) mock.timers.tick(STALLED_CLIENT_MS)
   assert.equal(stalls, 1)
+  // Full of answers that wait for something else.
+  bytes = 0
+  watch.start()
+  for (let look = 0; look < 3; look++) mock.timers.tick(STALLED_CLIENT_MS)
+  assert.equal(stalls, 1)
   mock.timers.reset()
 })

@@ -28,7 +28,7 @@ export class StallWatch {
 
   #look(): void {
     const bytes = this.outstandingBytes()
-    if (bytes >= this.#before) return this.stalled()
+    if (bytes > 0 && bytes >= this.#before) return this.stalled()
     this.#before = bytes
     this.#wait()
   }
