@@ -9,27 +9,61 @@ type Method = 'get' | 'set' | 'delete'
 class Store implements CacheUnderTest {
   readonly map = new Map<string, unknown>()
   readonly before = new Map<string, unknown>()
-  fault: (method: Method, key: string) => boolean = () => false
+  readonly #writes = new Writes()
+  /** @param isAlone whether no write of the key overlaps this call */
+  fault: (method: Method, key: string, isAlone: boolean) => boolean = () => false
   onFault: (key: string) => unknown = () => undefined
 
   async get(key: string): Promise<unknown> {
+    const isAlone = this.#writes.watch(key)
     await setImmediate()
-    return this.fault('get', key) ? this.onFault(key) : this.map.get(key)
+    return this.fault('get', key, isAlone()) ? this.onFault(key) : this.map.get(key)
   }
 
-  async set(key: string, value: unknown): Promise<void> {
-    await setImmediate()
-    if (this.fault('set', key)) return void this.onFault(key)
-    if (this.map.has(key)) this.before.set(key, this.map.get(key))
-    this.map.set(key, value)
+  set(key: string, value: unknown): Promise<void> {
+    return this.#writes.during(key, async () => {
+      await setImmediate()
+      if (this.fault('set', key, true)) return void this.onFault(key)
+      if (this.map.has(key)) this.before.set(key, this.map.get(key))
+      this.map.set(key, value)
+    })
   }
 
-  async delete(key: string): Promise<boolean> {
-    await setImmediate()
-    if (this.fault('delete', key)) return this.onFault(key) as boolean
-    this.before.set(key, this.map.get(key))
-    return this.map.delete(key)
+  delete(key: string): Promise<boolean> {
+    return this.#writes.during(key, async () => {
+      await setImmediate()
+      if (this.fault('delete', key, true)) return this.onFault(key) as boolean
+      this.before.set(key, this.map.get(key))
+      return this.map.delete(key)
+    })
   }
+}
+
+/** How many writes of each key have begun and ended. */
+class Writes {
+  readonly #begun = new Map<string, number>()
+  readonly #ended = new Map<string, number>()
+
+  async during<T>(key: string, write: () => Promise<T>): Promise<T> {
+    increment(this.#begun, key)
+    try {
+      return await write()
+    } finally {
+      // The workload takes note of the end some microtasks after this.
+      void setImmediate().then(() => increment(this.#ended, key))
+    }
+  }
+
+  /** @returns whether no write of the key has been under way between this call and that */
+  watch(key: string): () => boolean {
+    const begun = this.#begun.get(key)
+    const isQuiet = begun === this.#ended.get(key)
+    return () => isQuiet && begun === this.#begun.get(key)
+  }
+}
+
+function increment(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
 }
 
 interface Fault {
@@ -37,7 +71,7 @@ interface Fault {
   readonly when?: (key: string, store: Store) => boolean
   /** What the call returns in place of doing its work. */
   readonly answer?: (key: string, store: Store) => unknown
-  /** Otherwise every call that matches is broken. */
+  /** In one call that overlaps no write of its key, so that what it shows is wrong for certain; otherwise in every one. */
   readonly once?: boolean
 }
 
@@ -51,9 +85,9 @@ async function runWith(fault?: Fault): Promise<WorkloadReport> {
   let injected = 0
   if (fault) {
     store.onFault = (key) => fault.answer?.(key, store)
-    store.fault = (method, key) => {
-      if (method !== fault.method || (fault.once && injected > 0) || fault.when?.(key, store) === false)
-        return false
+    store.fault = (method, key, isAlone) => {
+      if (method !== fault.method || fault.when?.(key, store) === false) return false
+      if (fault.once && (injected > 0 || !isAlone)) return false
       injected++
       return true
     }
@@ -132,7 +166,7 @@ describe('the workload', () => {
     const other = await runWith({
       once: true,
       method: 'get',
-      answer: (_, store) => [...store.map.values()].at(-1),
+      answer: (key, store) => [...store.map].find(([other]) => other !== key)?.[1],
     })
     assert.equal(other.violations.corrupt, 1)
   })
