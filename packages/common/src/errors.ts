@@ -1,6 +1,6 @@
 /**
- * Every error that crosses an interface of icf. `retryable`: the same call may succeed later without any change by
- * the caller. The wire carries the number; the code is what programs compare.
+ * Every error that crosses an interface of icf. `retryable`: nothing was written, and the same call may succeed later
+ * without any change by the caller. The wire carries the number; the code is what programs compare.
  */
 const table = {
   INVALID_ARGUMENT: {
@@ -41,7 +41,7 @@ const table = {
   TIMEOUT: {
     wire: 12,
     retryable: true,
-    meaning: 'no answer within the deadline of the call; a write may have happened',
+    meaning: 'no answer within the deadline of the call; nothing was written',
   },
   ABORTED: {
     wire: 13,
@@ -66,6 +66,11 @@ const table = {
     wire: 20,
     retryable: false,
     meaning: 'the stored state of a master is in use by another process, damaged, or of another release',
+  },
+  OUTCOME_UNKNOWN: {
+    wire: 21,
+    retryable: false,
+    meaning: 'no answer within the deadline of a write that was sent: it may have happened, or still happen',
   },
 } as const
 

@@ -10,7 +10,7 @@ export function timedOut(call: PendingCall): IcfError {
   const last = call.refusal ? `; the last answer was ${refusalText(call.refusal)}` : ''
   const cause = call.refusal ? { cause: refused(call) } : undefined
   return new IcfError(
-    'TIMEOUT',
+    isInDoubt(call) ? 'OUTCOME_UNKNOWN' : 'TIMEOUT',
     `${name(call)} had no answer within ${call.timeoutMs} ms: ${whereabouts(call)}${last}${doubt(call)}`,
     cause,
   )
@@ -56,6 +56,10 @@ function refusalText(refusal: readonly unknown[]): string {
 
 function doubt(call: PendingCall): string {
   if (!isWrite(call.code)) return ''
-  const maybe = call.maybeDone || call.state === CallState.SENT || call.state === CallState.STAGING
-  return maybe ? '; the write may have happened' : '; the write did not happen'
+  return isInDoubt(call) ? '; the write may have happened' : '; the write did not happen'
+}
+
+function isInDoubt(call: PendingCall): boolean {
+  if (!isWrite(call.code)) return false
+  return call.maybeDone || call.state === CallState.SENT || call.state === CallState.STAGING
 }

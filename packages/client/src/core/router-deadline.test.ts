@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Staged } from '@icf/common/node'
-import { CommandCode, keySlot, NONE } from '@icf/common'
+import { CommandCode, keySlot, NONE, type IcfError } from '@icf/common'
 import { errorResult } from '../testing/fake-cluster.js'
 import { nobody, twoServers } from '../testing/router-harness.js'
 import { pace } from './pace.js'
@@ -81,17 +81,42 @@ test('the deadline: who was asked, and whether a write may have happened', () =>
   const unsent = harness.submit(CommandCode.DELETE, 'k', 100)
   const patient = harness.get('k', 10_000)
   harness.advance(100)
-  assert.equal(sent.error!.code, 'TIMEOUT')
+  assert.equal(sent.error!.code, 'OUTCOME_UNKNOWN')
   assert.match(
     sent.error!.message,
     /no connection to h:1 \(server a\) \(connection refused\); the write may have happened$/,
   )
+  assert.equal(unsent.error!.code, 'TIMEOUT')
   assert.match(unsent.error!.message, /DELETE "k" had no answer within 100 ms.*; the write did not happen$/)
   assert.equal(patient.settled, false)
   const link = harness.open('a')
   harness.flush()
   assert.equal(link.commands.length, 1, 'only the patient one is sent')
   assert.equal(harness.router.pendingCount, 1)
+})
+
+test('the deadline of a write after NOT_OWNER: it may have happened there, before the slot went elsewhere', () => {
+  const harness = twoServers()
+  const [written, read] = [harness.set('k', 'v'), harness.get('k')]
+  harness.flush()
+  harness.answer('a', 0, errorResult('NOT_OWNER', stamp(2)), errorResult('NOT_OWNER', stamp(2)))
+  harness.advance(5020)
+  assert.equal(written.error!.code, 'OUTCOME_UNKNOWN')
+  assert.match(written.error!.message, /; the write may have happened$/)
+  assert.equal(read.error!.code, 'TIMEOUT')
+})
+
+test('only what wrote nothing is marked retryable', () => {
+  const harness = twoServers()
+  const calls = [harness.get('k', 100), harness.submit(CommandCode.DELETE, 'k', 100)]
+  harness.flush()
+  harness.lose('a')
+  calls.push(harness.submit(CommandCode.DELETE, 'k', 100))
+  harness.advance(100)
+  assert.deepEqual(
+    calls.map(({ error }) => (error as unknown as IcfError).retryable),
+    [true, false, true],
+  )
 })
 
 test('the deadline of a refused call tells why', () => {

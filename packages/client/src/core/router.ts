@@ -230,6 +230,8 @@ export class Router {
         return this.#parking.untilTime(call, nowMs + pauseMs)
       case 'NOT_OWNER':
       case 'FENCED':
+        // Also the answer to a write that was carried out, but whose slot went elsewhere before it was safe.
+        call.maybeDone = true
         break
       default:
         return this.#fail(call, refused(call))
