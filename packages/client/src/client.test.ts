@@ -4,7 +4,7 @@ import { CommandCode, keySlot, limits } from '@icf/common'
 import fc from 'fast-check'
 import type { Client } from './client.js'
 import { connect } from './connect.js'
-import { FakeCluster, HOLD, parse } from './testing/fake-cluster.js'
+import { errorResult, FakeCluster, HOLD, parse } from './testing/fake-cluster.js'
 
 describe('a client of three servers', () => {
   let cluster: FakeCluster
@@ -107,6 +107,23 @@ describe('a client of three servers', () => {
     )
     assert.equal(await cache.get('m1'), 1, 'with an invalid entry nothing is sent')
     await assert.rejects(cache.getMany(Array.from({ length: 70_000 }, String)), { code: 'INVALID_ARGUMENT' })
+  })
+
+  test('getMany and setMany: the error names the keys that failed, the others are done', async () => {
+    const [full] = cluster.servers
+    const [bad, good] = [cluster.keyOf(0), cluster.keyOf(1)]
+    full!.intercept = () => errorResult('VALUE_TOO_LARGE', cluster.topology)
+    const entries: [string, number][] = [
+      [good, 1],
+      [bad, 2],
+    ]
+    const expected = { code: 'VALUE_TOO_LARGE', keys: [bad] }
+    await assert.rejects(cache.setMany(entries), {
+      ...expected,
+      message: new RegExp(`^1 of 2 keys failed: SET "${bad}": fake`),
+    })
+    await assert.rejects(cache.getMany([bad, good]), expected)
+    assert.equal(await cache.get(good), 1)
   })
 
   test('setMany sends the last entry of each key only', async () => {

@@ -1,5 +1,6 @@
 import { CommandCode, IcfError, keySlot } from '@icf/common'
-import { Group, PendingCall, type Reject, type Resolve } from './core/call.js'
+import { PendingCall, type Reject, type Resolve } from './core/call.js'
+import { Group } from './core/group.js'
 import { checkKey } from './core/key.js'
 import type { Location, TopologySnapshot } from './core/snapshot.js'
 import { encodeValue, type Value } from './core/value.js'
@@ -93,7 +94,7 @@ export class Client implements AsyncDisposable {
 
   /**
    * The values of many keys of any slots, in the order of `keys`, undefined where one is missing. At most `maxPending`
-   * keys. Rejects with the first error once all have an answer. The values are of no single moment.
+   * keys. Rejects once all have an answer, with an error whose `keys` are those that failed. The values are of no single moment.
    */
   getMany<T = Value>(keys: readonly string[], options?: CallOptions): Promise<(T | undefined)[]> {
     try {
@@ -113,8 +114,8 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Stores many entries: pairs of key and value, or a Map. At most `maxPending`. Rejects with the first error once all
-   * have an answer; the others are stored then. With an invalid entry nothing is sent. Of entries with the same key only
+   * Stores many entries: pairs of key and value, or a Map. At most `maxPending`. Rejects once all have an answer, with an
+   * error whose `keys` are those that failed; the others are stored then. With an invalid entry nothing is sent. Of entries with the same key only
    * the last is sent.
    */
   async setMany(entries: Iterable<readonly [string, Storable]>, options?: SetOptions): Promise<void> {

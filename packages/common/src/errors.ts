@@ -81,9 +81,12 @@ export class IcfError extends Error {
   override readonly name = 'IcfError'
   readonly code: ErrorCode
   readonly retryable: boolean
+  /** Of a call for many keys: those that failed. */
+  readonly keys: readonly string[] | undefined
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; keys?: readonly string[] }) {
     super(message, options)
+    this.keys = options?.keys
     this.code = code
     this.retryable = table[code].retryable
   }

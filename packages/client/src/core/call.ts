@@ -1,5 +1,6 @@
-import type { CommandCode } from '@icf/common'
+import type { CommandCode, IcfError } from '@icf/common'
 import type { Staged } from '@icf/common/node'
+import type { Group } from './group.js'
 import type { Peer } from './peer.js'
 
 /** Where a call is. It leaves its place lazily: whoever comes across a SETTLED call skips it. */
@@ -74,42 +75,8 @@ export class PendingCall {
     else this.group.done(this.index, value)
   }
 
-  fail(error: unknown): void {
+  fail(error: IcfError): void {
     if (this.group === undefined) this.reject(error)
-    else this.group.failed(error)
-  }
-}
-
-/** Several calls with one promise: it settles when all of them have, with the first error if there is one. */
-export class Group {
-  #results: unknown[] = []
-  #left = 0
-  #error: unknown = undefined
-
-  constructor(
-    readonly resolve: (results: unknown[]) => void,
-    readonly reject: Reject,
-  ) {}
-
-  /** Before the first of its calls is submitted. */
-  expect(count: number): void {
-    this.#left = count
-    this.#results = new Array<unknown>(count)
-  }
-
-  done(index: number, value: unknown): void {
-    this.#results[index] = value
-    this.#finish()
-  }
-
-  failed(error: unknown): void {
-    this.#error ??= error
-    this.#finish()
-  }
-
-  #finish(): void {
-    if (--this.#left > 0) return
-    if (this.#error === undefined) this.resolve(this.#results)
-    else this.reject(this.#error)
+    else this.group.failed(this.key, error)
   }
 }

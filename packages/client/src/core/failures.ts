@@ -1,5 +1,6 @@
 import { CommandCode, errorFromWire, IcfError, isWrite } from '@icf/common'
 import { CallState, type PendingCall } from './call.js'
+import { quoteKey } from './group.js'
 import type { Peer } from './peer.js'
 
 const names = Object.keys(CommandCode)
@@ -32,8 +33,7 @@ export function refused(call: PendingCall): IcfError {
 }
 
 function name(call: PendingCall): string {
-  const key = call.key.length > 64 ? `${call.key.slice(0, 64)}…` : call.key
-  return `${names[call.code]} ${JSON.stringify(key)}`
+  return `${names[call.code]} ${quoteKey(call.key)}`
 }
 
 function whereabouts(call: PendingCall): string {

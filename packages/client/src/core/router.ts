@@ -204,7 +204,7 @@ export class Router {
         try {
           value = decodeValue(result)
         } catch (error) {
-          return this.#fail(call, error)
+          return this.#fail(call, error as IcfError)
         }
         break
       case CommandCode.SET:
@@ -300,7 +300,7 @@ export class Router {
     this.#parking.forEach(visit)
   }
 
-  #fail(call: PendingCall, error: unknown): void {
+  #fail(call: PendingCall, error: IcfError): void {
     this.#settle(call)
     call.fail(error)
   }
