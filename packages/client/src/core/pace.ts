@@ -2,6 +2,8 @@
 export const pace = Object.freeze({
   /** Between two sweeps: how exact deadlines and pauses are. */
   sweepMs: 20,
+  /** A sweep that comes so long after the last one lets what arrived meanwhile be read first. */
+  lateMs: 100,
   /** A server named a newer topology: the master pushes it; ask only when it does not come within this. */
   askAfterMs: 50,
   /** Longest pause between two such questions; each is twice the one before. */

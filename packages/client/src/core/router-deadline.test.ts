@@ -145,6 +145,30 @@ test('an answer after the deadline is ignored, and its id is not used before it 
   assert.equal(next.value, 'new')
 })
 
+test('after the program stood still, answers that came meanwhile are read before anything is given up', () => {
+  const harness = twoServers()
+  const outcome = harness.get('k', 5000)
+  harness.flush()
+  harness.nowMs += 6000
+  assert.ok(harness.router.sweep())
+  assert.deepEqual(harness.take(), [])
+  assert.equal(outcome.settled, false)
+  harness.answer('a', 0, 'v')
+  assert.equal(outcome.value, 'v')
+})
+
+test('a program that stands still again and again: deadlines hold all the same', () => {
+  const harness = twoServers()
+  const outcome = harness.get('k', 5000)
+  harness.flush()
+  for (let i = 0; i < 2; i++) {
+    harness.nowMs += 3000
+    harness.router.sweep()
+  }
+  assert.equal(outcome.error!.code, 'TIMEOUT')
+  assert.ok(harness.take().includes('reconnect a'))
+})
+
 test('sweeping ends when nothing is pending', () => {
   const harness = twoServers()
   assert.equal(harness.isSweeping, false)

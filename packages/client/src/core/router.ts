@@ -14,6 +14,7 @@ import { backoffMs, pace } from './pace.js'
 import { Parking } from './parking.js'
 import type { Peer, PeerLink } from './peer.js'
 import { Peers } from './peers.js'
+import { Standstill } from './standstill.js'
 import { decodeValue } from './value.js'
 import { WriteNumbers } from './write-numbers.js'
 
@@ -59,6 +60,7 @@ export class Router {
   /** Servers that left in good order and may still answer what is in flight. */
   readonly #retiring = new Set<Peer>()
   readonly #parking = new Parking()
+  readonly #standstill = new Standstill()
   readonly #inquiry: Inquiry
   /** No call ends before this. */
   #nextDeadlineMs = Infinity
@@ -79,10 +81,14 @@ export class Router {
 
   /** Takes a call on; its promise settles in time, whatever happens. The caller has checked the bounds. */
   submit(call: PendingCall): void {
-    call.deadlineMs = this.#options.clock.now() + call.timeoutMs
+    const nowMs = this.#options.clock.now()
+    call.deadlineMs = nowMs + call.timeoutMs
     if (call.deadlineMs < this.#nextDeadlineMs) this.#nextDeadlineMs = call.deadlineMs
     this.pendingBytes += call.bytes
-    if (this.pendingCount++ === 0) this.#shell.startSweeping()
+    if (this.pendingCount++ === 0) {
+      this.#standstill.begin(nowMs)
+      this.#shell.startSweeping()
+    }
     this.#route(call)
   }
 
@@ -156,6 +162,7 @@ export class Router {
   /** Deadlines, pauses and silent servers. @returns whether calls are pending still */
   sweep(): boolean {
     const nowMs = this.#options.clock.now()
+    if (this.#standstill.isOver(nowMs)) return this.pendingCount > 0
     this.#wakeParked(nowMs)
     if (nowMs >= this.#nextDeadlineMs) this.#expire(nowMs)
     for (const peer of this.#peers) this.#checkPeer(peer, nowMs)
