@@ -6,7 +6,14 @@ import {
   type Message,
   type Topology,
 } from '@icf/common'
-import { formatAddress, readRefusal, type Address, type Introduction, type Link } from '@icf/common/node'
+import {
+  formatAddress,
+  readRefusal,
+  watchLiveness,
+  type Address,
+  type Introduction,
+  type Link,
+} from '@icf/common/node'
 import { Channel } from './channel.js'
 
 export interface MasterAddress extends Address {
@@ -18,6 +25,8 @@ export interface MastersOptions {
   readonly addresses: readonly Address[]
   readonly self: Introduction
   readonly dialTimeoutMs: number
+  /** Between two questions whether a master is there still. */
+  readonly pingIntervalMs?: number
   /** What the client goes by now. */
   current(): Topology
   /** A newer one arrived. */
@@ -30,7 +39,7 @@ export interface MastersOptions {
 
 /** Longest pause between attempts to reach a master: while the caller of `connect` waits, and later. */
 const FIRST_MAX_DELAY_MS = 300
-const MAX_DELAY_MS = 3_000
+const MAX_DELAY_MS = 1_000
 
 /**
  * A link to every master that was named, active and standby: whichever becomes active pushes its topologies at once.
@@ -77,12 +86,19 @@ export class Masters {
       dialTimeoutMs: options.dialTimeoutMs,
       maxDelayMs: () => (options.current().version === 0 ? FIRST_MAX_DELAY_MS : MAX_DELAY_MS),
       check: (link) => notMaster(link),
-      opened: () => options.connected(master),
+      opened: (link) => {
+        watchLiveness(link, options.pingIntervalMs)
+        options.connected(master)
+      },
       message: (link, message) => {
         if (message[0] === MessageType.REFUSED) options.failed(master, readRefusal(message))
         else this.#receive(channel, link, message)
       },
-      lost: () => options.lost(master),
+      lost: () => {
+        // What this one would have pushed, or pushed in vain, another may know.
+        this.ask()
+        options.lost(master)
+      },
       failed: (error) => options.failed(master, error),
     })
     return channel

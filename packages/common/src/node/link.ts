@@ -51,6 +51,7 @@ export class Link {
   /** What came after a chunk that waits for memory. */
   #waiting: RawData[] | undefined
   #isPaused = false
+  #isHeard = true
   #stallTimer: NodeJS.Timeout | undefined
   readonly #staging: {
     staged: Staged
@@ -74,6 +75,7 @@ export class Link {
     // In a turn of its own: the memory was set free by another link, in the middle of its work.
     this.#chunks = new ChunkReceiver(staging, () => void setImmediate(() => this.#goOn()))
     socket.on('message', (data) => this.#receive(data))
+    socket.on('pong', () => (this.#isHeard = true))
     socket.on('close', () => {
       clearTimeout(this.#stallTimer)
       this.#waiting = undefined
@@ -153,7 +155,20 @@ export class Link {
     this.#socket.terminate()
   }
 
+  /** Asks the peer for a sign of life. */
+  ping(): void {
+    if (this.isOpen) this.#socket.ping()
+  }
+
+  /** Whether anything came since this was last asked. While we do not read, nothing can. */
+  takeHeard(): boolean {
+    const isHeard = this.#isHeard || this.#isPaused || this.#waiting !== undefined
+    this.#isHeard = false
+    return isHeard
+  }
+
   #receive(data: RawData): void {
+    this.#isHeard = true
     if (this.#waiting) return void this.#waiting.push(data)
     try {
       const message = decodeFrame(data as Buffer, (id) => this.#chunks.take(id))
