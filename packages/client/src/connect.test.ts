@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { test } from 'node:test'
 import type { IcfError } from '@icf/common'
 import { connect } from './connect.js'
+import { readOptions } from './options.js'
 import { FakeCluster } from './testing/fake-cluster.js'
 
 async function unusedPort(): Promise<number> {
@@ -35,6 +36,14 @@ test('wrong options are refused with what would be right', async () => {
   ]
   for (const [options, message] of bad)
     await assert.rejects(connect(options as never), { name: 'IcfError', code: 'INVALID_ARGUMENT', message })
+})
+
+test('a master that is named twice is one, however its port is written', () => {
+  const { masters } = readOptions({ masters: ['a:7001', ' a:07001', 'a:7001 ', 'b:7001'] })
+  assert.deepEqual(masters, [
+    { host: 'a', port: 7001 },
+    { host: 'b', port: 7001 },
+  ])
 })
 
 test('no master: the error names each address and the reason', async () => {

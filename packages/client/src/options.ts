@@ -1,5 +1,5 @@
 import { IcfError, limits } from '@icf/common'
-import { parseAddress, type Address } from '@icf/common/node'
+import { formatAddress, parseAddress, type Address } from '@icf/common/node'
 
 export interface ConnectOptions {
   /** Addresses of the masters, active and standby, each `host:port`. */
@@ -135,7 +135,8 @@ function readMasters(masters: unknown): Address[] {
   for (const master of masters as unknown[]) {
     if (typeof master !== 'string')
       throw invalid(`a master must be given as 'host:port', got ${show(master)}`)
-    byText.set(master.trim(), parseAddress(master))
+    const address = parseAddress(master)
+    byText.set(formatAddress(address), address)
   }
   return [...byText.values()]
 }
