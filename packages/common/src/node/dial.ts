@@ -109,11 +109,13 @@ export function formatAddress({ host, port }: Address): string {
 export function parseAddress(text: string): Address {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/?#@[\]\\]+)):(\d{1,5})$/.exec(text.trim())
   const port = Number(match?.[3])
-  if (!match || port < 1 || port > 65535)
+  if (!match || port < 1 || port > 65535) {
+    const host = HOST.test(text.trim()) ? text.trim() : '127.0.0.1'
     throw new IcfError(
       'INVALID_ARGUMENT',
-      `"${text}" is not an address: write host:port, for example 127.0.0.1:7000`,
+      `"${text}" is not an address: write host:port, for example ${host}:7000`,
     )
+  }
   return { host: (match[1] ?? match[2])!, port }
 }
 
