@@ -136,11 +136,15 @@ function clusterName(text: string): string {
   throw new InvalidArgumentError('A name has 1 to 255 characters.')
 }
 
+/** What Kubernetes sets in every pod for each service: one named `icf` makes ICF_PORT of it, `icf-http` ICF_HTTP_PORT. */
+const SERVICE_LINK = /^(tcp|udp|sctp):\/\//
+
 const YES = ['1', 'true', 'yes', 'on']
 const NO = ['0', 'false', 'no', 'off', '']
 
 /**
- * Makes the environment mean what people write: ICF_JSON=false is no, and an empty variable is as good as none.
+ * Makes the environment mean what people write: ICF_JSON=false is no, and an empty variable, or one that Kubernetes
+ * wrote, is as good as none.
  * Commander itself takes any value of a switch's variable for yes.
  */
 export function normalizeEnvironment(command: Command, env: NodeJS.ProcessEnv = process.env): void {
@@ -149,7 +153,7 @@ export function normalizeEnvironment(command: Command, env: NodeJS.ProcessEnv = 
     if (envVar === undefined || value === undefined) continue
     const isSwitch = !required && !optional
     const text = value.trim().toLowerCase()
-    if (text === '' || (isSwitch && NO.includes(text))) delete env[envVar]
+    if (text === '' || SERVICE_LINK.test(text) || (isSwitch && NO.includes(text))) delete env[envVar]
     else if (isSwitch && !YES.includes(text))
       throw new CliError(Exit.USAGE, 'USAGE', `${envVar}=${value}: write true or false`)
   }
