@@ -123,12 +123,14 @@ test('options come from the environment, switches as true or false, and empty is
   assert.match(masters.stderr, /^icf: can not reach 127\.0\.0\.1:2/)
   const given = await icf(['status', '--masters', NOBODY], { ICF_MASTERS: '127.0.0.1:2' })
   assert.match(given.stderr, /can not reach 127\.0\.0\.1:1:/)
-  const switches = await icf(['status'], { ICF_WAIT: 'maybe' })
+  const switches = await icf(['status'], { ICF_JSON: 'maybe' })
   assert.equal(switches.code, 2)
-  assertOneLine(switches.stderr, /ICF_WAIT=maybe: write true or false/)
+  assertOneLine(switches.stderr, /ICF_JSON=maybe: write true or false/)
   const malformed = await icf(['status'], { ICF_TIMEOUT: 'soon' })
   assert.equal(malformed.code, 2)
   assertOneLine(malformed.stderr, /ICF_TIMEOUT/)
+  const oneShot = await icf(['set', 'a', 'b', '--masters', NOBODY], { ICF_TTL: 'soon', ICF_FILE: 'nowhere' })
+  assert.equal(oneShot.code, 3, 'what one call is to do does not come from there')
 })
 
 test('files that are not there are exit code 3', async () => {

@@ -8,6 +8,11 @@ export function option(flags: string, description: string, envName?: string): Op
   return made.env(envName ?? `ICF_${made.name().replaceAll('-', '_').toUpperCase()}`)
 }
 
+/** An option that says what one call is to do. It is not read from the environment, where it would mean every later call. */
+export function oneShotOption(flags: string, description: string): Option {
+  return new Option(flags, description)
+}
+
 export const DEFAULT_MASTERS = '127.0.0.1:7000'
 export const DEFAULT_CLUSTER = 'icf'
 

@@ -16,10 +16,23 @@ test('every command is there, with a summary and a description', () => {
   }
 })
 
-test('every option can be given in the environment, and its name says how', () => {
-  for (const command of makeProgram().commands)
+/** They say what one call is to do: in the environment they would mean every later one as well. */
+const ONE_SHOT = ['--ttl', '--file', '--prefix', '--dry-run', '--wait', '--follow', '--since']
+
+test('every option that is no single call’s can be given in the environment, and its name says how', () => {
+  const commands = makeProgram().commands
+  for (const long of ONE_SHOT)
+    assert.ok(
+      commands.some(({ options }) => options.some((option) => option.long === long)),
+      long,
+    )
+  for (const command of commands)
     for (const { long, envVar, hidden } of command.options) {
       if (hidden) continue
+      if (ONE_SHOT.includes(long!)) {
+        assert.equal(envVar, undefined, `${command.name()} ${long}`)
+        continue
+      }
       // The number of masters of a local cluster is not the address of masters.
       const expected = command.name() === 'up' && long === '--masters' ? 'ICF_UP_MASTERS' : envName(long!)
       assert.equal(envVar, expected, command.name())

@@ -33,7 +33,7 @@ A cluster on several machines:
   icf shutdown 10.0.0.2:7100        empty a cache server without a miss, then it exits
   icf forget 10.0.0.3:7100          give up one that is silent and will not come back
 
-Options come after the command; "icf COMMAND --help" lists them. Each can also be given in the environment:
+Options come after the command; "icf COMMAND --help" lists them, and says which can also be given in the environment:
   ICF_MASTERS=10.0.0.1:7000 ICF_JSON=true icf status
 
 Exit codes:

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { AdminClient } from '../admin.js'
 import { Exit, isPassing } from '../errors.js'
 import { eventLine, type LogEntry } from '../event-text.js'
-import { addConnectOptions, integer, option, type ConnectOptions } from '../options.js'
+import { addConnectOptions, integer, oneShotOption, type ConnectOptions } from '../options.js'
 import { note, print, printJson } from '../output.js'
 import { withAdmin } from '../session.js'
 import { styleFor } from '../style.js'
@@ -23,9 +23,9 @@ export function addEvents(program: Command): void {
     .description(
       'Prints the event log of the master, oldest first. With --follow it goes on with what happens, until Ctrl-C.',
     )
-    .addOption(option('--follow', 'go on with what happens'))
+    .addOption(oneShotOption('--follow', 'go on with what happens'))
     .addOption(
-      option('--since <number>', 'only entries after this number')
+      oneShotOption('--since <number>', 'only entries after this number')
         .argParser(integer(0, Number.MAX_SAFE_INTEGER))
         .default(0),
     )

@@ -5,7 +5,7 @@ import { CliError, describeError, Exit, fileProblem } from '../errors.js'
 import { forEachBounded } from '../files/pool.js'
 import { skippedLines, throughput, Tally, UNDER_WAY } from '../files/tally.js'
 import { walk, type FoundFile } from '../files/walk.js'
-import { addConnectOptions, option, type ConnectOptions } from '../options.js'
+import { addConnectOptions, oneShotOption, type ConnectOptions } from '../options.js'
 import { note, print, printJson } from '../output.js'
 import { withCache } from '../session.js'
 import { formatBytes, plural } from '../units.js'
@@ -26,7 +26,7 @@ export function addLoad(program: Command): void {
         'followed. A file that can not be read or is too large is named and skipped, and the exit code is then 3.',
     )
     .argument('<DIR>')
-    .addOption(option('--prefix <text>', 'put this before every key'))
+    .addOption(oneShotOption('--prefix <text>', 'put this before every key'))
   addConnectOptions(command, TIMEOUT_MS).action(runs(load))
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { CliError, Exit, fileProblem, systemCode, usageError } from '../errors.js'
-import { addConnectOptions, duration, option, type ConnectOptions } from '../options.js'
+import { addConnectOptions, duration, oneShotOption, type ConnectOptions } from '../options.js'
 import { print, printJson } from '../output.js'
 import { withCache } from '../session.js'
 import { runs } from './runs.js'
@@ -21,8 +21,8 @@ export function addSet(program: Command): void {
     )
     .argument('<KEY>')
     .argument('[VALUE]')
-    .addOption(option('--ttl <duration>', 'forget the value after').argParser(duration))
-    .addOption(option('--file <path>', 'store the bytes of this file'))
+    .addOption(oneShotOption('--ttl <duration>', 'forget the value after').argParser(duration))
+    .addOption(oneShotOption('--file <path>', 'store the bytes of this file'))
     .addHelpText('after', '\nA value that starts with a dash goes behind "--":  icf set KEY -- --value')
   addConnectOptions(command).action(runs(set))
 }

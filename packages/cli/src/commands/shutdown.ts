@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { AdminSession } from '../admin-session.js'
 import { CliError, Exit, isPassing } from '../errors.js'
 import type { LogEntry } from '../event-text.js'
-import { addConnectOptions, option, type ConnectOptions } from '../options.js'
+import { addConnectOptions, oneShotOption, type ConnectOptions } from '../options.js'
 import { note, print, printJson } from '../output.js'
 import { Progress, type ProgressState } from '../progress.js'
 import { openSession } from '../session.js'
@@ -26,7 +26,7 @@ export function addShutdown(program: Command): void {
         'SERVER is an id, the beginning of one, or host:port. It returns when all is handed off.',
     )
     .argument('<SERVER...>')
-    .addOption(option('--dry-run', 'only say how much would move'))
+    .addOption(oneShotOption('--dry-run', 'only say how much would move'))
   addConnectOptions(command).action(runs(shutdown))
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { CliError, Exit, isPassing } from '../errors.js'
-import { addConnectOptions, option, type ConnectOptions } from '../options.js'
+import { addConnectOptions, oneShotOption, type ConnectOptions } from '../options.js'
 import { print, printJson } from '../output.js'
 import { Progress } from '../progress.js'
 import { openSession, withAdmin } from '../session.js'
@@ -26,7 +26,7 @@ export function addStatus(program: Command): void {
       'Shows the masters, the cache servers and what they hold. With --wait it returns once all is settled: every slot ' +
         'served, every backup complete, no move pending; exit code 3 when that takes longer than --timeout (then 30s).',
     )
-    .addOption(option('--wait', 'wait until all is settled'))
+    .addOption(oneShotOption('--wait', 'wait until all is settled'))
   addConnectOptions(command).action(runs(status))
 }
 

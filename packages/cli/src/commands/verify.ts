@@ -5,7 +5,7 @@ import { CliError, describeError, Exit, fileProblem } from '../errors.js'
 import { forEachBounded } from '../files/pool.js'
 import { skippedLines, Tally, throughput, UNDER_WAY } from '../files/tally.js'
 import { walk, type FoundFile } from '../files/walk.js'
-import { addConnectOptions, option } from '../options.js'
+import { addConnectOptions, oneShotOption } from '../options.js'
 import { note, print, printJson } from '../output.js'
 import { withAdmin, withCache } from '../session.js'
 import { evictionsOf } from '../status.js'
@@ -30,7 +30,7 @@ export function addVerify(program: Command): void {
         'missing or different. Exit code 1 when there is one.',
     )
     .argument('<DIR>')
-    .addOption(option('--prefix <text>', 'what "load" put before every key'))
+    .addOption(oneShotOption('--prefix <text>', 'what "load" put before every key'))
   addConnectOptions(command, TIMEOUT_MS).action(runs(verify))
 }
 
