@@ -42,12 +42,16 @@ test('sizes are 1024-based', () => {
     ['1gb', 1_073_741_824],
     ['1.5GB', 1_610_612_736],
     ['2tb', 2 * 1024 ** 4],
+    ['1g', 1024 ** 3],
+    ['512M', 512 * 1024 ** 2],
+    ['1GiB', 1024 ** 3],
+    ['1.5 kib', 1536],
   ]
   for (const [text, bytes] of cases) assert.equal(parseBytes(text), bytes, text)
 })
 
 test('what is no size is refused', () => {
-  for (const text of ['', '256', 'mb', '-1mb', '1mib', '1 giga', '0x10kb', '9999999999tb'])
+  for (const text of ['', '256', 'mb', '-1mb', '1ib', '1bi', '1bb', '1 giga', '0x10kb', '9999999999tb'])
     assert.equal(parseBytes(text), undefined, text)
 })
 

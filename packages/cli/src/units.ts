@@ -1,10 +1,10 @@
 const MS_PER: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const BYTES_PER: Readonly<Record<string, number>> = {
   b: 1,
-  kb: 1024,
-  mb: 1024 ** 2,
-  gb: 1024 ** 3,
-  tb: 1024 ** 4,
+  k: 1024,
+  m: 1024 ** 2,
+  g: 1024 ** 3,
+  t: 1024 ** 4,
 }
 
 /** Reads `500ms`, `60s`, `1.5m`, `1h`, `7d` as whole milliseconds. Undefined when it is none of these. */
@@ -12,9 +12,9 @@ export function parseDuration(text: string): number | undefined {
   return readQuantity(text, /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)$/i, MS_PER)
 }
 
-/** Reads `64kb`, `256mb`, `1.5gb`, `100b` (1 kb = 1024 b) as whole bytes. Undefined when it is none of these. */
+/** Reads `64kb`, `256m`, `1.5GiB`, `100b` (1 kb = 1 k = 1 KiB = 1024 b) as whole bytes. Undefined when it is none of these. */
 export function parseBytes(text: string): number | undefined {
-  return readQuantity(text, /^(\d+(?:\.\d+)?) ?(b|kb|mb|gb|tb)$/i, BYTES_PER)
+  return readQuantity(text, /^(\d+(?:\.\d+)?) ?(b$|[kmgt])(?:i?b)?$/i, BYTES_PER)
 }
 
 function readQuantity(
