@@ -161,12 +161,14 @@ export function masterList(text: string): string[] {
   return parseMasters(text).map(formatAddress)
 }
 
+/** What most often is the reason when no master answers. */
+export const NO_CLUSTER_HINT = '(is the cluster up? --masters says where)'
+
 function noMaster(failures: readonly IcfError[]): IcfError {
   const last = failures.at(-1)!
   // A refusal (another cluster, another version) tells more than a connection that could not be made.
   const refusal = failures.find(({ code }) => code !== 'UNREACHABLE' && code !== 'TIMEOUT')
   if (refusal) return refusal
   const reasons = failures.map(({ message }) => message).join('; ')
-  const hint = failures.length === 1 ? ' (is the cluster up? --masters says where)' : ''
-  return new IcfError(last.code, `${reasons}${hint}`, { cause: last.cause })
+  return new IcfError(last.code, `${reasons} ${NO_CLUSTER_HINT}`, { cause: last.cause })
 }

@@ -96,7 +96,7 @@ test('a cluster that is not there is exit code 3 and one line', async () => {
     const { code, stdout, stderr } = await icf([...args, '--masters', NOBODY, '--timeout', '500ms'])
     assert.equal(code, 3, args[0])
     assert.equal(stdout, '')
-    assertOneLine(stderr, /connection refused/)
+    assertOneLine(stderr, /connection refused.*\(is the cluster up\? --masters says where\)/)
   }
 })
 

@@ -29,10 +29,17 @@ const CONNECT_TIMEOUT_MS = 3000
 
 /** Runs `work` with the SDK, and closes it whatever comes. */
 export async function withCache<T>(options: ConnectOptions, work: (cache: Client) => Promise<T>): Promise<T> {
-  const [{ connect }, { masterList }] = await Promise.all([import('@icf/client'), import('./admin.js')])
+  const [{ connect, IcfError }, { masterList, NO_CLUSTER_HINT }] = await Promise.all([
+    import('@icf/client'),
+    import('./admin.js'),
+  ])
   const { masters, cluster, timeout } = options
   const connectTimeoutMs = Math.min(timeout, CONNECT_TIMEOUT_MS)
-  const cache = await connect({ masters: masterList(masters), cluster, timeoutMs: timeout, connectTimeoutMs })
+  const settings = { masters: masterList(masters), cluster, timeoutMs: timeout, connectTimeoutMs }
+  const cache = await connect(settings).catch((error: unknown) => {
+    if (!(error instanceof IcfError) || error.code !== 'UNREACHABLE') throw error
+    throw new IcfError(error.code, `${error.message} ${NO_CLUSTER_HINT}`, { cause: error.cause })
+  })
   try {
     return await work(cache)
   } finally {
