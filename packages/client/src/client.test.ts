@@ -250,6 +250,18 @@ test('bounds: too many calls, too many bytes', async () => {
   server!.resume()
   await Promise.all(pending)
   assert.equal(await cache.get('k'), undefined)
+  const encoded = new Set<string>()
+  const entries = Array.from({ length: 9 }, (_, i): [string, object] => [
+    `k${i}`,
+    {
+      get text() {
+        encoded.add(`k${i}`)
+        return 'x'.repeat(600)
+      },
+    },
+  ])
+  await assert.rejects(cache.setMany(entries), { code: 'BUSY', message: /too many bytes under way/ })
+  assert.equal(encoded.size, 2, 'nothing is encoded past the bound')
   await cache.close()
   await cluster.stop()
 })

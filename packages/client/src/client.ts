@@ -130,8 +130,14 @@ export class Client implements AsyncDisposable {
     await this.#many(options, (group) => {
       // One call a key, since a large value is overtaken by small ones; made of all entries, so that all are checked.
       const lastOfKey = new Map<string, PendingCall>()
-      for (const [key, value] of pairs)
-        lastOfKey.set(key, this.#newSet(key, value, options, unused, unused, group, 0))
+      let bytes = 0
+      for (const [key, value] of pairs) {
+        const call = this.#newSet(key, value, options, unused, unused, group, 0)
+        bytes += call.bytes - (lastOfKey.get(key)?.bytes ?? 0)
+        lastOfKey.set(key, call)
+        // At once: what passes the bounds would take the memory that they are there to spare.
+        this.#checkRoom(lastOfKey.size, bytes)
+      }
       return [...lastOfKey.values()]
     })
   }

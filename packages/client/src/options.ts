@@ -12,7 +12,10 @@ export interface ConnectOptions {
   readonly connectTimeoutMs?: number
   /** Calls that may be under way at once; the next one fails with BUSY. Default 65536. */
   readonly maxPending?: number
-  /** Bytes of keys and values that may be under way at once; the next call fails with BUSY. Default 256 MiB. */
+  /**
+   * Bytes of keys and values that may be under way at once; the next call fails with BUSY. Default 256 MiB. Keys and short
+   * text count by their characters, since to measure them would cost each call more; what GET will answer does not count.
+   */
   readonly maxPendingBytes?: number
 }
 
