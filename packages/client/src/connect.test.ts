@@ -7,14 +7,8 @@ import { connect } from './connect.js'
 import { readOptions } from './options.js'
 import { FakeCluster } from './testing/fake-cluster.js'
 
-async function unusedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
+/** Nothing listens there: ports below 1024 that no test can have opened. */
+const NOBODY = [1, 2].map((port) => `127.0.0.1:${port}`)
 
 test('wrong options are refused with what would be right', async () => {
   const good = { masters: ['127.0.0.1:1'] }
@@ -47,14 +41,15 @@ test('a master that is named twice is one, however its port is written', () => {
 })
 
 test('no master: the error names each address and the reason', async () => {
-  const [one, two] = [await unusedPort(), await unusedPort()]
-  const connecting = connect({ masters: [`127.0.0.1:${one}`, `127.0.0.1:${two}`], connectTimeoutMs: 300 })
+  const connecting = connect({ masters: NOBODY, connectTimeoutMs: 300 })
   await assert.rejects(connecting, (error: IcfError) => {
     assert.equal(error.code, 'UNREACHABLE')
-    for (const port of [one, two])
-      assert.match(
+    for (const address of NOBODY)
+      assert.ok(
+        error.message.includes(
+          `${address} (can not reach ${address}: connection refused: nothing listens there)`,
+        ),
         error.message,
-        new RegExp(`127\\.0\\.0\\.1:${port} \\(.*connection refused: nothing listens there\\)`),
       )
     assert.match(error.message, /within 300 ms/)
     return true
@@ -63,7 +58,7 @@ test('no master: the error names each address and the reason', async () => {
 
 test('one master of two is enough', async () => {
   const cluster = await FakeCluster.start()
-  const cache = await connect({ masters: [`127.0.0.1:${await unusedPort()}`, ...cluster.addresses] })
+  const cache = await connect({ masters: [...NOBODY, ...cluster.addresses] })
   await cache.set('a', 1)
   assert.equal(await cache.get('a'), 1)
   await cache.close()
