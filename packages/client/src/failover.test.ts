@@ -46,7 +46,7 @@ describe('the client goes on', () => {
       const requests = cluster.masters[0]!.received.filter(
         ([type]) => type === MessageType.DISTRIBUTION_REQUEST,
       )
-      assert.equal(requests.length, 1)
+      assert.ok(requests.length > 0)
     }))
 
   test('when a server’s process dies: what was in flight is answered by the new owner', () =>
