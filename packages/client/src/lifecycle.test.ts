@@ -66,10 +66,10 @@ test('a process whose cluster is dead ends by itself after close, without unhand
   const cluster = await FakeCluster.start({ servers: 2 })
   const child = runScript(`
     import { connect } from ${JSON.stringify(CLIENT)}
-    const cache = await connect({ masters: ${JSON.stringify(cluster.addresses)}, timeoutMs: 100 })
+    const cache = await connect({ masters: ${JSON.stringify(cluster.addresses)} })
     await cache.set('k', 'v')
     await new Promise((resolve) => cache.once('masterLost', resolve))
-    console.log(await cache.get('k').catch((error) => error.code))
+    console.log(await cache.get('k', { timeoutMs: 100 }).catch((error) => error.code))
     await cache.close()
   `)
   await Promise.race(cluster.servers.map((server) => once(server, 'frame')))
