@@ -168,7 +168,7 @@ export class Client implements AsyncDisposable {
     return this
   }
 
-  /** Ends every connection; what is under way fails with CLOSED. May be called again. */
+  /** Ends every connection; what is under way fails with CLOSED: await it first. May be called again. */
   close(): Promise<void> {
     return this.#session.close()
   }
