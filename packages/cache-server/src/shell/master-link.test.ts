@@ -3,7 +3,7 @@ import type { Introduction } from '@icf/common/node'
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import type { RunningCacheServer } from './start.js'
-import { FakeProcess, startServer, until } from './start.test.kit.js'
+import { FakeProcess, startServer, until, Way } from './start.test.kit.js'
 
 const { KEEP_ALIVE } = MessageType
 
@@ -47,6 +47,16 @@ describe('a cache server and what is at the address of its master', () => {
     await until(() => busy.links.size === 1)
     assert.equal(warnings.length, 1)
     assert.match(warnings[0]!, /the cluster is full; trying again/)
+  })
+
+  it('connects anew when nothing comes from there any more, though nobody closed the connection', async () => {
+    const master = await process({})
+    const way = await Way.to(master.address)
+    server = await startServer([way.address])
+    await until(() => master.hellos.length === 1)
+    way.forget()
+    await until(() => master.hellos.length === 2)
+    await way.close()
   })
 
   it('outlives whatever comes there once it is a member', async () => {

@@ -3,6 +3,7 @@ import {
   isRefused,
   readRefusal,
   Redialer,
+  watchLiveness,
   type Address,
   type Introduction,
   type Link,
@@ -69,6 +70,7 @@ export class MasterLink {
       return this.#tell(timing)
     }
     this.#link = link
+    watchLiveness(link)
     this.options.connected(timing)
     link.handlers = {
       message: (message) => {

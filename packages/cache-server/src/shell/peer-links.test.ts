@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { RunningCacheServer } from './start.js'
-import { FakeProcess, startServer, until } from './start.test.kit.js'
+import { FakeProcess, startServer, until, Way } from './start.test.kit.js'
 
 describe('the link to a backup', () => {
   const peerId = 'b'.repeat(40)
@@ -27,6 +27,18 @@ describe('the link to a backup', () => {
   it('closes when the backup is no longer in the topology', async () => {
     master.publish(2, [server])
     await until(() => peer.links.size === 0)
+  })
+
+  it('is opened anew when nothing comes from there any more, though nobody closed it', async () => {
+    const way = await Way.to(peer.address)
+    const moved = { id: peerId, address: way.address }
+    master.publish(2, [server])
+    await until(() => peer.links.size === 0)
+    master.publish(3, [server, moved])
+    await until(() => peer.hellos.length === 2)
+    way.forget()
+    await until(() => peer.hellos.length === 3)
+    await way.close()
   })
 
   it('closes when the incarnation that opened it is over', async () => {

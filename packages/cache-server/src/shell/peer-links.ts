@@ -1,5 +1,5 @@
 import { MessageType, type Message, type ServerInfo, type Topology } from '@icf/common'
-import { Redialer, type Introduction, type Link } from '@icf/common/node'
+import { Redialer, watchLiveness, type Introduction, type Link } from '@icf/common/node'
 import type { CacheServerCore } from '../core/cache-server-core.js'
 
 const DIAL_TIMEOUT_MS = 1000
@@ -98,8 +98,9 @@ class PeerLink {
       },
     }
     // Another process listens there now; the master finds out by the suspicion.
-    if (link.remote.id !== server.id) link.terminate()
-    else core.peerConnected(server.id, link)
+    if (link.remote.id !== server.id) return link.terminate()
+    watchLiveness(link)
+    core.peerConnected(server.id, link)
   }
 
   #suspect(): void {

@@ -9,6 +9,8 @@ import {
   type Message,
 } from '@icf/common'
 import { listen, type Address, type Introduction, type Link, type Listener } from '@icf/common/node'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { pino } from 'pino'
 import { startCacheServer, type RunningCacheServer } from './start.js'
 
@@ -89,6 +91,52 @@ export class FakeProcess {
         }
       },
     })
+  }
+}
+
+/** The way to a process, as through a firewall that may forget the connections it has. */
+export class Way {
+  readonly #sockets = new Set<Socket>()
+  readonly #server: Server
+
+  private constructor(private readonly to: Address) {
+    this.#server = createServer((near) => {
+      const far = connect(this.to.port, this.to.host)
+      for (const [socket, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(socket)
+        socket.on('error', () => undefined)
+        socket.on('close', () => this.#sockets.delete(socket))
+        socket.pipe(other)
+      }
+    })
+  }
+
+  static async to(address: Address): Promise<Way> {
+    const way = new Way(address)
+    way.#server.listen(0, HOST)
+    await once(way.#server, 'listening')
+    return way
+  }
+
+  get address(): Address {
+    return { host: HOST, port: (this.#server.address() as AddressInfo).port }
+  }
+
+  /** What is sent over present connections goes nowhere from now on; new ones work. */
+  forget(): void {
+    for (const socket of this.#sockets) {
+      socket.unpipe()
+      socket.resume()
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
+    await once(this.#server, 'close')
   }
 }
 

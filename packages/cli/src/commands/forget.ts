@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Exit } from '../errors.js'
-import { addConnectOptions, option, type ConnectOptions } from '../options.js'
+import { addConnectOptions, oneShotOption, type ConnectOptions } from '../options.js'
 import { note, print, printJson } from '../output.js'
 import { openSession } from '../session.js'
 import { formatCount, plural } from '../units.js'
@@ -22,7 +22,7 @@ export function addForget(program: Command): void {
         'the beginning of one, or host:port. A server that is not silent is refused: shut it down instead.',
     )
     .argument('<SERVER...>')
-    .addOption(option('--dry-run', 'only say how much would be lost'))
+    .addOption(oneShotOption('--dry-run', 'only say how much would be lost'))
   addConnectOptions(command).action(runs(forget))
 }
 

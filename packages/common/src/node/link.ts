@@ -51,6 +51,10 @@ export class Link {
   /** What came after a chunk that waits for memory. */
   #waiting: RawData[] | undefined
   #isPaused = false
+  /** Given to the socket, and of that what the system had taken at the last look. */
+  #givenBytes = 0
+  #takenBytes = 0
+  #hadUnsent = false
   #isHeard = true
   #stallTimer: NodeJS.Timeout | undefined
   readonly #staging: {
@@ -112,7 +116,7 @@ export class Link {
     const socket = this.#socket
     if (socket.readyState !== WebSocket.OPEN) return
     if (socket.bufferedAmount + frame.length > limits.linkOverflowBytes) return this.terminate()
-    this.#noteHighWater(frame)
+    this.#count(frame)
     if (!this.#aboveHighWater) return socket.send(frame, FRAME)
     // Every frame from here on tells when it is sent: the one that finds the low level may be any of them.
     socket.send(frame, FRAME, this.#onFlushed)
@@ -160,10 +164,18 @@ export class Link {
     if (this.isOpen) this.#socket.ping()
   }
 
-  /** Whether anything came since this was last asked. While we do not read, nothing can. */
+  /**
+   * Whether the peer gave a sign of life since this was last asked: something came, or what could not be sent for want of
+   * room was taken: its answer may stand behind that. While we do not read, nothing can come.
+   */
   takeHeard(): boolean {
-    const isHeard = this.#isHeard || this.#isPaused || this.#waiting !== undefined
+    const unsent = this.#socket.bufferedAmount
+    const taken = this.#givenBytes - unsent
+    const isTaking = this.#hadUnsent && taken > this.#takenBytes
+    const isHeard = this.#isHeard || isTaking || this.#isPaused || this.#waiting !== undefined
     this.#isHeard = false
+    this.#hadUnsent = unsent > 0
+    this.#takenBytes = taken
     return isHeard
   }
 
@@ -234,7 +246,8 @@ export class Link {
   }
 
   /** @param frame which is about to be sent */
-  #noteHighWater(frame: Uint8Array): void {
+  #count(frame: Uint8Array): void {
+    this.#givenBytes += frame.length
     const unsent = this.#socket.bufferedAmount + frame.length + HEADER_BYTES
     if (unsent > limits.linkHighWaterBytes) this.#aboveHighWater = true
   }
@@ -248,7 +261,7 @@ export class Link {
       const frame = encodeFrame(chunkAt(current.staged.id, current.bytes, current.offset))
       current.offset += limits.chunkBytes
       this.#chunksUnsent++
-      this.#noteHighWater(frame)
+      this.#count(frame)
       this.#socket.send(frame, FRAME, this.#onChunkSent)
       if (current.offset < current.bytes.length) continue
       this.#staging.shift()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { MessageType } from '../messages.js'
 import { dial, listen, watchLiveness, type Introduction, type Link, type Listener } from './index.js'
 
 const acceptor: Introduction = { role: 'master', cluster: 'test', id: 'm', details: [] }
@@ -66,6 +67,25 @@ test('a link that closes is not watched any longer', (t) => {
   state.isOpen = false
   for (let i = 0; i < 3; i++) tick()
   assert.equal(state.pings, 0)
+})
+
+test('a peer that takes what waited for it is alive, though its answer stands behind that', async () => {
+  const { near, far, listener } = await openPair()
+  far.pause()
+  near.takeHeard()
+  const much = new Uint8Array(1024 * 1024)
+  while (near.unsentBytes === 0) {
+    near.send([MessageType.RESULTS, much])
+    await setImmediate()
+  }
+  near.takeHeard()
+  assert.equal(near.takeHeard(), false, 'nothing is taken')
+  const before = near.unsentBytes
+  far.resume()
+  while (near.unsentBytes === before) await setImmediate()
+  assert.equal(near.takeHeard(), true)
+  near.terminate()
+  await listener.close()
 })
 
 test('an answer to a ping is heard; what is not read is not held against the peer', async () => {
