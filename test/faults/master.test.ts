@@ -27,7 +27,7 @@ describe('under load', () => {
       const { events } = (await cluster.ask('EVENTS')) as { events: { type: string }[] }
       assert.deepEqual(
         events.map(({ type }) => type),
-        ['MASTER_STARTED', 'TOPOLOGY_ADOPTED', 'SETTLED'],
+        ['MASTER_STARTED', 'TOPOLOGY_ADOPTED', 'SETTLED', 'COPIES_TOGETHER'],
       )
     })
   })
