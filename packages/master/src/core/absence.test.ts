@@ -129,6 +129,20 @@ test('the proof that an absent process is gone gives its slots up; so does an op
   }
 })
 
+test('whether absent processes are gone is asked on and on, but not all the time', () => {
+  const { harness, servers } = settled(4)
+  silence(harness, servers, 2)
+  const before = harness.core.snapshot(harness.now).counters.probes
+  const began = harness.probes.length
+  assert.ok(began > 0)
+  for (let passedMs = 0; passedMs < 5000; passedMs += 100) {
+    for (const probe of [...harness.probes]) harness.found(probe, { outcome: 'unknown' })
+    silence(harness, servers, 2, 100)
+  }
+  const asked = harness.core.snapshot(harness.now).counters.probes - before
+  assert.ok(asked >= 8 && asked <= 24, `${asked} in 5 s`)
+})
+
 test('a server that talks can not be forgotten', () => {
   const { harness, servers } = settled(2)
   const refusal = harness.forget(servers[0]!.id) as IcfError

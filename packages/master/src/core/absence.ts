@@ -31,10 +31,14 @@ export class Absence {
 
   /** @param silent ids of members that have been silent for too long. @returns undefined when nothing came of it */
   look(silent: readonly string[], changes: Changes, now: number): Silenced | undefined {
+    if (silent.length === 0) {
+      this.#looked = ''
+      return undefined
+    }
     const { draft } = changes
     const present = [...this.#membership.all()].filter((member) => !this.#membership.isQuiet(member, now))
     const looked = `${silent.join()} ${present.map(({ id }) => id).join()}`
-    if (silent.length === 0 || looked === this.#looked) return undefined
+    if (looked === this.#looked) return undefined
     this.#looked = looked
     const seatsOf = (ids: readonly string[]): Set<number> => new Set(ids.map((id) => seatOf(draft, id)))
     const stoodIn = standIn(draft, seatsOf(silent), seatsOf(present.map(({ id }) => id)))

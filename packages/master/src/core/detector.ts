@@ -10,6 +10,8 @@ const PROBE_PEERS = 3
 const ROUNDS_AFTER_LINK_LOSS = 10
 /** Rounds after a hint from somebody whose own connection broke. */
 const ROUNDS_AFTER_HINT = 2
+/** Between two questions whether those that stay silent are gone: there may be hundreds of them. */
+const ASK_SILENT_INTERVAL_MS = 1000
 
 /** Members that are dead, all found at once. */
 export interface Death {
@@ -21,6 +23,7 @@ export interface Death {
 export class Detector {
   readonly #membership: Membership
   readonly #suspicions = new Suspicions()
+  #askAgainAt = -Infinity
 
   constructor(membership: Membership) {
     this.#membership = membership
@@ -61,7 +64,10 @@ export class Detector {
   tick(now: number): string[] {
     this.#suspicions.tick(now)
     const ids = this.#membership.silence.tick(now)
-    for (const id of ids) this.hint(id, now)
+    if (ids.length > 0 && now >= this.#askAgainAt) {
+      this.#askAgainAt = now + ASK_SILENT_INTERVAL_MS
+      for (const id of ids) this.hint(id, now)
+    }
     return ids
   }
 
