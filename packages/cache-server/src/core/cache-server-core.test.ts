@@ -9,7 +9,7 @@ import {
 } from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { Member, topologyOf, Wires } from './members.test.kit.js'
+import { threeMembers, topologyOf, type Member, type Wires } from './members.test.kit.js'
 
 describe('a cache server', () => {
   let wires: Wires
@@ -18,10 +18,7 @@ describe('a cache server', () => {
   let c: Member
 
   beforeEach(() => {
-    wires = new Wires()
-    a = new Member('a', wires)
-    b = new Member('b', wires)
-    c = new Member('c', wires)
+    ;({ wires, a, b, c } = threeMembers())
     for (const from of [a, b, c]) for (const to of [a, b, c]) if (from !== to) from.connect(to)
   })
 

@@ -2,7 +2,7 @@
 import { keySlot, MessageType, NONE, ReplicaOp, type Topology } from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { Member, topologyOf, Wires } from './members.test.kit.js'
+import { threeMembers, topologyOf, type Member, type Wires } from './members.test.kit.js'
 
 describe('a copy of a slot', () => {
   const slot = keySlot('key')
@@ -12,10 +12,7 @@ describe('a copy of a slot', () => {
   let c: Member
 
   beforeEach(() => {
-    wires = new Wires()
-    a = new Member('a', wires)
-    b = new Member('b', wires)
-    c = new Member('c', wires)
+    ;({ wires, a, b, c } = threeMembers())
     a.connect(c)
   })
 

@@ -123,6 +123,13 @@ export class Member {
   }
 }
 
+/** Servers a, b and c, not connected yet. */
+export function threeMembers(): { wires: Wires; a: Member; b: Member; c: Member } {
+  const wires = new Wires()
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => new Member(name, wires)) as [Member, Member, Member]
+  return { wires, a, b, c }
+}
+
 /** With servers a, b and c in seats 0, 1 and 2; all slots alike. */
 export function topologyOf(
   version: number,

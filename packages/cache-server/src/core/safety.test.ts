@@ -11,7 +11,7 @@ import {
 } from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { Member, topologyOf, Wires } from './members.test.kit.js'
+import { threeMembers, topologyOf, Member, type Wires } from './members.test.kit.js'
 
 const slot = keySlot('key')
 const MIB = 1024 * 1024
@@ -23,10 +23,7 @@ describe('a cache server keeps what it promised', () => {
   let c: Member
 
   beforeEach(() => {
-    wires = new Wires()
-    a = new Member('a', wires)
-    b = new Member('b', wires)
-    c = new Member('c', wires)
+    ;({ wires, a, b, c } = threeMembers())
     for (const from of [a, b, c]) for (const to of [a, b, c]) if (from !== to) from.connect(to)
   })
 
