@@ -155,6 +155,21 @@ test('after an old copy of the state was put back, those that know more tell it,
   assert.ok(!eventsOf(harness).includes('DATA_LOST'))
 })
 
+test('who is in the old copy only is no member any more', () => {
+  const { harness, servers } = settled(3)
+  const copy = harness.persisted!
+  const [left, ...others] = servers as [FakeServer, FakeServer, FakeServer]
+  harness.shutdown(left)
+  harness.settle()
+  assert.ok(left.isReleased)
+  harness.persisted = copy
+  harness.restart()
+  returnAll(harness, others)
+  harness.pass(3000)
+  assert.deepEqual(ids(harness).filter(Boolean), others.map(({ id }) => id)) // prettier-ignore
+  assert.ok(harness.core.snapshot(harness.now).isSettled)
+})
+
 test('a version that is on its way to be safe takes no effect when a newer line is taken over', () => {
   const { harness, servers } = settled(3)
   const copy = harness.persisted!

@@ -57,8 +57,13 @@ export class Membership {
     this.adopt(stored.topology, now)
   }
 
-  /** Everybody in a topology that was taken over has a fresh grace, too. What one was not told of it, is not known. */
+  /**
+   * Who is in a topology that was taken over, and nobody else, is a member: with a fresh grace, too. What one was not told
+   * of it, is not known.
+   */
   adopt(topology: Topology, now: number): void {
+    for (const id of this.#members.keys()) if (seatOf(topology, id) === NONE) this.silence.forget(id)
+    this.#members.clear()
     for (const { id } of presentServers(topology)) this.#add(id, 0, now).mustFollow = topology.version
   }
 
