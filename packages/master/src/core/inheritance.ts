@@ -9,7 +9,7 @@ export interface Waiting {
   readonly isAhead: boolean
 }
 
-interface Held extends Waiting {
+export interface Held extends Waiting {
   /** What it said meanwhile; it is listened to when it is let in. */
   readonly said: Message[]
 }

@@ -1,22 +1,20 @@
 import {
-  decodeTopology,
   emptyTopology,
   IcfError,
   MessageType,
   NONE,
   seatOf,
-  SLOT_COUNT,
   type Intent,
   type Message,
   type Topology,
 } from '@icf/common'
 import { Absence } from './absence.js'
+import { Admission } from './admission.js'
 import { Counters } from './counters.js'
 import { Departures, NO_DEPARTURES } from './departures.js'
 import { Detector, fenced, type Death } from './detector.js'
 import type { Effect, Hello, LinkId, MasterEvent } from './events.js'
-import { checkRole, type ServerHello } from './hello.js'
-import { Inheritance } from './inheritance.js'
+import { checkRole } from './hello.js'
 import { Membership, type LeaveReason, type Member } from './membership.js'
 import { DEFAULT_FORGET_AFTER_MS, DEFAULT_MAX_TRANSITIONS_PER_SERVER, type MasterOptions } from './options.js'
 import { readKeepAlive, readProbeResult, readReport, readSuspect } from './parse.js'
@@ -26,7 +24,6 @@ import { Publisher } from './publisher.js'
 import { isAnyoneLeaving, Reconciler } from './reconciler.js'
 import { complete, onlyCopies } from './slots.js'
 import { type Snapshot, takeSnapshot } from './snapshot.js'
-import { unsoundSlot } from './sound.js'
 import { Versions, type Frozen } from './versions.js'
 
 /**
@@ -44,10 +41,8 @@ export class MasterCore {
   readonly #counters = new Counters()
   readonly #links = new Map<LinkId, Hello>()
   readonly #departures: Departures
+  readonly #admission: Admission
   readonly #options: MasterOptions
-  /** Until it is known that nobody knows more than was stored. */
-  #inheritance: Inheritance | undefined
-  #hasToldOfLoss = false
   #effects: Effect[] = []
   #now: number
 
@@ -67,6 +62,7 @@ export class MasterCore {
     this.#absence = new Absence(this.#membership, forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS)
     this.#reconciler = new Reconciler(maxTransitionsPerServer ?? DEFAULT_MAX_TRANSITIONS_PER_SERVER)
     this.#versions = new Versions(epoch, state.topology, this.#membership, this.#reconciler, this.#progress)
+    this.#admission = new Admission(this.#membership, this.#versions, this.#counters)
   }
 
   /** The topology in effect; before the first of this term, the one that an earlier term left. */
@@ -108,7 +104,7 @@ export class MasterCore {
     this.#now = now
     this.#effects = []
     this.#handle(event)
-    if (this.#inheritance?.isDecided(now)) this.#inherit(this.#inheritance)
+    this.#letIn()
     this.#emit(...this.#detector.beginProbes(this.#versions.changes, now))
     const frozen = this.#versions.freeze(now)
     if (frozen) this.#emit(this.#persist(frozen))
@@ -154,7 +150,7 @@ export class MasterCore {
 
   #started(): void {
     const { timing, returnWindowMs = 0 } = this.#options
-    this.#inheritance = new Inheritance(this.#now, this.topology, returnWindowMs, timing.deadAfterMs)
+    this.#admission.begin(this.#now, returnWindowMs, timing.deadAfterMs)
     this.#versions.changes.draft.touch()
     this.#versions.changes.events.push({ type: 'MASTER_STARTED' })
   }
@@ -164,29 +160,18 @@ export class MasterCore {
     if (hello.role === 'client') {
       this.#publisher.add(link, undefined)
       this.#sendWhole(link)
-    } else if (hello.role === 'cache-server' && this.#inheritance) this.#hold(this.#inheritance, link, hello)
-    else if (hello.role === 'cache-server') this.#serverConnected(link, hello)
+    } else if (hello.role !== 'cache-server') return
+    else if (!this.#admission.isWaiting) this.#serverConnected(link, hello)
+    else if (this.#admission.hold(link, hello, this.#now))
+      this.#send(link, [MessageType.DISTRIBUTION_REQUEST])
   }
 
-  #hold(inheritance: Inheritance, link: LinkId, hello: Hello): void {
-    const { epoch, version } = this.#membership.admit(hello, this.#versions.changes)
-    const isAhead = !this.#versions.isKnown(epoch, version)
-    inheritance.hold({ link, hello, isAhead }, this.#now)
-    if (isAhead) this.#send(link, [MessageType.DISTRIBUTION_REQUEST])
-  }
-
-  /** Goes on where the servers that run are, or with what was stored. All have the same grace from now on. */
-  #inherit({ newest, waiting }: Inheritance): void {
-    this.#inheritance = undefined
-    this.#membership.began(this.#now)
-    if (newest) {
-      this.#versions.adopt(newest)
-      this.#membership.adopt(newest, this.#now)
-      this.#reconciler.invalidate('grow')
-      const reason = `epoch ${newest.epoch}, version ${newest.version}`
-      this.#versions.changes.events.push({ type: 'TOPOLOGY_ADOPTED', reason })
-    }
-    for (const { link, hello, said } of waiting)
+  /** Those that had to wait, and what they said meanwhile. */
+  #letIn(): void {
+    const decision = this.#admission.decide(this.#now)
+    if (!decision) return
+    if (decision.isAnotherLine) this.#reconciler.invalidate('grow')
+    for (const { link, hello, said } of decision.waiting)
       this.#guard(link, () => {
         this.#serverConnected(link, hello)
         for (const message of said) this.#message(link, message)
@@ -197,7 +182,7 @@ export class MasterCore {
     if (this.#membership.retired.how(hello.id) === 'released') return this.#sendReleased(link)
     const { changes } = this.#versions
     const server = this.#membership.admit(hello, changes)
-    this.#checkLine(server)
+    this.#admission.check(server)
     let member = this.#membership.get(hello.id)
     if (!member) {
       for (const id of this.#membership.namesakes(server, changes)) this.#detector.doubt(id, this.#now)
@@ -215,32 +200,10 @@ export class MasterCore {
     this.#sendWhole(link)
   }
 
-  /** Whoever holds data by a topology that is not of this master's line, or is no member any more, must begin empty. */
-  #checkLine({ info, epoch, version }: ServerHello): void {
-    const isMember = this.#membership.get(info.id) !== undefined
-    if (this.#versions.isKnown(epoch, version)) {
-      if (version > 0 && !isMember) throw fenced('this incarnation was declared dead')
-      return
-    }
-    if (!isMember) this.#tellOfLoss()
-    throw fenced('this server follows a topology that its master does not know')
-  }
-
-  /** What such servers held is said once, and in full only when it was everything. */
-  #tellOfLoss(): void {
-    if (this.#hasToldOfLoss) return
-    this.#hasToldOfLoss = true
-    const { changes, isNew } = this.#versions
-    const reason = 'cache servers follow a topology that this master does not know'
-    changes.events.push({ type: 'DATA_LOST', reason, ...(isNew && { slots: SLOT_COUNT }) })
-    changes.draft.touch()
-    if (isNew) this.#counters.forgot(SLOT_COUNT)
-  }
-
   #linkLost(link: LinkId): void {
     const hello = this.#links.get(link)
     this.#links.delete(link)
-    this.#inheritance?.lost(link)
+    this.#admission.lost(link)
     this.#publisher.remove(link)
     const member = hello && this.#membership.get(hello.id)
     if (!member || member.link !== link) return
@@ -252,7 +215,7 @@ export class MasterCore {
 
   #message(link: LinkId, message: Message): void {
     const hello = this.#links.get(link)
-    if (this.#inheritance?.holds(link)) this.#waitingMessage(this.#inheritance, link, message)
+    if (this.#admission.holds(link)) this.#admission.said(link, message)
     else if (hello?.role === 'cache-server') this.#serverMessage(link, hello.id, message)
     else if (hello) this.#clientMessage(link, message)
   }
@@ -271,17 +234,6 @@ export class MasterCore {
     if (message[0] === MessageType.DISTRIBUTION_REQUEST) return this.#sendWhole(link)
     if (message[0] === MessageType.SUSPECT) return this.#detector.hint(readSuspect(message), this.#now)
     throw new IcfError('PROTOCOL', `a client must not send message ${String(message[0])} to a master`)
-  }
-
-  #waitingMessage(inheritance: Inheritance, link: LinkId, message: Message): void {
-    if (message[0] !== MessageType.DISTRIBUTION_RESPOND) {
-      if (inheritance.said(link, message)) return
-      throw new IcfError('BUSY', 'too many messages before this master has begun: connect again')
-    }
-    const topology = decodeTopology(message[1], undefined)
-    if (!topology || unsoundSlot(topology) !== undefined)
-      throw new IcfError('PROTOCOL', 'that is no whole and sound topology')
-    inheritance.told(link, topology)
   }
 
   /** The fence: only the present link of a present incarnation gets past it. */
@@ -384,7 +336,7 @@ export class MasterCore {
   }
 
   #tick(): void {
-    if (this.#inheritance) return
+    if (this.#admission.isWaiting) return
     const silent = this.#detector.tick(this.#now)
     const overdue = this.#absence.overdue(this.#now)
     if (overdue.length > 0) return this.#bury({ ids: overdue, reason: 'forgotten' })
@@ -409,7 +361,7 @@ export class MasterCore {
   }
 
   #checkHasBegun(): void {
-    if (this.#inheritance)
+    if (this.#admission.isWaiting)
       throw new IcfError('BUSY', 'this master has just started and waits for the cache servers: try again')
   }
 
@@ -424,7 +376,7 @@ export class MasterCore {
   }
 
   #bury(death: Death | undefined): void {
-    if (!death || this.#inheritance) return
+    if (!death || this.#admission.isWaiting) return
     const { ids, reason } = death
     if (isAnyoneLeaving(this.#versions.changes.draft.servers)) this.#departures.somebodyDied()
     const burial = this.#membership.die(ids, reason, this.#versions.changes, this.#now)
