@@ -18,7 +18,8 @@ export interface LogEntry {
 
 const MEANINGS: Readonly<Record<string, string>> = {
   MASTER_STARTED: 'the master started',
-  TOPOLOGY_ADOPTED: 'the master had no state: it goes on with what the cache servers that run follow',
+  TOPOLOGY_ADOPTED:
+    'the master had no state, or an old one: it goes on with what the cache servers that run follow',
   ADD_CACHE_SERVER: 'joined',
   SHUTDOWN_CACHE: 'is leaving',
   REFLESH_IP: 'died',
