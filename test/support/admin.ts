@@ -1,5 +1,5 @@
 import { decodeTopology, errorFromWire, IcfError, MessageType, type Topology } from '@icf/common'
-import { dial, parseAddress } from '@icf/common/node'
+import { dial, nodeRuntime, parseAddress } from '@icf/common/node'
 
 export interface ServerStatus {
   readonly id: string
@@ -55,7 +55,12 @@ export async function askMaster(
 }
 
 async function ask(master: string, cluster: string, name: string, args: object): Promise<unknown> {
-  const link = await dial(parseAddress(master), { role: 'admin', cluster, id: '', details: [] }, TIMEOUT_MS)
+  const link = await dial(
+    nodeRuntime,
+    parseAddress(master),
+    { role: 'admin', cluster, id: '', details: [] },
+    TIMEOUT_MS,
+  )
   try {
     return await new Promise((resolve, reject) => {
       const timer = setTimeout(

@@ -1,1 +1,2 @@
-export { startCacheServer, type CacheServerOptions, type RunningCacheServer } from './shell/start.js'
+export type { RunningCacheServer } from './shell/cache-server.js'
+export { startCacheServer, type CacheServerOptions } from './shell/start.js'

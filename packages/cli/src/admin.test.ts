@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { errorToWire, IcfError, MessageType, type Message } from '@icf/common'
-import { listen, type Link, type Listener } from '@icf/common/node'
+import { listen, nodeRuntime, type Link, type Listener } from '@icf/common/node'
 import { AdminClient, parseMasters } from './admin.js'
 
 const listeners: Listener[] = []
@@ -17,7 +17,7 @@ type Reply = (link: Link, request: number, name: string) => void
 /** A master that answers each request by `reply`. */
 async function fakeMaster(reply: Reply, cluster = 'icf'): Promise<string> {
   const self = { role: 'master', cluster, id: 'm', details: [] } as const
-  const listener = await listen({ host: '127.0.0.1', port: 0 }, cluster, {
+  const listener = await listen(nodeRuntime, { host: '127.0.0.1', port: 0 }, cluster, {
     introduce: () => self,
     admit: () => undefined,
     opened: (link: Link) => {

@@ -6,7 +6,7 @@ import {
   type Message,
   type Topology,
 } from '@icf/common'
-import { dial, formatAddress, parseAddress, type Address, type Link } from '@icf/common/node'
+import { dial, formatAddress, nodeRuntime, parseAddress, type Address, type Link } from '@icf/common/node'
 import type { Plan, Status } from './status.js'
 
 export interface AdminOptions {
@@ -54,7 +54,12 @@ export class AdminClient {
       // The first of several must not use up the time of the others.
       const share = Math.max(1, deadline - performance.now()) / (addresses.length - i)
       try {
-        const link = await dial(address, { role: 'admin', cluster, id: '', details: [] }, Math.ceil(share))
+        const link = await dial(
+          nodeRuntime,
+          address,
+          { role: 'admin', cluster, id: '', details: [] },
+          Math.ceil(share),
+        )
         return new AdminClient(link, timeoutMs)
       } catch (error) {
         if (!(error instanceof IcfError)) throw error

@@ -1,3 +1,5 @@
+import type { Runtime } from '@icf/common'
+import { nodeRuntime } from '@icf/common/node'
 import { Client } from './client.js'
 import { readOptions, type ConnectOptions } from './options.js'
 import { Emitter } from './shell/emitter.js'
@@ -16,9 +18,14 @@ import { Session, type ClientEvents } from './shell/session.js'
  * @throws IcfError INVALID_ARGUMENT when an option is wrong; UNREACHABLE when no master answered within
  *   `connectTimeoutMs`, with the reason for each address; WRONG_CLUSTER or WRONG_PROTOCOL_VERSION at once
  */
-export async function connect(options: ConnectOptions): Promise<Client> {
+export function connect(options: ConnectOptions): Promise<Client> {
+  return connectOn(nodeRuntime, options)
+}
+
+/** `connect` on whatever runtime. */
+export async function connectOn(runtime: Runtime, options: ConnectOptions): Promise<Client> {
   const events = new Emitter<ClientEvents>()
-  const session = new Session(readOptions(options), events)
+  const session = new Session(runtime, readOptions(options), events)
   try {
     await session.ready()
   } catch (error) {

@@ -1,2 +1,3 @@
-export { startMaster, type RunningMaster, type StartMasterOptions } from './shell/start-master.js'
+export type { RunningMaster } from './shell/master.js'
+export { startMaster, type StartMasterOptions } from './shell/start-master.js'
 export type { LoggedEvent } from './shell/event-log.js'

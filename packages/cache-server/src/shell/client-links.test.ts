@@ -1,5 +1,5 @@
 import { CommandCode, limits, MessageType } from '@icf/common'
-import { dial } from '@icf/common/node'
+import { dial, nodeRuntime } from '@icf/common/node'
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { FakeProcess, startServer, until } from './start.test.kit.js'
@@ -18,7 +18,12 @@ it('reads clients on when the backup that they waited for is gone', async () => 
   master.publish(1, [server, { id: peerId, address: peer.address }])
   await until(() => peer.links.size === 1)
 
-  const client = await dial(server.address, { role: 'client', cluster: 'test', id: 'c', details: [] }, 2000)
+  const client = await dial(
+    nodeRuntime,
+    server.address,
+    { role: 'client', cluster: 'test', id: 'c', details: [] },
+    2000,
+  )
   let answers = 0
   client.handlers = {
     message: (message) => (answers += message.filter((field) => field === true).length),
@@ -54,7 +59,12 @@ it('answers a frame of which all answers together are more than a link may have 
     await server.kill()
     await master.close()
   })
-  const client = await dial(server.address, { role: 'client', cluster: 'test', id: 'c', details: [] }, 2000)
+  const client = await dial(
+    nodeRuntime,
+    server.address,
+    { role: 'client', cluster: 'test', id: 'c', details: [] },
+    2000,
+  )
   const reads = Math.ceil(limits.linkOverflowBytes / VALUE.length) + 100
   let answers = 0
   let isClosed = false

@@ -1,4 +1,4 @@
-import { IcfError } from '@icf/common'
+import { IcfError, type Runtime } from '@icf/common'
 import type { Link } from '@icf/common/node'
 import type { CacheServerCore } from '../core/cache-server-core.js'
 import type { ClientSession } from '../core/client-session.js'
@@ -13,11 +13,15 @@ export class ClientLinks {
   /** By the id that a client gives itself, which it keeps when it connects anew. */
   readonly #byClient = new Map<string, { readonly link: Link; readonly session: ClientSession }>()
 
-  constructor(private readonly core: CacheServerCore) {}
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly core: CacheServerCore,
+  ) {}
 
   open(link: Link): void {
-    const { core } = this
+    const { core, runtime } = this
     const watch = new StallWatch(
+      runtime,
       () => session.outstandingBytes,
       () => link.terminate(),
     )
@@ -30,13 +34,13 @@ export class ClientLinks {
         watch.start()
       },
       // In a turn of its own: the link is in the middle of its work.
-      progressed: () => setImmediate(() => this.#goOn(link, session, watch)),
+      progressed: () => runtime.setImmediate(() => this.#goOn(link, session, watch)),
     })
     this.#replace(link, session)
     link.handlers = {
       message: (message) => {
         if (session.closed) return
-        core.clientMessage(session, message, performance.now())
+        core.clientMessage(session, message, runtime.now())
         if (core.replicationBytes <= MAX_REPLICATION_BYTES) return
         link.pause()
         this.#held.set(link, session)
@@ -55,7 +59,7 @@ export class ClientLinks {
   #goOn(link: Link, session: ClientSession, watch: StallWatch): void {
     if (session.closed) return
     try {
-      this.core.clientAdvanced(session, performance.now())
+      this.core.clientAdvanced(session, this.runtime.now())
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
       return link.refuse(error)

@@ -1,31 +1,39 @@
-import { IcfError, MessageType, type Message, type Timing } from '@icf/common'
+import { IcfError, MessageType, type Message, type Runtime, type Timer, type Timing } from '@icf/common'
 import { StagingBudget, type Address, type Introduction, type Link } from '@icf/common/node'
-import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import { CacheServerCore } from '../core/cache-server-core.js'
 import { ClientLinks } from './client-links.js'
 import { MasterLink } from './master-link.js'
-import { HeapGrowth } from './memory.js'
+import type { ProcessMemory } from './memory.js'
 import { PeerLinks } from './peer-links.js'
 import { probe } from './probe.js'
 
 /** Expired and dropped entries are freed this often, in ms, and in one go while there are more. */
 const WORK_INTERVAL_MS = 25
 
-const RESIDENT_INTERVAL_MS = 1000
-
 /** Share of the budget for long values that clients are sending; at least one of the largest fits. */
 const CLIENT_VALUES_SHARE = 1 / 8
+
+/** What the master tells others of this server, beside its port. */
+interface Advertised {
+  readonly host: string
+  readonly respPort: number
+  readonly zone: string
+  readonly weight: number
+  readonly maxMemoryBytes: number
+  /** What it dies with. */
+  readonly machine: string
+}
 
 export interface IncarnationOptions {
   readonly cluster: string
   readonly masters: readonly Address[]
-  /** What HELLO to the master says of this server: host, port, respPort, zone, weight, maxMemoryBytes. */
-  readonly registration: readonly unknown[]
-  /** What it dies with. */
-  readonly machine: string
+  /** Where this server listens. */
+  readonly port: number
+  readonly advertised: Advertised
   /** Budget of all entries, primaries and backups, in bytes. */
   readonly budgetBytes: number
+  readonly memory: ProcessMemory
   readonly logger: Logger
   /** The process has been a member before. */
   readonly isRejoining: boolean
@@ -39,8 +47,8 @@ export interface IncarnationOptions {
 
 /** One membership of this process, from its random id to its end: the core with its links and timers. */
 export class Incarnation {
-  readonly id = randomBytes(20).toString('hex')
-  readonly #core: CacheServerCore
+  readonly id: string
+  readonly core: CacheServerCore
   readonly #options: IncarnationOptions
   readonly #master: MasterLink
   readonly #peers: PeerLinks
@@ -49,47 +57,48 @@ export class Incarnation {
   readonly #clientValues: StagingBudget
   readonly #peerValues: StagingBudget
   readonly #links = new Set<Link>()
-  readonly #heapGrowth = new HeapGrowth()
-  #resident = { at: -Infinity, bytes: 0 }
-  readonly #workTimer: NodeJS.Timeout
-  #heartbeatTimer: NodeJS.Timeout | undefined
+  readonly #runtime: Runtime
+  readonly #workTimer: Timer
+  #heartbeatTimer: Timer | undefined
   #stopped = false
   /** What the logger was told since the master was last there. */
   readonly #complaints = new Set<string>()
 
-  constructor(options: IncarnationOptions) {
+  constructor(runtime: Runtime, options: IncarnationOptions) {
     this.#options = options
+    this.#runtime = runtime
+    this.id = runtime.newId()
     const toMaster = (message: Message): void => this.#master.send(message)
-    this.#core = new CacheServerCore({
+    this.core = new CacheServerCore({
       id: this.id,
       budgetBytes: options.budgetBytes,
       toMaster,
       // After all that this turn of the event loop reads from its sockets.
-      flushSoon: () => setImmediate(this.#flush),
+      flushSoon: () => runtime.setImmediate(this.#flush),
     })
-    this.#clients = new ClientLinks(this.#core)
+    this.#clients = new ClientLinks(runtime, this.core)
     const reserve = (): void =>
-      this.#core.reserve(this.#clientValues.receivedBytes + this.#peerValues.receivedBytes)
-    const { maxValueBytes } = this.#core.runner
+      this.core.reserve(this.#clientValues.receivedBytes + this.#peerValues.receivedBytes)
+    const { maxValueBytes } = this.core.runner
     const clientBytes = Math.max(maxValueBytes, options.budgetBytes * CLIENT_VALUES_SHARE)
     this.#clientValues = new StagingBudget(clientBytes, reserve)
     this.#peerValues = new StagingBudget(Infinity, reserve)
-    this.#peers = new PeerLinks(this.#core, options.cluster, toMaster, () => this.#followTopology())
-    this.#master = new MasterLink({
+    this.#peers = new PeerLinks(runtime, this.core, options.cluster, toMaster, () => this.#followTopology())
+    this.#master = new MasterLink(runtime, {
       masters: options.masters,
-      introduce: () => this.#introduce([...options.registration, ...this.#version(), options.machine]),
+      introduce: () => this.#introduce(this.#registration()),
       connected: (timing) => this.#masterConnected(timing),
       lost: () => this.#masterLost(),
-      provenGone: (at) => this.#core.masterProvenGone(at, performance.now()),
+      provenGone: (at) => this.core.masterProvenGone(at, runtime.now()),
       refused: (error) => this.#refused(error),
       failed: (error) => this.#complain(error),
       message: (message) => this.#masterMessage(message),
     })
-    this.#workTimer = setInterval(() => this.#work(), WORK_INTERVAL_MS)
+    this.#workTimer = runtime.setInterval(() => this.#work(), WORK_INTERVAL_MS)
   }
 
   get isMember(): boolean {
-    return this.#core.isMember
+    return this.core.isMember
   }
 
   /** What WELCOME says to an opener. */
@@ -118,44 +127,44 @@ export class Incarnation {
 
   /** Asks the master to take everything off this server. */
   leave(): void {
-    this.#core.leave()
+    this.core.leave()
     this.#heartbeat()
   }
 
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
-    clearInterval(this.#workTimer)
-    clearInterval(this.#heartbeatTimer)
+    this.#runtime.clear(this.#workTimer)
+    this.#runtime.clear(this.#heartbeatTimer)
     this.#peers.stop()
     this.#master.stop()
     for (const link of this.#links) link.terminate()
   }
 
   #acceptPrimary(link: Link, id: string): void {
-    this.#core.primaryConnected(id, link.remote.details[0], link)
+    this.core.primaryConnected(id, link.remote.details[0], link)
     link.handlers = {
       message: (message) => {
-        this.#core.primaryMessage(id, link, message, performance.now())
+        this.core.primaryMessage(id, link, message, this.#runtime.now())
         this.#followTopology()
       },
-      close: () => this.#core.primaryLost(id, link),
+      close: () => this.core.primaryLost(id, link),
     }
   }
 
   #masterConnected(timing: Timing): void {
-    this.#core.leaseMs = timing.leaseMs
+    this.core.leaseMs = timing.leaseMs
     this.#complaints.clear()
     this.#options.logger.info({ id: this.id }, 'connected to the master')
-    clearInterval(this.#heartbeatTimer)
-    this.#heartbeatTimer = setInterval(() => this.#heartbeat(), timing.heartbeatIntervalMs)
-    this.#core.masterConnected()
+    this.#runtime.clear(this.#heartbeatTimer)
+    this.#heartbeatTimer = this.#runtime.setInterval(() => this.#heartbeat(), timing.heartbeatIntervalMs)
+    this.core.masterConnected()
     this.#heartbeat()
   }
 
   #masterLost(): void {
     if (this.#stopped) return
-    this.#core.masterLost(performance.now())
+    this.core.masterLost(this.#runtime.now())
     this.#options.logger.warn('lost the master; going on with the last topology')
   }
 
@@ -163,14 +172,14 @@ export class Incarnation {
     if (this.#stopped) return
     if (message[0] === MessageType.RELEASED) return this.#options.released()
     if (message[0] === MessageType.PROBE) return this.#probe(message)
-    this.#core.masterMessage(message, performance.now())
+    this.core.masterMessage(message, this.#runtime.now())
     this.#followTopology()
   }
 
   #probe([, number, id, host, port]: Message): void {
     if (typeof id !== 'string' || typeof host !== 'string' || typeof port !== 'number')
       throw new IcfError('PROTOCOL', 'malformed PROBE')
-    void probe(id, { host, port }, this.#options.cluster).then((outcome) =>
+    void probe(this.#runtime, id, { host, port }, this.#options.cluster).then((outcome) =>
       this.#master.send([MessageType.PROBE_RESULT, number, outcome]),
     )
   }
@@ -191,38 +200,32 @@ export class Incarnation {
 
   #followTopology(): void {
     if (this.#stopped) return
-    if (this.#core.fenced) this.#options.fenced()
-    else this.#peers.follow(this.#core.slots.topology)
+    if (this.core.fenced) this.#options.fenced()
+    else this.#peers.follow(this.core.slots.topology)
   }
 
   #heartbeat(): void {
-    if (!this.#stopped) this.#core.heartbeat([this.#residentBytes()], performance.now())
-  }
-
-  /** Read seldom: it takes the system about a millisecond. */
-  #residentBytes(): number {
-    const now = performance.now()
-    if (now - this.#resident.at >= RESIDENT_INTERVAL_MS)
-      this.#resident = { at: now, bytes: process.memoryUsage.rss() }
-    return this.#resident.bytes
+    if (!this.#stopped) this.core.heartbeat([this.#options.memory.residentBytes()], this.#runtime.now())
   }
 
   /** After every input, and so after each that may have brought backups forward, or made them fewer. */
   readonly #flush = (): void => {
-    this.#core.flush(performance.now())
+    this.core.flush(this.#runtime.now())
     this.#clients.backupsAdvanced()
   }
 
   readonly #work = (): void => {
     if (this.#stopped) return
-    this.#heapGrowth.follow(this.#core.store.fill)
-    if (this.#core.work(performance.now())) setImmediate(this.#work)
+    this.#options.memory.follow(this.core.store.fill)
+    if (this.core.work(this.#runtime.now())) this.#runtime.setImmediate(this.#work)
   }
 
-  /** Epoch and version of the topology that it follows: a master must know it. */
-  #version(): [number, number] {
-    const { epoch, version } = this.#core.slots.topology
-    return [epoch, version]
+  /** With the epoch and version of the topology that it follows: a master must know it. */
+  #registration(): unknown[] {
+    const { port, advertised } = this.#options
+    const { host, respPort, zone, weight, maxMemoryBytes, machine } = advertised
+    const { epoch, version } = this.core.slots.topology
+    return [host, port, respPort, zone, weight, maxMemoryBytes, epoch, version, machine]
   }
 
   #introduce(details: readonly unknown[]): Introduction {

@@ -2,7 +2,7 @@ import { IcfError, MessageType } from '@icf/common'
 import type { Introduction } from '@icf/common/node'
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
-import type { RunningCacheServer } from './start.js'
+import type { RunningCacheServer } from './cache-server.js'
 import { FakeProcess, startServer, until, Way } from './start.test.kit.js'
 
 const { KEEP_ALIVE } = MessageType

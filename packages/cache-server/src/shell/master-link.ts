@@ -1,4 +1,12 @@
-import { checkTiming, type ErrorCode, IcfError, MessageType, type Message, type Timing } from '@icf/common'
+import {
+  checkTiming,
+  type ErrorCode,
+  IcfError,
+  MessageType,
+  type Message,
+  type Runtime,
+  type Timing,
+} from '@icf/common'
 import {
   isRefused,
   readRefusal,
@@ -21,7 +29,7 @@ export interface MasterLinkOptions {
   introduce(): Introduction
   connected(timing: Timing): void
   lost(): void
-  /** No process listens at any master's address since `at` (performance.now()). */
+  /** No process listens at any master's address since `at` by the runtime's clock. */
   provenGone(at: number): void
   /** What answered will not have this server, or is no master. */
   refused(error: IcfError): void
@@ -38,10 +46,13 @@ export class MasterLink {
   /** When each address last began to refuse connections; undefined where it did anything else since. */
   readonly #refusingAt: (number | undefined)[]
 
-  constructor(private readonly options: MasterLinkOptions) {
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly options: MasterLinkOptions,
+  ) {
     const { masters } = options
     this.#refusingAt = masters.map(() => undefined)
-    this.#redialer = new Redialer({
+    this.#redialer = new Redialer(runtime, {
       address: () => masters[++this.#attempt % masters.length],
       introduce: () => options.introduce(),
       timeoutMs: DIAL_TIMEOUT_MS,
@@ -70,7 +81,7 @@ export class MasterLink {
       return this.#tell(timing)
     }
     this.#link = link
-    watchLiveness(link)
+    watchLiveness(this.runtime, link)
     this.options.connected(timing)
     link.handlers = {
       message: (message) => {

@@ -1,4 +1,5 @@
 import v8 from 'node:v8'
+import type { Clock } from '@icf/common'
 
 /** Resident memory of a cache server at work, entries and their garbage aside. */
 const PROCESS_BYTES = 96 * 1024 * 1024
@@ -23,11 +24,30 @@ export function entryBudget(maxMemoryBytes: number): number {
   return Math.floor((maxMemoryBytes - PROCESS_BYTES) * ENTRY_SHARE)
 }
 
-/** Keeps V8's garbage within what `entryBudget` leaves for it. One for the process. */
-export class HeapGrowth {
-  #isBounded = false
+/** The memory of a process that holds a cache server, as far as it can be seen and steered. */
+export interface ProcessMemory {
+  residentBytes(): number
+  /** @param fill share of the entries' budget that is in use */
+  follow(fill: number): void
+}
 
-  /** @param fill share of the budget that is in use */
+const RESIDENT_INTERVAL_MS = 1000
+
+/** Keeps V8's garbage within what `entryBudget` leaves for it. One for the process. */
+export class NodeMemory implements ProcessMemory {
+  #isBounded = false
+  #resident = { at: -Infinity, bytes: 0 }
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Read seldom: it takes the system about a millisecond. */
+  residentBytes(): number {
+    const now = this.clock.now()
+    if (now - this.#resident.at >= RESIDENT_INTERVAL_MS)
+      this.#resident = { at: now, bytes: process.memoryUsage.rss() }
+    return this.#resident.bytes
+  }
+
   follow(fill: number): void {
     const isBounded = fill >= NEAR_BUDGET
     if (isBounded === this.#isBounded) return

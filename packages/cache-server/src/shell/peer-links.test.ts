@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import type { RunningCacheServer } from './start.js'
+import type { RunningCacheServer } from './cache-server.js'
 import { FakeProcess, startServer, until, Way } from './start.test.kit.js'
 
 describe('the link to a backup', () => {

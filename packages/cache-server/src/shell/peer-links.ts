@@ -1,4 +1,4 @@
-import { MessageType, type Message, type ServerInfo, type Topology } from '@icf/common'
+import { MessageType, type Message, type Runtime, type ServerInfo, type Topology } from '@icf/common'
 import { Redialer, watchLiveness, type Introduction, type Link } from '@icf/common/node'
 import type { CacheServerCore } from '../core/cache-server-core.js'
 
@@ -12,6 +12,7 @@ export class PeerLinks {
   #servers: Topology['servers'] | undefined
 
   constructor(
+    private readonly runtime: Runtime,
     private readonly core: CacheServerCore,
     private readonly cluster: string,
     private readonly toMaster: (message: Message) => void,
@@ -40,7 +41,7 @@ export class PeerLinks {
   }
 
   #connect(server: ServerInfo): PeerLink {
-    return new PeerLink(server, this.core, this.cluster, this.toMaster, this.received)
+    return new PeerLink(this.runtime, server, this.core, this.cluster, this.toMaster, this.received)
   }
 }
 
@@ -51,13 +52,14 @@ class PeerLink {
   #stopped = false
 
   constructor(
+    private readonly runtime: Runtime,
     private readonly server: ServerInfo,
     private readonly core: CacheServerCore,
     private readonly cluster: string,
     private readonly toMaster: (message: Message) => void,
     private readonly received: () => void,
   ) {
-    this.#redialer = new Redialer({
+    this.#redialer = new Redialer(runtime, {
       address: () => server,
       introduce: () => this.#introduce(),
       timeoutMs: DIAL_TIMEOUT_MS,
@@ -86,7 +88,7 @@ class PeerLink {
     link.handlers = {
       message: (message) => {
         if (this.#stopped) return
-        core.peerMessage(server.id, link, message, performance.now())
+        core.peerMessage(server.id, link, message, this.runtime.now())
         this.received()
       },
       close: () => {
@@ -99,7 +101,7 @@ class PeerLink {
     }
     // Another process listens there now; the master finds out by the suspicion.
     if (link.remote.id !== server.id) return link.terminate()
-    watchLiveness(link)
+    watchLiveness(this.runtime, link)
     core.peerConnected(server.id, link)
   }
 

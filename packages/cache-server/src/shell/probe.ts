@@ -1,12 +1,18 @@
-import type { ProbeOutcome } from '@icf/common'
+import type { ProbeOutcome, Runtime } from '@icf/common'
 import { dial, isRefused, type Address } from '@icf/common/node'
 
 const PROBE_TIMEOUT_MS = 300
 
 /** Is the process with this id gone? Only a refused connection, or another process in its place, proves it. */
-export async function probe(serverId: string, address: Address, cluster: string): Promise<ProbeOutcome> {
+export async function probe(
+  runtime: Runtime,
+  serverId: string,
+  address: Address,
+  cluster: string,
+): Promise<ProbeOutcome> {
   try {
-    const link = await dial(address, { role: 'probe', cluster, id: '', details: [] }, PROBE_TIMEOUT_MS)
+    const self = { role: 'probe', cluster, id: '', details: [] } as const
+    const link = await dial(runtime, address, self, PROBE_TIMEOUT_MS)
     link.terminate()
     return link.remote.id === serverId ? 'alive' : 'gone'
   } catch (error) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { it, mock } from 'node:test'
+import { nodeRuntime } from '@icf/common/node'
 import { STALLED_CLIENT_MS, StallWatch } from './stall-watch.js'
 
 it('tells when nothing goes any more, and not while a little does', () => {
@@ -7,6 +8,7 @@ it('tells when nothing goes any more, and not while a little does', () => {
   let bytes = 100
   let stalls = 0
   const watch = new StallWatch(
+    nodeRuntime,
     () => bytes,
     () => stalls++,
   )

@@ -1,13 +1,16 @@
+import type { Runtime, Timer } from '@icf/common'
+
 /** A client that takes nothing of its answers for this long, in ms, is cut off: they keep memory from others. */
 export const STALLED_CLIENT_MS = 30_000
 
 /** Tells when nothing goes any more of what waits to be sent. */
 export class StallWatch {
-  #timer: NodeJS.Timeout | undefined
+  #timer: Timer | undefined
   #before = Infinity
 
   /** @param stalled called when `outstandingBytes` has not become less from one look to the next */
   constructor(
+    private readonly runtime: Runtime,
     private readonly outstandingBytes: () => number,
     private readonly stalled: () => void,
   ) {}
@@ -19,11 +22,12 @@ export class StallWatch {
   }
 
   stop(): void {
-    clearTimeout(this.#timer)
+    this.runtime.clear(this.#timer)
   }
 
   #wait(): void {
-    this.#timer = setTimeout(() => this.#look(), STALLED_CLIENT_MS).unref()
+    this.#timer = this.runtime.setTimeout(() => this.#look(), STALLED_CLIENT_MS)
+    this.#timer.unref()
   }
 
   #look(): void {

@@ -8,11 +8,19 @@ import {
   type IcfError,
   type Message,
 } from '@icf/common'
-import { listen, type Address, type Introduction, type Link, type Listener } from '@icf/common/node'
+import {
+  listen,
+  nodeRuntime,
+  type Address,
+  type Introduction,
+  type Link,
+  type Listener,
+} from '@icf/common/node'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { pino } from 'pino'
-import { startCacheServer, type RunningCacheServer } from './start.js'
+import type { RunningCacheServer } from './cache-server.js'
+import { startCacheServer } from './start.js'
 
 const HOST = '127.0.0.1'
 const { heartbeatIntervalMs, leaseMs, deadAfterMs } = defaultTiming
@@ -76,7 +84,7 @@ export class FakeProcess {
   }
 
   async #listen(port: number): Promise<void> {
-    this.#listener = await listen({ host: HOST, port }, this.self.cluster, {
+    this.#listener = await listen(nodeRuntime, { host: HOST, port }, this.self.cluster, {
       introduce: () => this.self,
       admit: (hello) => {
         this.hellos.push(hello)

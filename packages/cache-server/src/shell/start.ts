@@ -1,9 +1,9 @@
-import { IcfError, limits, type Role } from '@icf/common'
-import { formatAddress, listen, type Address, type Listener } from '@icf/common/node'
+import { IcfError, limits } from '@icf/common'
+import { formatAddress, nodeRuntime, type Address } from '@icf/common/node'
 import type { Logger } from 'pino'
-import { Incarnation } from './incarnation.js'
+import { CacheServer, type RunningCacheServer } from './cache-server.js'
 import { machineIdentity } from './machine.js'
-import { entryBudget, MIN_MEMORY_BYTES } from './memory.js'
+import { entryBudget, MIN_MEMORY_BYTES, NodeMemory } from './memory.js'
 
 export interface CacheServerOptions {
   /** Address to listen on. */
@@ -27,119 +27,24 @@ export interface CacheServerOptions {
   readonly onIncarnation?: (id: string) => void
 }
 
-export interface RunningCacheServer {
-  /** Changes when the server was declared dead and joins anew. */
-  readonly id: string
-  readonly address: Address
-  /** Resolves when everything was handed over; rejects with IcfError when the master refuses it at its start. */
-  readonly closed: Promise<void>
-  /** SHUTDOWN_CACHE of itself: resolves, like `closed`, when the last slot is handed over. */
-  shutdown(): Promise<void>
-  /** Ends at once, without handing anything over. */
-  kill(): Promise<void>
-}
-
 /**
  * Starts a cache server: listens, finds its master, joins, and joins again when it was declared dead meanwhile.
  * @throws IcfError INVALID_ARGUMENT
  */
 export async function startCacheServer(options: CacheServerOptions): Promise<RunningCacheServer> {
   checkOptions(options)
-  return new CacheServer(options).start()
-}
-
-class CacheServer {
-  readonly #options: CacheServerOptions
-  #incarnation!: Incarnation
-  #listener!: Listener
-  #leaving = false
-  #settle!: { resolve: () => void; reject: (error: IcfError) => void }
-  readonly #closed = new Promise<void>((resolve, reject) => (this.#settle = { resolve, reject }))
-
-  constructor(options: CacheServerOptions) {
-    this.#options = options
-    this.#closed.catch(() => undefined)
-  }
-
-  async start(): Promise<RunningCacheServer> {
-    const { host, port, cluster } = this.#options
-    this.#listener = await listen({ host, port }, cluster, {
-      admit: ({ role }) => checkRole(role),
-      introduce: () => this.#incarnation.welcome(),
-      staging: (hello) => this.#incarnation.stagingFor(hello),
-      opened: (link) => this.#incarnation.accept(link),
-      closed: (link) => this.#incarnation.linkClosed(link),
-    })
-    this.#begin(false)
-    const current = (): Incarnation => this.#incarnation
-    return {
-      get id() {
-        return current().id
-      },
-      address: this.#listener.address,
-      closed: this.#closed,
-      shutdown: () => this.#shutdown(),
-      kill: () => this.#end(() => this.#settle.resolve()),
-    }
-  }
-
-  #begin(isRejoining: boolean): void {
-    const { cluster, masters, maxMemoryBytes, logger, host, advertiseHost, respPort, zone, weight, machine } =
-      this.#options
-    const incarnation = new Incarnation({
-      cluster,
-      masters,
-      budgetBytes: entryBudget(maxMemoryBytes),
-      logger,
-      isRejoining,
-      registration: [
-        advertiseHost ?? host,
-        this.#listener.address.port,
-        respPort,
-        zone,
-        weight,
-        maxMemoryBytes,
-      ],
-      machine: machine ?? machineIdentity(),
-      fenced: () => this.#rejoin(incarnation),
-      released: () => void this.#end(() => this.#settle.resolve()),
-      refused: (error) => void this.#end(() => this.#settle.reject(error)),
-    })
-    this.#incarnation = incarnation
-    this.#options.onIncarnation?.(incarnation.id)
-    if (this.#leaving) incarnation.leave()
-  }
-
-  #rejoin(over: Incarnation): void {
-    if (over !== this.#incarnation) return
-    this.#options.logger.warn(
-      { id: over.id },
-      'was declared dead: its data is worth nothing any more, joining anew without it',
-    )
-    over.stop()
-    this.#begin(true)
-  }
-
-  #shutdown(): Promise<void> {
-    this.#leaving = true
-    if (this.#incarnation.isMember) this.#incarnation.leave()
-    else void this.#end(() => this.#settle.resolve())
-    return this.#closed
-  }
-
-  async #end(settle: () => void): Promise<void> {
-    this.#incarnation.stop()
-    await this.#listener.close()
-    settle()
-  }
-}
-
-function checkRole(role: Role): void {
-  if (role !== 'client' && role !== 'cache-server' && role !== 'probe')
-    throw new IcfError(
-      'WRONG_ROLE',
-      `this is a cache server; it has nothing for a ${role}: connect to a master instead`,
-    )
+  const { host, port, advertiseHost = host, machine = machineIdentity(), maxMemoryBytes } = options
+  const { cluster, masters, respPort, zone, weight, logger, onIncarnation } = options
+  return new CacheServer(nodeRuntime, {
+    address: { host, port },
+    cluster,
+    masters,
+    advertised: { host: advertiseHost, respPort, zone, weight, maxMemoryBytes, machine },
+    budgetBytes: entryBudget(maxMemoryBytes),
+    memory: new NodeMemory(nodeRuntime),
+    logger,
+    begun: ({ id }) => onIncarnation?.(id),
+  }).start()
 }
 
 function checkOptions({

@@ -1,4 +1,4 @@
-import type { IcfError, Message } from '@icf/common'
+import type { IcfError, Message, Runtime, Timer } from '@icf/common'
 import { Redialer, type Address, type Introduction, type Link } from '@icf/common/node'
 
 export interface ChannelOptions {
@@ -29,16 +29,18 @@ const CLOSE_PATIENCE_MS = 200
 /** One link to one address, kept open until the channel is closed. */
 export class Channel {
   link: Link | undefined
+  readonly #runtime: Runtime
   readonly #options: ChannelOptions
   readonly #redialer: Redialer
-  #timer: NodeJS.Timeout | undefined
+  #timer: Timer | undefined
   #shortLives = 0
   #isClosed = false
   #whenGone: (() => void) | undefined
 
-  constructor(options: ChannelOptions) {
+  constructor(runtime: Runtime, options: ChannelOptions) {
+    this.#runtime = runtime
     this.#options = options
-    this.#redialer = new Redialer({
+    this.#redialer = new Redialer(runtime, {
       address: () => options.address,
       introduce: () => options.self,
       opened: (link) => this.#opened(link),
@@ -60,11 +62,11 @@ export class Channel {
   close(): Promise<void> {
     this.#isClosed = true
     this.#redialer.stop()
-    clearTimeout(this.#timer)
+    this.#runtime.clear(this.#timer)
     const { link } = this
     if (link === undefined) return Promise.resolve()
     link.close()
-    this.#timer = setTimeout(() => link.terminate(), CLOSE_PATIENCE_MS)
+    this.#timer = this.#runtime.setTimeout(() => link.terminate(), CLOSE_PATIENCE_MS)
     return new Promise((resolve) => (this.#whenGone = resolve))
   }
 
@@ -72,7 +74,7 @@ export class Channel {
   terminate(): void {
     this.#isClosed = true
     this.#redialer.stop()
-    clearTimeout(this.#timer)
+    this.#runtime.clear(this.#timer)
     this.link?.terminate()
   }
 
@@ -85,21 +87,21 @@ export class Channel {
       this.#redialLater(this.#shortLives++)
       return options.failed(problem)
     }
-    const openedAtMs = performance.now()
+    const openedAtMs = this.#runtime.now()
     this.link = link
     options.opened(link)
     link.handlers = {
       message: (message) => options.message(link, message),
       progress: () => options.progress?.(),
       drain: () => options.drain?.(link),
-      close: () => this.#gone(link, performance.now() - openedAtMs),
+      close: () => this.#gone(link, this.#runtime.now() - openedAtMs),
     }
   }
 
   #gone(link: Link, livedMs: number): void {
     this.link = undefined
     if (this.#isClosed) {
-      clearTimeout(this.#timer)
+      this.#runtime.clear(this.#timer)
       this.#whenGone?.()
     } else if (livedMs < SHORT_LIFE_MS) this.#redialLater(this.#shortLives++)
     else {
@@ -111,6 +113,9 @@ export class Channel {
 
   #redialLater(before: number): void {
     const delayMs = Math.min(RETRY_SHORT_LIVED_MS * 2 ** Math.min(before, 10), this.#options.maxDelayMs())
-    this.#timer = setTimeout(() => this.#redialer.lost(), delayMs * (0.5 + Math.random() / 2))
+    this.#timer = this.#runtime.setTimeout(
+      () => this.#redialer.lost(),
+      delayMs * (0.5 + this.#runtime.random() / 2),
+    )
   }
 }

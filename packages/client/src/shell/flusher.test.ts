@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { nodeRuntime } from '@icf/common/node'
 import { Flusher } from './flusher.js'
 
 /** What happened, in order, when the event loop has come around. */
 async function record(run: (flusher: Flusher<string>, log: string[]) => void): Promise<string[]> {
   const log: string[] = []
-  const flusher = new Flusher<string>((peer) => log.push(peer))
+  const flusher = new Flusher<string>(nodeRuntime, (peer) => log.push(peer))
   await new Promise<void>((resolve) => {
     setImmediate(() => {
       run(flusher, log)

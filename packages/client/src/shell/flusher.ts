@@ -1,3 +1,5 @@
+import type { Runtime } from '@icf/common'
+
 /**
  * When a peer's queue leaves as a frame. Nothing waits for a timer:
  *
@@ -8,18 +10,20 @@
  *   a third larger and calls a tenth cheaper from 16 at a time on; a lone call would lose by it.
  */
 export class Flusher<Peer> {
+  readonly #runtime: Runtime
   readonly #flush: (peer: Peer) => void
   #thisTurn: Peer[] = []
   #afterPoll: Peer[] = []
 
-  constructor(flush: (peer: Peer) => void) {
+  constructor(runtime: Runtime, flush: (peer: Peer) => void) {
+    this.#runtime = runtime
     this.#flush = flush
   }
 
   request(peer: Peer, isLone: boolean): void {
     if (isLone || this.#thisTurn.length > 0) {
       if (this.#thisTurn.push(peer) === 1) process.nextTick(this.#endOfTurn)
-    } else if (this.#afterPoll.push(peer) === 1) setImmediate(this.#afterPolling)
+    } else if (this.#afterPoll.push(peer) === 1) this.#runtime.setImmediate(this.#afterPolling)
   }
 
   readonly #endOfTurn = (): void => {

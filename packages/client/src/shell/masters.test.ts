@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { emptyTopology, MessageType, type Topology } from '@icf/common'
 import { FakeCluster } from '../testing/fake-cluster.js'
 import { HOST } from '../testing/fake-process.js'
+import { nodeRuntime } from '@icf/common/node'
 import { Masters } from './masters.js'
 
 test('a master that says nothing with its connection open: another is asked, and it is connected to anew', async () => {
@@ -14,7 +15,7 @@ test('a master that says nothing with its connection open: another is asked, and
   let topology: Topology = emptyTopology({ virtualNodes: 1, seed: 0 })
   const until = (condition: () => boolean): Promise<void> =>
     new Promise((resolve) => seen.on('change', () => condition() && resolve()))
-  const masters = new Masters({
+  const masters = new Masters(nodeRuntime, {
     addresses: cluster.masters.map(({ port }) => ({ host: HOST, port })),
     self: { role: 'client', cluster: 'icf', id: 'c', details: [] },
     dialTimeoutMs: 10_000,

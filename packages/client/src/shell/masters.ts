@@ -4,6 +4,7 @@ import {
   IcfError,
   MessageType,
   type Message,
+  type Runtime,
   type Topology,
 } from '@icf/common'
 import {
@@ -46,12 +47,14 @@ const MAX_DELAY_MS = 1_000
  * Nothing is polled.
  */
 export class Masters {
+  readonly #runtime: Runtime
   readonly #options: MastersOptions
   readonly #channels: Channel[]
   /** The one that sent the topology in force, and is asked first. */
   #informant: Channel | undefined
 
-  constructor(options: MastersOptions) {
+  constructor(runtime: Runtime, options: MastersOptions) {
+    this.#runtime = runtime
     this.#options = options
     this.#channels = options.addresses.map((address) => this.#open(address))
   }
@@ -80,14 +83,14 @@ export class Masters {
   #open(address: Address): Channel {
     const master = { ...address, address: formatAddress(address) }
     const options = this.#options
-    const channel: Channel = new Channel({
+    const channel: Channel = new Channel(this.#runtime, {
       address,
       self: options.self,
       dialTimeoutMs: options.dialTimeoutMs,
       maxDelayMs: () => (options.current().version === 0 ? FIRST_MAX_DELAY_MS : MAX_DELAY_MS),
       check: (link) => notMaster(link),
       opened: (link) => {
-        watchLiveness(link, options.pingIntervalMs)
+        watchLiveness(this.#runtime, link, options.pingIntervalMs)
         options.connected(master)
       },
       message: (link, message) => {

@@ -1,4 +1,4 @@
-import { IcfError, MessageType, type Message } from '@icf/common'
+import { IcfError, MessageType, type Message, type Runtime } from '@icf/common'
 import { isRefused, readRefusal, type Introduction, type Link } from '@icf/common/node'
 import type { Peer } from '../core/peer.js'
 import type { Router } from '../core/router.js'
@@ -18,17 +18,19 @@ export interface ServersOptions {
 
 /** The links to cache servers, one for each peer that the router wants one for. */
 export class Servers {
+  readonly #runtime: Runtime
   readonly #options: ServersOptions
   readonly #channels = new Map<Peer, Channel>()
 
-  constructor(options: ServersOptions) {
+  constructor(runtime: Runtime, options: ServersOptions) {
+    this.#runtime = runtime
     this.#options = options
   }
 
   connect(peer: Peer): void {
     const { router, self, suspect, error } = this.#options
     const { host, port } = peer.server
-    const channel: Channel = new Channel({
+    const channel: Channel = new Channel(this.#runtime, {
       address: { host, port },
       self,
       dialTimeoutMs: DIAL_TIMEOUT_MS,

@@ -1,5 +1,12 @@
-import { randomBytes } from 'node:crypto'
-import { emptyTopology, IcfError, presentServers, type ServerInfo, type Topology } from '@icf/common'
+import {
+  emptyTopology,
+  IcfError,
+  presentServers,
+  type Runtime,
+  type ServerInfo,
+  type Timer,
+  type Topology,
+} from '@icf/common'
 import { formatAddress, type Introduction } from '@icf/common/node'
 import { pace } from '../core/pace.js'
 import type { Peer } from '../core/peer.js'
@@ -43,10 +50,11 @@ export class Session {
   readonly aborts = new AbortWatches((call, reason) => this.router.abort(call, reason))
   #snapshot: TopologySnapshot
   #isClosed = false
+  readonly #runtime: Runtime
   readonly #events: Emitter<ClientEvents>
   readonly #masters: Masters
   readonly #servers: Servers
-  #sweeper: NodeJS.Timeout | undefined
+  #sweeper: Timer | undefined
   readonly #suspectedAtMs = new Map<string, number>()
   #closing: Promise<void> | undefined
   /** Why each master could not be reached, while there is no topology yet. */
@@ -54,30 +62,31 @@ export class Session {
   #onFirstTopology: (() => void) | undefined
   #onFatal: ((error: IcfError) => void) | undefined
 
-  constructor(settings: Settings, events: Emitter<ClientEvents>) {
+  constructor(runtime: Runtime, settings: Settings, events: Emitter<ClientEvents>) {
+    this.#runtime = runtime
     this.settings = settings
     this.#events = events
     // A new id for each client: a server may tell by it that an older connection of this client is history.
     const self: Introduction = {
       role: 'client',
       cluster: settings.cluster,
-      id: randomBytes(20).toString('hex'),
+      id: runtime.newId(),
       details: [],
     }
     const nothing = emptyTopology({ virtualNodes: 1, seed: 0 })
     this.#snapshot = new TopologySnapshot(nothing)
-    this.#servers = new Servers({
+    this.#servers = new Servers(runtime, {
       self,
       router: () => this.router,
       suspect: (serverId) => this.#suspect(serverId),
       error: (error) => events.emit('error', error),
     })
     this.router = new Router(nothing, this.#routerShell(), {
-      clock: performance,
-      random: Math.random,
+      clock: runtime,
+      random: () => runtime.random(),
       eagerServers: EAGER_SERVERS,
     })
-    this.#masters = new Masters({
+    this.#masters = new Masters(runtime, {
       addresses: settings.masters,
       self,
       dialTimeoutMs: DIAL_TIMEOUT_MS,
@@ -106,13 +115,16 @@ export class Session {
    */
   ready(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(this.#unreachable()), this.settings.connectTimeoutMs)
+      const timer = this.#runtime.setTimeout(
+        () => reject(this.#unreachable()),
+        this.settings.connectTimeoutMs,
+      )
       this.#onFirstTopology = () => {
-        clearTimeout(timer)
+        this.#runtime.clear(timer)
         resolve()
       }
       this.#onFatal = (error) => {
-        clearTimeout(timer)
+        this.#runtime.clear(timer)
         reject(error)
       }
     })
@@ -124,14 +136,14 @@ export class Session {
 
   async #close(): Promise<void> {
     this.#isClosed = true
-    clearInterval(this.#sweeper)
+    this.#runtime.clear(this.#sweeper)
     this.router.close()
     await Promise.all([this.#masters.close(), this.#servers.close()])
     this.#events.emit('close', undefined)
   }
 
   #routerShell(): RouterShell {
-    const flusher = new Flusher<Peer>((peer) => this.router.flush(peer))
+    const flusher = new Flusher<Peer>(this.#runtime, (peer) => this.router.flush(peer))
     return {
       connect: (peer) => this.#servers.connect(peer),
       disconnect: (peer) => this.#servers.disconnect(peer),
@@ -140,14 +152,14 @@ export class Session {
       suspect: (serverId) => this.#suspect(serverId),
       askTopology: () => this.#masters.ask(),
       startSweeping: () => {
-        this.#sweeper ??= setInterval(() => this.#sweep(), pace.sweepMs)
+        this.#sweeper ??= this.#runtime.setInterval(() => this.#sweep(), pace.sweepMs)
       },
     }
   }
 
   #sweep(): void {
     if (this.router.sweep()) return
-    clearInterval(this.#sweeper)
+    this.#runtime.clear(this.#sweeper)
     this.#sweeper = undefined
   }
 
@@ -170,7 +182,7 @@ export class Session {
 
   /** Only a hint: one a second is enough, also when every attempt to reconnect is refused. */
   #suspect(serverId: string): void {
-    const nowMs = performance.now()
+    const nowMs = this.#runtime.now()
     if (this.#isClosed || nowMs - (this.#suspectedAtMs.get(serverId) ?? -Infinity) < SUSPECT_AGAIN_MS) return
     this.#suspectedAtMs.set(serverId, nowMs)
     this.#masters.suspect(serverId)

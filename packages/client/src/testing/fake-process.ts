@@ -1,6 +1,13 @@
 import { EventEmitter, once } from 'node:events'
 import type { Message } from '@icf/common'
-import { listen, StagingBudget, type Introduction, type Link, type Listener } from '@icf/common/node'
+import {
+  listen,
+  nodeRuntime,
+  StagingBudget,
+  type Introduction,
+  type Link,
+  type Listener,
+} from '@icf/common/node'
 
 export const HOST = '127.0.0.1'
 
@@ -20,7 +27,7 @@ export class FakeProcess extends EventEmitter {
   }
 
   async start(port = 0): Promise<void> {
-    this.#listener = await listen({ host: HOST, port }, this.cluster, {
+    this.#listener = await listen(nodeRuntime, { host: HOST, port }, this.cluster, {
       introduce: () => this.self(),
       admit: (hello) => this.accept?.(hello),
       staging: () => new StagingBudget(Infinity),

@@ -4,6 +4,7 @@ import { beforeEach, it } from 'node:test'
 import { WebSocket } from 'ws'
 import { limits } from '../limits.js'
 import { Link } from './link.js'
+import { nodeRuntime } from './node-runtime.js'
 
 /** Takes frames as a socket does, and gives them to the system when told. */
 class HeldSocket extends EventEmitter {
@@ -31,7 +32,7 @@ let drains: number
 beforeEach(() => {
   socket = new HeldSocket()
   const remote = { role: 'client', cluster: '', id: '', details: [] } as const
-  link = new Link(socket as unknown as WebSocket, remote, '')
+  link = new Link(nodeRuntime, socket as unknown as WebSocket, remote, '')
   drains = 0
   link.handlers = { message: () => undefined, close: () => undefined, drain: () => drains++ }
 })

@@ -12,6 +12,7 @@ import {
   encodeFrame,
   isRefused,
   listen,
+  nodeRuntime,
   Redialer,
   type Introduction,
   type Link,
@@ -35,7 +36,7 @@ describe('a link', () => {
     received = []
     accepted = []
     onMessage = () => undefined
-    listener = await listen({ host: '127.0.0.1', port: 0 }, 'test', {
+    listener = await listen(nodeRuntime, { host: '127.0.0.1', port: 0 }, 'test', {
       introduce: () => self,
       admit: ({ role }) => {
         if (role === 'master') throw new IcfError('WRONG_ROLE', 'no masters here')
@@ -57,7 +58,7 @@ describe('a link', () => {
   afterEach(() => listener.close())
 
   const open = async (): Promise<{ link: Link; next: () => Promise<Message>; closed: Promise<void> }> => {
-    const link = await dial(listener.address, client, 2000)
+    const link = await dial(nodeRuntime, listener.address, client, 2000)
     const queue: Message[] = []
     const waiting: ((message: Message) => void)[] = []
     let end!: () => void
@@ -148,7 +149,7 @@ describe('a link', () => {
   })
 
   it('takes no value from an opener that has none to send', async () => {
-    const admin = await dial(listener.address, { ...client, role: 'admin' }, 2000)
+    const admin = await dial(nodeRuntime, listener.address, { ...client, role: 'admin' }, 2000)
     const answer = new Promise((resolve) => {
       admin.handlers = { message: resolve, close: () => undefined }
     })
@@ -163,7 +164,7 @@ describe('a link', () => {
       [{ role: 'stranger' as 'client' }, 'PROTOCOL'],
     ]
     for (const [part, code] of refusals)
-      await assert.rejects(dial(listener.address, { ...client, ...part }, 2000), { code })
+      await assert.rejects(dial(nodeRuntime, listener.address, { ...client, ...part }, 2000), { code })
     const [refusal] = await talk(
       encodeFrame([MessageType.HELLO, PROTOCOL_VERSION + 1, 'client', 'test', '', []]),
     )
@@ -207,7 +208,7 @@ describe('a link', () => {
     const { port } = impostor.address() as { port: number }
     for (const [answer, code] of answers) {
       impostor.once('connection', (socket) => socket.send(encodeFrame(answer)))
-      await assert.rejects(dial({ host: '127.0.0.1', port }, client, 2000), { code })
+      await assert.rejects(dial(nodeRuntime, { host: '127.0.0.1', port }, client, 2000), { code })
     }
     await new Promise((resolve) => impostor.close(resolve))
   })
@@ -266,14 +267,18 @@ describe('a link', () => {
   it('says when nothing listens, and when an address is taken', async () => {
     const { address } = listener
     await assert.rejects(
-      listen(address, 'test', { introduce: () => self, admit: () => undefined, opened: () => undefined }),
+      listen(nodeRuntime, address, 'test', {
+        introduce: () => self,
+        admit: () => undefined,
+        opened: () => undefined,
+      }),
       {
         code: 'INVALID_ARGUMENT',
         message: /another process listens there/,
       },
     )
     await listener.close()
-    await assert.rejects(dial(address, client, 2000), (error: IcfError) => {
+    await assert.rejects(dial(nodeRuntime, address, client, 2000), (error: IcfError) => {
       assert.equal(error.code, 'UNREACHABLE')
       assert.match(error.message, /connection refused/)
       return isRefused(error)
@@ -291,17 +296,17 @@ describe('a link', () => {
     const mute = createServer(() => undefined).listen(0, '127.0.0.1')
     await once(mute, 'listening')
     const { port } = mute.address() as { port: number }
-    await assert.rejects(dial({ host: '127.0.0.1', port }, client, 50), { code: 'TIMEOUT' })
+    await assert.rejects(dial(nodeRuntime, { host: '127.0.0.1', port }, client, 50), { code: 'TIMEOUT' })
     mute.close()
   })
 
   it('can not reach what is no address', async () => {
     const { port } = listener.address
     for (const host of ['10.0.0.1:7100', '[fd00::1]', 'x#y', '127.0.0.1/', 'a@127.0.0.1', 'a b', '%', ''])
-      await assert.rejects(dial({ host, port }, client, 2000), { code: 'UNREACHABLE' }, host)
+      await assert.rejects(dial(nodeRuntime, { host, port }, client, 2000), { code: 'UNREACHABLE' }, host)
     for (const wrong of [0, -1, 65536, Number.NaN])
       await assert.rejects(
-        dial({ host: '127.0.0.1', port: wrong }, client, 2000),
+        dial(nodeRuntime, { host: '127.0.0.1', port: wrong }, client, 2000),
         { code: 'UNREACHABLE' },
         `port ${wrong}`,
       )
@@ -313,7 +318,7 @@ describe('a link', () => {
     await once(mute, 'listening')
     const { port } = mute.address() as { port: number }
     const connected = once(mute, 'connection') as Promise<[Socket]>
-    const redialer = new Redialer({
+    const redialer = new Redialer(nodeRuntime, {
       address: () => ({ host: '127.0.0.1', port }),
       introduce: () => client,
       opened: () => assert.fail('opened'),
@@ -326,7 +331,7 @@ describe('a link', () => {
     socket.resume()
     redialer.stop()
     await once(socket, 'close')
-    await assert.rejects(dial({ host: '127.0.0.1', port }, client, 2000, AbortSignal.abort()), {
+    await assert.rejects(dial(nodeRuntime, { host: '127.0.0.1', port }, client, 2000, AbortSignal.abort()), {
       code: 'CLOSED',
     })
     mute.close()

@@ -1,7 +1,7 @@
-import { WebSocket, type RawData } from 'ws'
 import { errorToWire, IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import { MessageType, type Message, type Role } from '../messages.js'
+import { FRAME, SocketState, type Runtime, type Socket, type Timer } from '../runtime.js'
 import { chunkAt, ChunkReceiver } from './chunks.js'
 import { decodeFrame, encodeFrame, Staged } from './codec.js'
 import type { StagingBudget } from './staging-budget.js'
@@ -36,7 +36,8 @@ const STALLED_VALUE_MS = 30_000
 /** The longest header of a WebSocket frame: it counts as unsent, too. */
 const HEADER_BYTES = 14
 
-const FRAME = { binary: true, fin: true } as const
+/** How long the other end has to agree to a close, in ms. */
+export const CLOSE_PATIENCE_MS = 2000
 
 /**
  * One open connection after its handshake: whole messages in both directions, in order, and large values staged
@@ -46,17 +47,17 @@ export class Link {
   #handlers: LinkHandlers | undefined
   /** Messages that came before there were handlers: several can arrive in the turn of the handshake. */
   #early: Message[] = []
-  readonly #socket: WebSocket
+  readonly #socket: Socket
   readonly #chunks: ChunkReceiver
   /** What came after a chunk that waits for memory. */
-  #waiting: RawData[] | undefined
+  #waiting: Buffer[] | undefined
   #isPaused = false
   /** Given to the socket, and of that what the system had taken at the last look. */
   #givenBytes = 0
   #takenBytes = 0
   #hadUnsent = false
   #isHeard = true
-  #stallTimer: NodeJS.Timeout | undefined
+  #stallTimer: Timer | undefined
   readonly #staging: {
     staged: Staged
     bytes: Uint8Array
@@ -69,7 +70,8 @@ export class Link {
   #aboveHighWater = false
 
   constructor(
-    socket: WebSocket,
+    private readonly runtime: Runtime,
+    socket: Socket,
     readonly remote: Introduction,
     readonly remoteAddress: string,
     /** What values that come in chunks may take, together with those of other links. */
@@ -77,11 +79,11 @@ export class Link {
   ) {
     this.#socket = socket
     // In a turn of its own: the memory was set free by another link, in the middle of its work.
-    this.#chunks = new ChunkReceiver(staging, () => void setImmediate(() => this.#goOn()))
-    socket.on('message', (data) => this.#receive(data))
+    this.#chunks = new ChunkReceiver(staging, () => runtime.setImmediate(() => this.#goOn()))
+    socket.on('message', (frame) => this.#receive(frame))
     socket.on('pong', () => (this.#isHeard = true))
     socket.on('close', () => {
-      clearTimeout(this.#stallTimer)
+      runtime.clear(this.#stallTimer)
       this.#waiting = undefined
       this.#chunks.close()
       this.#handlers?.close()
@@ -94,11 +96,11 @@ export class Link {
     const early = this.#early
     this.#early = []
     for (const message of early) this.#deliver(handlers, message)
-    if (this.#socket.readyState === WebSocket.CLOSED) handlers.close()
+    if (this.#socket.readyState === SocketState.CLOSED) handlers.close()
   }
 
   get isOpen(): boolean {
-    return this.#socket.readyState === WebSocket.OPEN
+    return this.#socket.readyState === SocketState.OPEN
   }
 
   /** Bytes that the kernel has not taken yet. */
@@ -114,7 +116,7 @@ export class Link {
   /** Sends a frame that was encoded before, so that one encoding serves many links. */
   sendFrame(frame: Uint8Array): void {
     const socket = this.#socket
-    if (socket.readyState !== WebSocket.OPEN) return
+    if (socket.readyState !== SocketState.OPEN) return
     if (socket.bufferedAmount + frame.length > limits.linkOverflowBytes) return this.terminate()
     this.#count(frame)
     if (!this.#aboveHighWater) return socket.send(frame, FRAME)
@@ -151,7 +153,7 @@ export class Link {
   /** Closes after what was sent; the peer has two seconds to agree. */
   close(code = 1000, reason = ''): void {
     this.#socket.close(code, reason)
-    setTimeout(() => this.#socket.terminate(), 2000).unref()
+    this.runtime.setTimeout(() => this.#socket.terminate(), CLOSE_PATIENCE_MS).unref()
   }
 
   /** Closes at once; what was not sent is lost. */
@@ -179,11 +181,11 @@ export class Link {
     return isHeard
   }
 
-  #receive(data: RawData): void {
+  #receive(frame: Buffer): void {
     this.#isHeard = true
-    if (this.#waiting) return void this.#waiting.push(data)
+    if (this.#waiting) return void this.#waiting.push(frame)
     try {
-      const message = decodeFrame(data as Buffer, (id) => this.#chunks.take(id))
+      const message = decodeFrame(frame, (id) => this.#chunks.take(id))
       if (message[0] === MessageType.VALUE_CHUNK) this.#receiveChunk(message)
       else if (this.#handlers) this.#handlers.message(message)
       else this.#early.push(message)
@@ -199,7 +201,7 @@ export class Link {
       this.#socket.pause()
     }
     if (this.#stallTimer) this.#stallTimer.refresh()
-    else this.#stallTimer = setTimeout(this.#checkStall, STALLED_VALUE_MS).unref()
+    else this.#checkStallLater()
   }
 
   /** The value that waited for memory is begun: on with what came after it. */
@@ -207,16 +209,20 @@ export class Link {
     const waiting = this.#waiting
     if (!waiting) return
     this.#waiting = undefined
-    for (const data of waiting) this.#receive(data)
+    for (const frame of waiting) this.#receive(frame)
     if (!this.#waiting && !this.#isPaused) this.#socket.resume()
+  }
+
+  #checkStallLater(): void {
+    this.#stallTimer = this.runtime.setTimeout(this.#checkStall, STALLED_VALUE_MS)
+    this.#stallTimer.unref()
   }
 
   readonly #checkStall = (): void => {
     this.#stallTimer = undefined
     if (this.#chunks.heldBytes === 0) return
     // What we do not read is not the peer's fault.
-    if (this.#isPaused || this.#waiting)
-      this.#stallTimer = setTimeout(this.#checkStall, STALLED_VALUE_MS).unref()
+    if (this.#isPaused || this.#waiting) this.#checkStallLater()
     else this.refuse(new IcfError('TIMEOUT', `nothing of a value came for ${STALLED_VALUE_MS} ms`))
   }
 

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Role } from '../messages.js'
-import { dial, listen, type Introduction, type Link, type Listener } from './index.js'
+import { dial, listen, nodeRuntime, type Introduction, type Link, type Listener } from './index.js'
 
 describe('an acceptor', () => {
   let listener: Listener
   const accepted = new Set<Link>()
 
   const introduction = (role: Role): Introduction => ({ role, cluster: 'test', id: '', details: [] })
-  const open = (role: Role): Promise<Link> => dial(listener.address, introduction(role), 2000)
+  const open = (role: Role): Promise<Link> => dial(nodeRuntime, listener.address, introduction(role), 2000)
 
   beforeEach(async () => {
     const acceptor = {
@@ -21,7 +21,10 @@ describe('an acceptor', () => {
       },
       closed: (link: Link) => accepted.delete(link),
     }
-    listener = await listen({ host: '127.0.0.1', port: 0 }, 'test', acceptor, { connections: 5, reserved: 3 })
+    listener = await listen(nodeRuntime, { host: '127.0.0.1', port: 0 }, 'test', acceptor, {
+      connections: 5,
+      reserved: 3,
+    })
   })
 
   afterEach(() => listener.close())

@@ -1,10 +1,9 @@
-import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
+import { FRAME, type Address, type Runtime, type Socket } from '../runtime.js'
 import { decodeFrame, encodeFrame } from './codec.js'
-import { formatAddress, KEEP_ALIVE_MS, type Address } from './dial.js'
 import { readHello, welcomeMessage } from './handshake.js'
-import { Link, refusal, type Introduction } from './link.js'
+import { CLOSE_PATIENCE_MS, Link, refusal, type Introduction } from './link.js'
 import { StagingBudget } from './staging-budget.js'
 
 const HELLO_TIMEOUT_MS = 5000
@@ -43,43 +42,25 @@ export interface Listener {
  * @throws IcfError INVALID_ARGUMENT when the address can not be bound
  */
 export async function listen(
+  runtime: Runtime,
   address: Address,
   cluster: string,
   acceptor: Acceptor,
   room: Room = ROOM,
 ): Promise<Listener> {
-  const server = new WebSocketServer({
-    host: address.host,
-    port: address.port,
-    perMessageDeflate: false,
-    maxPayload: limits.maxFrameBytes,
-    skipUTF8Validation: true,
-  })
+  const server = await runtime.listen(address)
   const bounded = boundClients(acceptor, room.connections - room.reserved)
-  server.on('connection', (socket, request) => {
+  server.onConnection = (socket, remoteAddress) => {
     socket.on('error', () => socket.terminate())
-    if (server.clients.size > room.connections) return socket.close(1013, 'too many connections')
-    request.socket.setKeepAlive(true, KEEP_ALIVE_MS)
-    const timer = setTimeout(() => socket.terminate(), HELLO_TIMEOUT_MS)
-    socket.once('close', () => clearTimeout(timer))
-    socket.once('message', (data: RawData) => {
-      clearTimeout(timer)
-      greet(socket, data as Buffer, request.socket.remoteAddress ?? '', cluster, bounded)
+    if (server.socketCount > room.connections) return socket.close(1013, 'too many connections')
+    const timer = runtime.setTimeout(() => socket.terminate(), HELLO_TIMEOUT_MS)
+    socket.once('close', () => runtime.clear(timer))
+    socket.once('message', (frame) => {
+      runtime.clear(timer)
+      greet(runtime, socket, frame, remoteAddress, cluster, bounded)
     })
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('listening', resolve)
-    server.once('error', (cause) => reject(cannotBind(address, cause)))
-  })
-  const bound = server.address() as { port: number }
-  return {
-    address: { host: address.host, port: bound.port },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        for (const socket of server.clients) socket.terminate()
-      }),
   }
+  return { address: server.address, close: () => server.close() }
 }
 
 /** The same acceptor for no more than so many clients. */
@@ -105,37 +86,27 @@ function boundClients(acceptor: Acceptor, most: number): Acceptor {
 }
 
 function greet(
-  socket: WebSocket,
-  data: Buffer,
+  runtime: Runtime,
+  socket: Socket,
+  frame: Buffer,
   remoteAddress: string,
   cluster: string,
   acceptor: Acceptor,
 ): void {
   try {
     const hello = readHello(
-      decodeFrame(data, () => undefined),
+      decodeFrame(frame, () => undefined),
       cluster,
     )
     acceptor.admit(hello)
-    const link = new Link(socket, hello, remoteAddress, acceptor.staging?.(hello) ?? NO_VALUES)
+    const link = new Link(runtime, socket, hello, remoteAddress, acceptor.staging?.(hello) ?? NO_VALUES)
     link.send(welcomeMessage(acceptor.introduce(hello)))
     acceptor.opened(link)
     socket.once('close', () => acceptor.closed?.(link))
   } catch (error) {
     if (!(error instanceof IcfError)) throw error
-    socket.send(encodeFrame(refusal(error)))
+    socket.send(encodeFrame(refusal(error)), FRAME)
     socket.close(4000, error.code)
-    setTimeout(() => socket.terminate(), 2000).unref()
+    runtime.setTimeout(() => socket.terminate(), CLOSE_PATIENCE_MS).unref()
   }
-}
-
-function cannotBind(address: Address, cause: NodeJS.ErrnoException): IcfError {
-  const where = formatAddress(address)
-  const reason =
-    cause.code === 'EADDRINUSE'
-      ? 'another process listens there: choose another port'
-      : cause.code === 'EACCES'
-        ? 'not permitted: ports below 1024 need privileges'
-        : cause.message
-  return new IcfError('INVALID_ARGUMENT', `can not listen on ${where}: ${reason}`, { cause })
 }

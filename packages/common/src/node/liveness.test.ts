@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { MessageType } from '../messages.js'
-import { dial, listen, watchLiveness, type Introduction, type Link, type Listener } from './index.js'
+import {
+  dial,
+  listen,
+  nodeRuntime,
+  watchLiveness,
+  type Introduction,
+  type Link,
+  type Listener,
+} from './index.js'
 
 const acceptor: Introduction = { role: 'master', cluster: 'test', id: 'm', details: [] }
 const opener: Introduction = { role: 'client', cluster: 'test', id: '', details: [] }
@@ -10,7 +18,7 @@ const opener: Introduction = { role: 'client', cluster: 'test', id: '', details:
 /** Both ends of a link, and its acceptor. */
 async function openPair(): Promise<{ near: Link; far: Link; listener: Listener }> {
   const accepted: Link[] = []
-  const listener = await listen({ host: '127.0.0.1', port: 0 }, 'test', {
+  const listener = await listen(nodeRuntime, { host: '127.0.0.1', port: 0 }, 'test', {
     introduce: () => acceptor,
     admit: () => undefined,
     opened: (link) => {
@@ -18,7 +26,7 @@ async function openPair(): Promise<{ near: Link; far: Link; listener: Listener }
       accepted.push(link)
     },
   })
-  const near = await dial(listener.address, opener, 10_000)
+  const near = await dial(nodeRuntime, listener.address, opener, 10_000)
   return { near, far: accepted[0]!, listener }
 }
 
@@ -37,7 +45,7 @@ function fakeLink(t: TestContext): {
     ping: () => void state.pings++,
     terminate: () => void (state.isOpen = false),
   }
-  watchLiveness(link, 100)
+  watchLiveness(nodeRuntime, link, 100)
   return { state, tick: () => t.mock.timers.tick(100) }
 }
 
@@ -105,7 +113,7 @@ test('a peer that stands still with its connection open', async () => {
     near.handlers = { message: () => undefined, close: resolve }
   })
   far.pause()
-  watchLiveness(near, 20)
+  watchLiveness(nodeRuntime, near, 20)
   await closed
   await listener.close()
 })

@@ -1,3 +1,4 @@
+import type { Runtime } from '../runtime.js'
 import type { Link } from './link.js'
 
 const PING_INTERVAL_MS = 1_500
@@ -10,17 +11,19 @@ const SILENT_INTERVALS = 2
  * nobody, and the system would notice only after minutes. Ends by itself when the link does.
  */
 export function watchLiveness(
+  runtime: Runtime,
   link: Pick<Link, 'isOpen' | 'takeHeard' | 'ping' | 'terminate'>,
   intervalMs = PING_INTERVAL_MS,
 ): void {
   let silent = 0
   // Intervals are counted, not time: while this process stands still, it does not hear either.
-  const timer = setInterval(() => {
+  const timer = runtime.setInterval(() => {
     if (link.isOpen) {
       silent = link.takeHeard() ? 0 : silent + 1
       if (silent < SILENT_INTERVALS) return link.ping()
       link.terminate()
     }
-    clearInterval(timer)
-  }, intervalMs).unref()
+    runtime.clear(timer)
+  }, intervalMs)
+  timer.unref()
 }

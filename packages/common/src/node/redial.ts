@@ -1,5 +1,6 @@
 import type { IcfError } from '../errors.js'
-import { dial, type Address } from './dial.js'
+import type { Address, Runtime, Timer } from '../runtime.js'
+import { dial } from './dial.js'
 import type { Introduction, Link } from './link.js'
 
 export interface RedialOptions {
@@ -9,7 +10,7 @@ export interface RedialOptions {
   introduce(): Introduction
   /** The link is open; set its handlers, of which `close` must call `lost()`. */
   opened(link: Link): void
-  /** An attempt failed, which began at `startedAt` (performance.now()). */
+  /** An attempt failed, which began at `startedAt` by the runtime's clock. */
   failed(error: IcfError, startedAt: number): void
   timeoutMs: number
   /** First pause between attempts; it doubles up to `maxDelayMs`, with jitter. */
@@ -21,12 +22,15 @@ export interface RedialOptions {
 export class Redialer {
   readonly #options: RedialOptions
   #delayMs: number
-  #timer: NodeJS.Timeout | undefined
+  #timer: Timer | undefined
   #openedAt = -Infinity
   readonly #stop = new AbortController()
   #dialing = false
 
-  constructor(options: RedialOptions) {
+  constructor(
+    private readonly runtime: Runtime,
+    options: RedialOptions,
+  ) {
     this.#options = options
     this.#delayMs = options.minDelayMs
     this.#attempt()
@@ -35,7 +39,7 @@ export class Redialer {
   /** The link that was opened is gone: dials again at once, or after a pause when it did not last. */
   lost(): void {
     if (this.#isStopped || this.#dialing || this.#timer !== undefined) return
-    if (performance.now() - this.#openedAt < this.#options.maxDelayMs) return this.#later()
+    if (this.runtime.now() - this.#openedAt < this.#options.maxDelayMs) return this.#later()
     this.#delayMs = this.#options.minDelayMs
     this.#attempt()
   }
@@ -43,7 +47,7 @@ export class Redialer {
   /** Also ends an attempt under way; a link that is open stays so. */
   stop(): void {
     this.#stop.abort()
-    clearTimeout(this.#timer)
+    this.runtime.clear(this.#timer)
   }
 
   get #isStopped(): boolean {
@@ -56,12 +60,12 @@ export class Redialer {
     const address = this.#options.address()
     if (!address) return this.#later()
     this.#dialing = true
-    const startedAt = performance.now()
-    dial(address, this.#options.introduce(), this.#options.timeoutMs, this.#stop.signal).then(
+    const startedAt = this.runtime.now()
+    dial(this.runtime, address, this.#options.introduce(), this.#options.timeoutMs, this.#stop.signal).then(
       (link) => {
         this.#dialing = false
         if (this.#isStopped) return link.terminate()
-        this.#openedAt = performance.now()
+        this.#openedAt = this.runtime.now()
         this.#options.opened(link)
       },
       (error: IcfError) => {
@@ -74,7 +78,8 @@ export class Redialer {
   }
 
   #later(): void {
-    this.#timer = setTimeout(() => this.#attempt(), this.#delayMs * (0.75 + Math.random() / 2))
+    const delayMs = this.#delayMs * (0.75 + this.runtime.random() / 2)
+    this.#timer = this.runtime.setTimeout(() => this.#attempt(), delayMs)
     this.#delayMs = Math.min(this.#delayMs * 2, this.#options.maxDelayMs)
   }
 }

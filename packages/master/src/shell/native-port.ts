@@ -1,4 +1,4 @@
-import type { Timing } from '@icf/common'
+import type { Runtime, Timing } from '@icf/common'
 import { listen, type Address, type Introduction, type Listener } from '@icf/common/node'
 import type { MasterCore } from '../core/index.js'
 import { serveAdmin, type Administration } from './admin.js'
@@ -15,10 +15,10 @@ export interface NativePortOptions {
 }
 
 /** Accepts cache servers, clients and operators. */
-export function listenNative(options: NativePortOptions): Promise<Listener> {
+export function listenNative(runtime: Runtime, options: NativePortOptions): Promise<Listener> {
   const { address, cluster, masterId, core, runner, administration } = options
   const { heartbeatIntervalMs, leaseMs, deadAfterMs } = options.timing
-  return listen(address, cluster, {
+  return listen(runtime, address, cluster, {
     introduce: ({ role }: Introduction) => ({
       role: 'master',
       cluster,

@@ -1,5 +1,4 @@
-import { performance } from 'node:perf_hooks'
-import { IcfError, limits, MessageType, type Message } from '@icf/common'
+import { IcfError, limits, MessageType, type Message, type Runtime, type Timer } from '@icf/common'
 import { encodeFrame, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import type { Effect, LinkId, MasterCore, MasterEvent } from '../core/index.js'
@@ -24,6 +23,7 @@ export interface RunnerOptions {
 
 /** Carries out what the core decides, in its order, and tells it what happened. */
 export class Runner {
+  readonly #runtime: Runtime
   readonly #options: RunnerOptions
   readonly #links = new Map<LinkId, Link>()
   readonly #queue: MasterEvent[] = []
@@ -34,12 +34,13 @@ export class Runner {
   #isDraining = false
   #nextLink = 1
   #nextRequest = 1
-  #ticker: NodeJS.Timeout | undefined
+  #ticker: Timer | undefined
   #isStateSafe = true
   #persisting: Promise<void> | undefined
   #isClosed = false
 
-  constructor(options: RunnerOptions) {
+  constructor(runtime: Runtime, options: RunnerOptions) {
+    this.#runtime = runtime
     this.#options = options
   }
 
@@ -61,7 +62,7 @@ export class Runner {
    * @throws what keeps the state from being saved
    */
   async start(): Promise<void> {
-    this.#ticker = setInterval(() => this.dispatch({ type: 'tick' }), TICK_INTERVAL_MS)
+    this.#ticker = this.#runtime.setInterval(() => this.dispatch({ type: 'tick' }), TICK_INTERVAL_MS)
     this.#hasStarted = true
     this.#queue.unshift({ type: 'started' })
     this.#drain()
@@ -71,7 +72,7 @@ export class Runner {
   /** Nothing is told to the core, or done for it, any more. Resolves when nothing is being written. */
   async close(): Promise<void> {
     this.#isClosed = true
-    clearInterval(this.#ticker)
+    this.#runtime.clear(this.#ticker)
     this.#endAnswers()
     for (const link of this.#links.values()) link.close(1001, 'the master shuts down')
     await this.#persisting
@@ -122,7 +123,7 @@ export class Runner {
     this.#isDraining = true
     try {
       for (let next = this.#queue.shift(); next; next = this.#queue.shift())
-        for (const effect of this.#options.core.step(performance.now(), next)) this.#perform(effect)
+        for (const effect of this.#options.core.step(this.#runtime.now(), next)) this.#perform(effect)
     } finally {
       this.#isDraining = false
     }
@@ -172,8 +173,8 @@ export class Runner {
   async #persist({ state, events }: Extract<Effect, { type: 'persist' }>): Promise<void> {
     const { core, coordination, eventLog, logger } = this.#options
     const { version } = state.topology
-    const startedAt = performance.now()
-    const stamped = eventLog.stamp(events, new Date())
+    const startedAt = this.#runtime.now()
+    const stamped = eventLog.stamp(events, new Date(this.#runtime.wallTimeMs()))
     while (!this.#isClosed) {
       try {
         await coordination.commit({ ...state, events: eventLog.kept(stamped) })
@@ -185,12 +186,12 @@ export class Runner {
           { error, version },
           'can not save the state: no change takes effect until it can be saved',
         )
-        await new Promise((resolve) => setTimeout(resolve, PERSIST_RETRY_MS))
+        await new Promise<void>((resolve) => this.#runtime.setTimeout(resolve, PERSIST_RETRY_MS))
       }
     }
     if (this.#isClosed) return
     this.#isStateSafe = true
-    const ms = performance.now() - startedAt
+    const ms = this.#runtime.now() - startedAt
     this.#commitMs.sum += ms
     this.#commitMs.count++
     this.#commitMs.max = Math.max(this.#commitMs.max, ms)
@@ -201,7 +202,7 @@ export class Runner {
 
   async #probe(effect: Extract<Effect, { type: 'probe' }>): Promise<void> {
     const { cluster, masterId, logger } = this.#options
-    const finding = await probe(effect, cluster, masterId)
+    const finding = await probe(this.#runtime, effect, cluster, masterId)
     logger.debug({ server: effect.server.id, ...finding }, 'probed')
     this.dispatch({ type: 'probed', probe: effect.probe, finding })
   }

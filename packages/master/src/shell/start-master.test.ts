@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
 import { decodeTopology, isNewer, MessageType, SLOT_COUNT, type Message } from '@icf/common'
-import { dial, type Link } from '@icf/common/node'
+import { dial, nodeRuntime, type Link } from '@icf/common/node'
 import { pino } from 'pino'
-import { startMaster, type RunningMaster, type StartMasterOptions } from './start-master.js'
+import type { RunningMaster } from './master.js'
+import { startMaster, type StartMasterOptions } from './start-master.js'
 
 /** The servers of these tests send no heartbeats: nobody waits for any. */
 const timing = { heartbeatIntervalMs: 100_000, leaseMs: 300_000, deadAfterMs: 600_000 }
@@ -78,13 +79,20 @@ class Peer {
 }
 
 async function connect(master: RunningMaster, role: 'admin' | 'client'): Promise<Peer> {
-  return new Peer(await dial(master.address, { role, cluster: 'test', id: '', details: [] }, 2000))
+  return new Peer(
+    await dial(nodeRuntime, master.address, { role, cluster: 'test', id: '', details: [] }, 2000),
+  )
 }
 
 async function enter(master: RunningMaster, name: string, { epoch = 0, version = 0 } = {}): Promise<Peer> {
   const details = ['127.0.0.1', name.charCodeAt(0), 0, '', 1, 1e6, epoch, version]
   return new Peer(
-    await dial(master.address, { role: 'cache-server', cluster: 'test', id: name.repeat(40), details }, 2000),
+    await dial(
+      nodeRuntime,
+      master.address,
+      { role: 'cache-server', cluster: 'test', id: name.repeat(40), details },
+      2000,
+    ),
   )
 }
 
@@ -155,11 +163,11 @@ test('an operator is told what is wrong with a request', async (t) => {
 test('roles that have no business here, and other clusters, are refused', async (t) => {
   const master = await start(t)
   const hello = { role: 'probe' as const, cluster: 'test', id: '', details: [] }
-  await assert.rejects(dial(master.address, hello, 2000), { code: 'WRONG_ROLE' })
-  await assert.rejects(dial(master.address, { ...hello, role: 'client', cluster: 'x' }, 2000), {
+  await assert.rejects(dial(nodeRuntime, master.address, hello, 2000), { code: 'WRONG_ROLE' })
+  await assert.rejects(dial(nodeRuntime, master.address, { ...hello, role: 'client', cluster: 'x' }, 2000), {
     code: 'WRONG_CLUSTER',
   })
-  await assert.rejects(dial(master.address, { ...hello, role: 'cache-server' }, 2000), {
+  await assert.rejects(dial(nodeRuntime, master.address, { ...hello, role: 'cache-server' }, 2000), {
     code: 'INVALID_ARGUMENT',
   })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatAddress, parseAddress } from './dial.js'
+import { formatAddress, parseAddress } from './address.js'
 
 test('addresses are read, and written in one way only', () => {
   const cases: [string, string][] = [
