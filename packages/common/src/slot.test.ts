@@ -29,4 +29,13 @@ describe('keySlot', () => {
     fc.assert(fc.property(text, agrees))
     fc.assert(fc.property(fc.string(), agrees))
   })
+
+  it('keeps the low bits where a cluster has fewer slots', () => {
+    const key = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }))
+    fc.assert(
+      fc.property(key, fc.constantFrom(2, 16, 64, 8192), (text, slotCount) => {
+        assert.equal(keySlot(text, slotCount), keySlot(text) % slotCount)
+      }),
+    )
+  })
 })

@@ -1,4 +1,7 @@
-/** Number of slots, fixed by the Redis Cluster specification. */
+/**
+ * Number of slots, fixed by the Redis Cluster specification. A test may make a cluster of fewer, so that few keys share
+ * a slot: whoever has a topology goes by the length of its columns.
+ */
 export const SLOT_COUNT = 16384
 
 const CRC16_TABLE = buildTable()
@@ -17,8 +20,9 @@ function buildTable(): Uint16Array {
 /**
  * The slot of a key: CRC16 of its UTF-8 bytes, or of the bytes between the first `{` and the next `}` when there
  * is at least one (Redis Cluster specification, "Key hash tags").
+ * @param slotCount of the cluster: a power of two
  */
-export function keySlot(key: string): number {
+export function keySlot(key: string, slotCount = SLOT_COUNT): number {
   let start = 0
   let end = key.length
   const open = key.indexOf('{')
@@ -32,14 +36,14 @@ export function keySlot(key: string): number {
   let crc = 0
   for (let i = start; i < end; i++) {
     const unit = key.charCodeAt(i)
-    if (unit > 0x7f) return slotOfBytes(Buffer.from(key.slice(start, end), 'utf8'))
+    if (unit > 0x7f) return slotOfBytes(Buffer.from(key.slice(start, end), 'utf8'), slotCount)
     crc = ((crc << 8) & 0xffff) ^ CRC16_TABLE[(crc >> 8) ^ unit]!
   }
-  return crc & (SLOT_COUNT - 1)
+  return crc & (slotCount - 1)
 }
 
-function slotOfBytes(bytes: Uint8Array): number {
+function slotOfBytes(bytes: Uint8Array, slotCount: number): number {
   let crc = 0
   for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ CRC16_TABLE[(crc >> 8) ^ byte]!
-  return crc & (SLOT_COUNT - 1)
+  return crc & (slotCount - 1)
 }

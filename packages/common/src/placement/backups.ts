@@ -40,7 +40,10 @@ class BackupPlacement {
     for (let slot = 0; slot < primary.length; slot++)
       this.#keep(slot, current.primary[slot]!, current.backup[slot]!)
     this.#counts = countByServer(fleet, this.backup)
-    const unplaced = slotsWhere((slot) => this.backup[slot] === NONE && primary[slot] !== NONE).length
+    const unplaced = slotsWhere(
+      this.backup,
+      (slot) => this.backup[slot] === NONE && primary[slot] !== NONE,
+    ).length
     this.#settlement = settle({
       counts: this.#counts,
       fixed: new Int32Array(fleet.size),
@@ -68,9 +71,9 @@ class BackupPlacement {
     const isUnplaced = (slot: number): boolean => this.backup[slot] === NONE && this.#primary[slot] !== NONE
     const suits = (slot: number, server: number): boolean =>
       isUnplaced(slot) && this.#mayStand(slot, server) && this.#pairs.hasRoom(this.#primary[slot]!, server)
-    offerByRank(this.#fleet, slotsWhere(isUnplaced), room, suits, place)
+    offerByRank(this.#fleet, slotsWhere(this.backup, isUnplaced), room, suits, place)
     const receivers = withRoom(this.#fleet, room)
-    for (const slot of slotsWhere(isUnplaced)) {
+    for (const slot of slotsWhere(this.backup, isUnplaced)) {
       const server = this.#bestFor(slot, receivers)
       if (server !== NONE) place(slot, server)
       else this.#put(slot, this.#emptiestFor(slot))
@@ -81,8 +84,8 @@ class BackupPlacement {
   meetQuotas(): void {
     const primary = this.#primary
     const isPlaced = (slot: number): boolean => this.backup[slot] !== NONE
-    const loose = slotsWhere((slot) => isPlaced(slot) && this.#isLoose[slot] === 1)
-    const settled = slotsWhere((slot) => isPlaced(slot) && this.#isLoose[slot] === 0)
+    const loose = slotsWhere(this.backup, (slot) => isPlaced(slot) && this.#isLoose[slot] === 1)
+    const settled = slotsWhere(this.backup, (slot) => isPlaced(slot) && this.#isLoose[slot] === 0)
     const improves = (slot: number, to: number): boolean =>
       this.#pairs.hasTooMany(primary[slot]!, this.backup[slot]!) && this.#pairs.hasRoom(primary[slot]!, to)
     const evens = (slot: number, to: number): boolean =>

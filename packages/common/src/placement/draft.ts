@@ -1,4 +1,3 @@
-import { SLOT_COUNT } from '../slot.js'
 import { areApart, type Fleet } from './fleet.js'
 import type { Budget } from './quota.js'
 import type { Spread } from './spread.js'
@@ -69,11 +68,11 @@ export function countByServer(fleet: Fleet, column: Uint16Array): Int32Array {
   return counts
 }
 
-/** The slots for which this holds, ascending. */
-export function slotsWhere(isWanted: (slot: number) => boolean): Uint16Array {
-  const found = new Uint16Array(SLOT_COUNT)
+/** The slots of a column for which this holds, ascending. */
+export function slotsWhere({ length }: Uint16Array, isWanted: (slot: number) => boolean): Uint16Array {
+  const found = new Uint16Array(length)
   let count = 0
-  for (let slot = 0; slot < SLOT_COUNT; slot++) if (isWanted(slot)) found[count++] = slot
+  for (let slot = 0; slot < length; slot++) if (isWanted(slot)) found[count++] = slot
   return found.subarray(0, count)
 }
 

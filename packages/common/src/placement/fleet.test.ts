@@ -12,6 +12,7 @@ const fleet = (...zones: readonly string[]): ReturnType<typeof buildFleet> =>
       return { id: `server-${index}`, weight: name === 'leaving' ? 0 : 1, zone: name, machine }
     }),
     RING,
+    16,
   )
 
 test('two servers of one zone must not hold both copies', () => {

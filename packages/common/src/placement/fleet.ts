@@ -16,12 +16,16 @@ export interface Fleet {
   readonly leaders: Leaders
 }
 
-export function buildFleet(servers: readonly PlacementServer[], settings: RingSettings): Fleet {
+export function buildFleet(
+  servers: readonly PlacementServer[],
+  settings: RingSettings,
+  slotCount: number,
+): Fleet {
   return {
     size: servers.length,
     weights: Float64Array.from(servers, ({ weight }) => Math.max(0, weight)),
     groups: groupsOf(servers),
-    leaders: buildRing(servers, settings).leaders(RANKED_PLACES),
+    leaders: buildRing(servers, settings, slotCount).leaders(RANKED_PLACES),
   }
 }
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { SLOT_COUNT } from '../slot.js'
 import { areApart, buildFleet } from './fleet.js'
 import { backupShares, evenSpread } from './spread.js'
 import { countSlots, RING, type Cluster, type Cost } from './scenario.test.kit.js'
@@ -13,12 +12,12 @@ export const MOVED_AT_MOST = 1.1
 
 /** For tests: what holds of every target. */
 export function checkPlacement(cluster: Cluster, context: string): void {
-  const { servers, columns, size, totalWeight } = cluster
+  const { servers, columns, size, slotCount, totalWeight } = cluster
   const active = servers.filter(({ weight }) => weight > 0).length
-  const fleet = buildFleet(servers, RING)
+  const fleet = buildFleet(servers, RING, slotCount)
   let missing = 0
   let together = 0
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+  for (let slot = 0; slot < slotCount; slot++) {
     const primary = columns.primary[slot]!
     const backup = columns.backup[slot]!
     if (primary === NONE || (backup === NONE && active > 1)) missing++
@@ -28,7 +27,7 @@ export function checkPlacement(cluster: Cluster, context: string): void {
   assert.equal(together, 0, `${context}: ${together} slots have both copies in one place`)
   checkQuota(
     countSlots(columns.primary, size),
-    servers.map(({ weight }) => (SLOT_COUNT * weight) / totalWeight),
+    servers.map(({ weight }) => (slotCount * weight) / totalWeight),
     `${context}: primaries`,
   )
   const forced = backupShares(fleet, Float64Array.from(countSlots(columns.primary, size)))
@@ -43,13 +42,12 @@ function checkQuota(counts: readonly number[], shares: ArrayLike<number>, contex
 }
 
 /** Backups of each server's primaries are spread over all that may hold them (rule 6 of `target`). */
-export function checkSpread({ servers, columns, size }: Cluster, context: string): void {
-  const fleet = buildFleet(servers, RING)
+export function checkSpread({ servers, columns, size, slotCount }: Cluster, context: string): void {
+  const fleet = buildFleet(servers, RING, slotCount)
   const primaries = Float64Array.from(countSlots(columns.primary, size))
   const even = evenSpread(fleet, primaries, backupShares(fleet, primaries))
   const pairs = new Uint16Array(size * size)
-  for (let slot = 0; slot < SLOT_COUNT; slot++)
-    pairs[columns.primary[slot]! * size + columns.backup[slot]!]!++
+  for (let slot = 0; slot < slotCount; slot++) pairs[columns.primary[slot]! * size + columns.backup[slot]!]!++
   for (let primary = 0; primary < size; primary++) {
     for (let backup = 0; backup < size && size > 2; backup++) {
       const expected = even.expected(primary, backup)

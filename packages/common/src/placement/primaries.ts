@@ -76,9 +76,9 @@ class PrimaryPlacement {
       room.spend(server)
     }
     const isUnplaced = (slot: number): boolean => this.primary[slot] === NONE
-    offerByRank(this.#fleet, slotsWhere(isUnplaced), room, isUnplaced, place)
+    offerByRank(this.#fleet, slotsWhere(this.primary, isUnplaced), room, isUnplaced, place)
     const receivers = withRoom(this.#fleet, room)
-    for (const slot of slotsWhere(isUnplaced)) {
+    for (const slot of slotsWhere(this.primary, isUnplaced)) {
       const server = bestOf(
         receivers,
         room,
@@ -101,9 +101,15 @@ class PrimaryPlacement {
     const fleet = this.#fleet
     const isFree = (slot: number): boolean => this.#isPinned[slot] === 0 && this.primary[slot] !== NONE
     const hasBackup = (slot: number): boolean => this.#backup[slot] !== NONE
-    const loose = slotsWhere((slot) => isFree(slot) && this.#isLoose[slot] === 1)
-    const bare = slotsWhere((slot) => isFree(slot) && this.#isLoose[slot] === 0 && !hasBackup(slot))
-    const backed = slotsWhere((slot) => isFree(slot) && this.#isLoose[slot] === 0 && hasBackup(slot))
+    const loose = slotsWhere(this.primary, (slot) => isFree(slot) && this.#isLoose[slot] === 1)
+    const bare = slotsWhere(
+      this.primary,
+      (slot) => isFree(slot) && this.#isLoose[slot] === 0 && !hasBackup(slot),
+    )
+    const backed = slotsWhere(
+      this.primary,
+      (slot) => isFree(slot) && this.#isLoose[slot] === 0 && hasBackup(slot),
+    )
     const keepsBackup = (slot: number, to: number): boolean => areApart(fleet, to, this.#backup[slot]!)
     const keepsSpread = (slot: number, to: number): boolean =>
       keepsBackup(slot, to) &&
@@ -120,7 +126,7 @@ class PrimaryPlacement {
     this.#move(backed, evensSpread)
     this.#move(backed, keepsBackup)
     this.#move(backed, canTurnBackup)
-    this.#move(slotsWhere(isFree), () => true)
+    this.#move(slotsWhere(this.primary, isFree), () => true)
   }
 
   #move(slots: Uint16Array, suits: (slot: number, to: number) => boolean): void {

@@ -74,15 +74,27 @@ test('servers whose points coincide come in the order of their ids', () => {
   }
 })
 
-test('leaders are the beginning of every preference', () => {
-  const servers = Array.from({ length: 20 }, (_, i) => server(`server-${i}`, (i % 3) / 2))
-  const ring = buildRing(servers, RING)
-  const { depth, row, ranked } = ring.leaders(5)
-  assert.equal(depth, 5)
-  for (let slot = 0; slot < SLOT_COUNT; slot += 7) {
-    const start: number = row[slot]! * depth
-    assert.deepEqual([...ranked.subarray(start, start + depth)], [...ring.preference(slot)].slice(0, depth))
-  }
+for (const slotCount of [SLOT_COUNT, 64, 16])
+  test(`leaders are the beginning of every preference, of ${slotCount} slots`, () => {
+    const servers = Array.from({ length: 20 }, (_, i) => server(`server-${i}`, (i % 3) / 2))
+    const ring = buildRing(servers, RING, slotCount)
+    const { depth, row, ranked } = ring.leaders(5)
+    assert.equal(depth, 5)
+    assert.equal(row.length, slotCount)
+    for (let slot = 0; slot < slotCount; slot += 7) {
+      const start: number = row[slot]! * depth
+      assert.deepEqual([...ranked.subarray(start, start + depth)], [...ring.preference(slot)].slice(0, depth))
+    }
+  })
+
+test('few slots lie on the whole circle, as many do', () => {
+  const servers = Array.from({ length: 5 }, (_, i) => server(`server-${i}`))
+  const [few, many] = [buildRing(servers, RING, 16), buildRing(servers, RING)]
+  // The middle of the slot of 16384 that begins in the middle of one of 16: 1/32768 of the circle further.
+  const firstOf = (ring: typeof few, slot: number): number => ring.preference(slot).next().value!
+  let alike = 0
+  for (let slot = 0; slot < 16; slot++) if (firstOf(few, slot) === firstOf(many, slot * 1024 + 512)) alike++
+  assert.ok(alike >= 14, `${alike} of 16`)
 })
 
 test('leaders of a small ring are all servers, of an empty one none', () => {

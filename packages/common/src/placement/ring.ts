@@ -3,8 +3,6 @@ import { murmur3 } from './murmur3.js'
 import { NONE, type PlacementServer, type RingSettings } from './types.js'
 
 const CIRCLE = 2 ** 32
-/** Evenly spaced, so that neighbouring slots tend to have the same owner, and lists of slot ranges are short. */
-const SLOT_WIDTH = CIRCLE / SLOT_COUNT
 /** A server's label on the ring, `#` and the number of the point included, in bytes. */
 const MAX_LABEL_BYTES = 1024
 /** On the whole ring: more would keep the master from its heartbeats, and spread no better. */
@@ -29,13 +27,15 @@ export class Ring {
   /** Index of the server that a point belongs to. */
   readonly #owners: Uint16Array
   readonly #serverCount: number
+  readonly #slotCount: number
   /** Servers that have points. */
   readonly #distinct: number
 
-  constructor(points: Uint32Array, owners: Uint16Array, serverCount: number) {
+  constructor(points: Uint32Array, owners: Uint16Array, serverCount: number, slotCount: number) {
     this.#points = points
     this.#owners = owners
     this.#serverCount = serverCount
+    this.#slotCount = slotCount
     this.#distinct = new Set(owners).size
   }
 
@@ -50,7 +50,7 @@ export class Ring {
   *preference(slot: number): Generator<number, void, undefined> {
     const seen = new Uint8Array(this.#serverCount)
     let left = this.#distinct
-    for (let at = this.#firstAtOrAfter(slotPoint(slot)); left > 0; at = this.#next(at)) {
+    for (let at = this.#firstAtOrAfter(slotPoint(slot, this.#slotCount)); left > 0; at = this.#next(at)) {
       const server = this.#owners[at]!
       if (seen[server] === 1) continue
       seen[server] = 1
@@ -62,14 +62,15 @@ export class Ring {
   /** The first `depth` servers of all slots' preferences at once. */
   leaders(depth: number): Leaders {
     const width = Math.min(depth, this.#distinct)
-    const row = new Uint32Array(SLOT_COUNT)
-    const ranked = new Uint16Array(Math.min(SLOT_COUNT, this.#points.length + 1) * width).fill(NONE)
+    const slotCount = this.#slotCount
+    const row = new Uint32Array(slotCount)
+    const ranked = new Uint16Array(Math.min(slotCount, this.#points.length + 1) * width).fill(NONE)
     const seenBy = new Uint32Array(this.#serverCount)
     let rows = 0
     let at = 0
     let rowStart = -1
-    for (let slot = 0; slot < SLOT_COUNT && width > 0; slot++) {
-      while (at < this.#points.length && this.#points[at]! < slotPoint(slot)) at++
+    for (let slot = 0; slot < slotCount && width > 0; slot++) {
+      while (at < this.#points.length && this.#points[at]! < slotPoint(slot, slotCount)) at++
       const start = at === this.#points.length ? 0 : at
       if (start !== rowStart) {
         rowStart = start
@@ -130,7 +131,11 @@ function bounded(settings: RingSettings, servers: readonly PlacementServer[]): R
 }
 
 /** Points with the same position are ordered by the ids of their servers, so that all agree on who comes first. */
-export function buildRing(servers: readonly PlacementServer[], wanted: RingSettings): Ring {
+export function buildRing(
+  servers: readonly PlacementServer[],
+  wanted: RingSettings,
+  slotCount = SLOT_COUNT,
+): Ring {
   const settings = bounded(wanted, servers)
   const byId = servers.map((_, index) => index).sort((a, b) => compareIds(servers[a]!.id, servers[b]!.id))
   const total = servers.reduce((sum, { weight }) => sum + pointCount(weight, settings), 0)
@@ -150,7 +155,7 @@ export function buildRing(servers: readonly PlacementServer[], wanted: RingSetti
     points[i] = position
     owners[i] = byId[sortable[i]! - position * 0x10000]!
   }
-  return new Ring(points, owners, servers.length)
+  return new Ring(points, owners, servers.length, slotCount)
 }
 
 /** The bytes of `id#0`, `id#1`, … without a string for each. */
@@ -174,8 +179,10 @@ class PointLabel {
   }
 }
 
-function slotPoint(slot: number): number {
-  return slot * SLOT_WIDTH + SLOT_WIDTH / 2
+/** Evenly spaced, so that neighbouring slots tend to have the same owner, and lists of slot ranges are short. */
+function slotPoint(slot: number, slotCount: number): number {
+  const width = CIRCLE / slotCount
+  return slot * width + width / 2
 }
 
 /** By code units: the same order in every locale. */

@@ -27,8 +27,8 @@ export function randomNumbers(seed: number): () => number {
   }
 }
 
-export function emptyColumns(): MutableColumns {
-  return { primary: new Uint16Array(SLOT_COUNT).fill(NONE), backup: new Uint16Array(SLOT_COUNT).fill(NONE) }
+export function emptyColumns(slotCount = SLOT_COUNT): MutableColumns {
+  return { primary: new Uint16Array(slotCount).fill(NONE), backup: new Uint16Array(slotCount).fill(NONE) }
 }
 
 export function countSlots(column: Readonly<Uint16Array>, size: number): number[] {
@@ -53,9 +53,13 @@ export interface Cost {
 export class Cluster {
   readonly random: () => number
   servers: readonly PlacementServer[] = []
-  columns: Columns = emptyColumns()
+  columns: Columns
 
-  constructor(seed: number) {
+  constructor(
+    seed: number,
+    readonly slotCount = SLOT_COUNT,
+  ) {
+    this.columns = emptyColumns(slotCount)
     this.random = randomNumbers(seed)
   }
 
@@ -88,7 +92,7 @@ export class Cluster {
 
   join(server: PlacementServer = this.newServer()): Cost {
     this.servers = [...this.servers, server]
-    const ideal = (SLOT_COUNT * server.weight) / this.totalWeight
+    const ideal = (this.slotCount * server.weight) / this.totalWeight
     const before = this.columns
     this.columns = this.target()
     return costOf(before, this.columns, ideal, ideal)

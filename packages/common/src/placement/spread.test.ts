@@ -8,6 +8,7 @@ function fleet(...servers: readonly (readonly [weight: number, zone?: string])[]
   return buildFleet(
     servers.map(([weight, zone = ''], index) => ({ id: `server-${index}`, weight, zone, machine: '' })),
     RING,
+    16,
   )
 }
 

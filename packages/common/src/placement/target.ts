@@ -32,7 +32,7 @@ import type { MutableColumns, TargetInput } from './types.js'
 export function target({ servers, ring, current, pins = new Map() }: TargetInput): MutableColumns {
   if (servers.length > 0 && !servers.some(({ weight }) => weight > 0))
     return { primary: current.primary.slice(), backup: current.backup.slice() }
-  const fleet = buildFleet(servers, ring)
+  const fleet = buildFleet(servers, ring, current.primary.length)
   const primary = placePrimaries(fleet, current, pins)
   return { primary, backup: placeBackups(fleet, current, primary) }
 }

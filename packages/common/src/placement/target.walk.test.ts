@@ -130,12 +130,12 @@ test('two that die at once lose only the slots they shared', (t) => {
   checkSettled(cluster, 'recovered')
 })
 
-/** Every hundred moves the wish is asked for anew, as it is when something else happens meanwhile. */
-function reconcileStepwise(cluster: Cluster, order: MoveOrder): number {
+/** Every few moves the wish is asked for anew, as it is when something else happens meanwhile. */
+function reconcileStepwise(cluster: Cluster, order: MoveOrder, atOnce = 100): number {
   const columns = { primary: cluster.columns.primary.slice(), backup: cluster.columns.backup.slice() }
   cluster.columns = columns
   for (let made = 0; ;) {
-    const some = plan(columns, cluster.target(), order).slice(0, 100)
+    const some = plan(columns, cluster.target(), order).slice(0, atOnce)
     if (some.length === 0) return made
     for (const move of some) execute(columns, move)
     made += some.length
@@ -157,6 +157,33 @@ test('a wish that is asked for anew midway leads there too, with hardly more mov
     checkPlacement(cluster, `${leaving} leaving`)
   }
 })
+
+for (const slotCount of [64, 16])
+  test(`${slotCount} slots of about five servers come through joins, leaves and deaths, a few moves at a time`, (t) => {
+    t.diagnostic(`seed ${SEED}`)
+    const cluster = new Cluster(SEED, slotCount)
+    cluster.start(Array.from({ length: 5 }, () => cluster.newServer()))
+    for (let i = 0; i < 200; i++) {
+      const context = `event ${i} of seed ${SEED}, ${cluster.size} servers`
+      const chance = cluster.random()
+      if (cluster.size < 3 || (chance < 0.5 && cluster.size < 8)) {
+        cluster.servers = [...cluster.servers, cluster.newServer()]
+        reconcileStepwise(cluster, 'grow', 3)
+      } else if (chance < 0.75) {
+        const leaving = cluster.pick()
+        cluster.servers = cluster.servers.with(leaving, { ...cluster.servers[leaving]!, weight: 0 })
+        reconcileStepwise(cluster, 'shrink', 3)
+        const { primary, backup } = cluster.columns
+        assert.ok(!primary.includes(leaving) && !backup.includes(leaving), `${context}: not emptied`)
+        cluster.leave(leaving)
+      } else {
+        cluster.die(cluster.pick())
+        reconcileStepwise(cluster, 'restore', 3)
+      }
+      checkPlacement(cluster, context)
+      checkSettled(cluster, context)
+    }
+  })
 
 test('three zones of equal weight move little', (t) => {
   const cluster = new Cluster(SEED)

@@ -14,7 +14,7 @@ export interface PlacementServer {
   readonly weight: number
 }
 
-/** Slot → index of a server, or NONE. SLOT_COUNT entries each. */
+/** Slot → index of a server, or NONE. Both have an entry for each slot there is. */
 export interface Columns {
   readonly primary: Readonly<Uint16Array>
   readonly backup: Readonly<Uint16Array>

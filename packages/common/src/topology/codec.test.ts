@@ -21,10 +21,13 @@ function server(seat: number, leaving = false): ServerInfo {
   }
 }
 
+/** What a cluster has, and what tests may give one. */
+const SLOT_COUNTS = [SLOT_COUNT, 64, 16]
+
 /** Topologies that differ in a few runs of slots, like those that follow each other in a cluster. */
 const change = fc.record({
-  start: fc.nat(SLOT_COUNT - 1),
-  length: fc.integer({ min: 1, max: 3000 }),
+  start: fc.nat(SLOT_COUNT - 1).chain((slot) => fc.constantFrom(slot, slot % 16)),
+  length: fc.integer({ min: 1, max: 3000 }).chain((length) => fc.constantFrom(length, length % 16)),
   primary: fc.constantFrom(0, 1, 2, NONE),
   backup: fc.constantFrom(0, 1, 2, NONE),
   transition: fc.option(
@@ -55,7 +58,7 @@ function changed(
   const backup = base.backup.slice()
   const transitions = new Map(base.transitions)
   for (const { start, length, primary: p, backup: b, transition } of changes)
-    for (let slot = start; slot < Math.min(start + length, SLOT_COUNT); slot++) {
+    for (let slot = start; slot < Math.min(start + length, base.primary.length); slot++) {
       primary[slot] = p
       backup[slot] = b
       if (transition) transitions.set(slot, transition)
@@ -74,37 +77,74 @@ function changed(
 }
 
 describe('a topology on the wire', () => {
-  it('comes back whole', () => {
-    fc.assert(
-      fc.property(fc.array(change, { maxLength: 8 }), (changes) => {
-        const topology = {
-          ...changed(emptyTopology(ring), changes, 9),
-          servers: [server(0), server(1), server(2)],
-        }
-        assert.deepEqual(decodeTopology(encodeTopology(topology), undefined), topology)
-      }),
-      { numRuns: 40 },
-    )
-  })
+  for (const slotCount of SLOT_COUNTS) {
+    const nothing = emptyTopology(ring, slotCount)
 
-  it('comes back from a difference', () => {
-    const all = [server(0), server(1), server(2)]
-    fc.assert(
-      fc.property(
-        fc.array(change, { maxLength: 6 }),
-        fc.array(change, { maxLength: 6 }),
-        fc.boolean(),
-        (before, after, sameServers) => {
-          const base = { ...changed(emptyTopology(ring), before, 3), servers: all }
-          const next = {
-            ...changed(base, after, 4),
-            servers: sameServers ? all : [server(0), server(1), server(2, true)],
+    it(`comes back whole with its ${slotCount} slots`, () => {
+      fc.assert(
+        fc.property(fc.array(change, { maxLength: 8 }), (changes) => {
+          const topology = {
+            ...changed(nothing, changes, 9),
+            servers: [server(0), server(1), server(2)],
           }
-          assert.deepEqual(decodeTopology(encodeDifference(base, next), base), next)
-        },
-      ),
-      { numRuns: 40 },
-    )
+          assert.deepEqual(decodeTopology(encodeTopology(topology), nothing), topology)
+          assert.deepEqual(decodeTopology(encodeTopology(topology), undefined, slotCount), topology)
+        }),
+        { numRuns: 40 },
+      )
+    })
+
+    it(`comes back from a difference of its ${slotCount} slots`, () => {
+      const all = [server(0), server(1), server(2)]
+      fc.assert(
+        fc.property(
+          fc.array(change, { maxLength: 6 }),
+          fc.array(change, { maxLength: 6 }),
+          fc.boolean(),
+          (before, after, sameServers) => {
+            const base = { ...changed(nothing, before, 3), servers: all }
+            const next = {
+              ...changed(base, after, 4),
+              servers: sameServers ? all : [server(0), server(1), server(2, true)],
+            }
+            assert.deepEqual(decodeTopology(encodeDifference(base, next), base), next)
+          },
+        ),
+        { numRuns: 40 },
+      )
+    })
+  }
+
+  it('is refused when it has another number of slots than is known', () => {
+    const of = (slotCount: number): Topology => ({
+      ...emptyTopology(ring, slotCount),
+      servers: [server(0)],
+    })
+    for (const [own, known] of [
+      [16, 64],
+      [64, 16],
+      [16, SLOT_COUNT],
+      [SLOT_COUNT, 16],
+    ] as const) {
+      assert.throws(() => decodeTopology(encodeTopology(of(own)), of(known)), { code: 'PROTOCOL' })
+      assert.throws(() => decodeTopology(encodeTopology(of(own)), undefined, known), { code: 'PROTOCOL' })
+    }
+    assert.throws(() => decodeTopology(encodeTopology(of(16)), undefined), { code: 'PROTOCOL' })
+    const wire = encodeTopology(of(16))
+    for (const [field, value] of [
+      [6, new Uint8Array(64 * 2).fill(0xff)],
+      [7, [16, 0, 0, 0]],
+      [8, [16, 'x']],
+    ] as const)
+      assert.throws(() => decodeTopology(wire.with(field, value), of(16)), { code: 'PROTOCOL' })
+    const known = of(16)
+    const difference = encodeDifference(known, { ...known, primary: new Uint16Array(16) })
+    assert.deepEqual(decodeTopology(difference, known)?.primary, new Uint16Array(16))
+    for (const run of [
+      [0, 17, 0, NONE, NONE, 0, 0],
+      [16, 1, 0, NONE, NONE, 0, 0],
+    ])
+      assert.throws(() => decodeTopology(difference.with(6, run), known), { code: 'PROTOCOL' })
   })
 
   it('asks for the whole when it does not have the base', () => {

@@ -5,7 +5,7 @@ import { compareVersions, NONE, type ServerInfo, type Topology, type Transition 
 
 /**
  * The wire form of a topology: whole, or as the difference from another one. Both are positional arrays. Columns
- * travel as little-endian bytes, 64 KiB together; a difference lists runs of slots that changed alike.
+ * travel as little-endian bytes, together 64 KiB for 16384 slots; a difference lists runs of slots that changed alike.
  */
 type WireServer = [string, string, number, number, string, number, 0 | 1, string] | null
 const FULL = 0
@@ -34,8 +34,9 @@ export function encodeDifference(base: Topology, next: Topology): unknown[] {
     return encodeTopology(next)
   const runs: unknown[] = []
   let runStart = -1
-  for (let slot = 0; slot <= SLOT_COUNT; slot++) {
-    const changed = slot < SLOT_COUNT && !isSameSlot(base, next, slot)
+  const slotCount = next.primary.length
+  for (let slot = 0; slot <= slotCount; slot++) {
+    const changed = slot < slotCount && !isSameSlot(base, next, slot)
     if (runStart >= 0 && (!changed || !alike(next, runStart, slot))) {
       const transition = next.transitions.get(runStart)
       runs.push(runStart, slot - runStart, next.primary[runStart], next.backup[runStart])
@@ -62,35 +63,43 @@ export function encodeDifference(base: Topology, next: Topology): unknown[] {
 
 /**
  * Reads a topology from the wire.
+ * @param slotCount that it must have
  * @returns undefined when it is a difference from a topology that `base` is not: ask for the whole.
  * @throws IcfError PROTOCOL when it is malformed
  */
-export function decodeTopology(wire: unknown, base: Topology | undefined): Topology | undefined {
+export function decodeTopology(
+  wire: unknown,
+  base: Topology | undefined,
+  slotCount = base?.primary.length ?? SLOT_COUNT,
+): Topology | undefined {
   const fields = asArray(wire, 'topology')
   const [form, epoch, version] = [fields[0], asCount(fields[1], 'epoch'), asCount(fields[2], 'version')]
-  if (form === FULL) return decodeFull(fields, epoch, version)
+  if (form === FULL) return decodeFull(fields, epoch, version, slotCount)
   if (form !== DIFFERENCE) throw malformed('form')
   const [baseEpoch, baseVersion] = [asCount(fields[3], 'base epoch'), asCount(fields[4], 'base version')]
   if (!base || compareVersions(base.epoch, base.version, baseEpoch, baseVersion) !== 0) return undefined
   return applyDifference(fields, epoch, version, base)
 }
 
-function decodeFull(fields: readonly unknown[], epoch: number, version: number): Topology {
+function decodeFull(fields: readonly unknown[], epoch: number, version: number, slotCount: number): Topology {
   const ring = asArray(fields[3], 'ring')
   const servers = decodeServers(fields[4])
   const transitions = new Map<number, Transition>()
   const flat = asArray(fields[7], 'transitions')
   for (let i = 0; i + 3 < flat.length; i += 4)
-    transitions.set(asSlot(flat[i]), decodeTransition(flat[i + 1], flat[i + 2], flat[i + 3], servers.length))
+    transitions.set(
+      asSlot(flat[i], slotCount),
+      decodeTransition(flat[i + 1], flat[i + 2], flat[i + 3], servers.length),
+    )
   return {
     epoch,
     version,
     ring: { virtualNodes: asCount(ring[0], 'virtual nodes'), seed: asCount(ring[1], 'seed') },
     servers,
-    primary: decodeColumn(fields[5], servers.length),
-    backup: decodeColumn(fields[6], servers.length),
+    primary: decodeColumn(fields[5], servers.length, slotCount),
+    backup: decodeColumn(fields[6], servers.length, slotCount),
     transitions,
-    pins: decodePins(fields[8]),
+    pins: decodePins(fields[8], slotCount),
   }
 }
 
@@ -105,10 +114,11 @@ function applyDifference(
   const backup = base.backup.slice()
   const transitions = new Map(base.transitions)
   const runs = asArray(fields[6], 'runs')
+  const slotCount = primary.length
   for (let i = 0; i + 6 < runs.length; i += 7) {
-    const start = asSlot(runs[i])
+    const start = asSlot(runs[i], slotCount)
     const end = start + asCount(runs[i + 1], 'run')
-    if (end > SLOT_COUNT) throw malformed('run')
+    if (end > slotCount) throw malformed('run')
     const [p, b, to] = [runs[i + 2], runs[i + 3], runs[i + 4]].map((seat) => asSeat(seat, servers.length))
     const transition =
       to === NONE ? undefined : decodeTransition(to, runs[i + 5], runs[i + 6], servers.length)
@@ -118,7 +128,7 @@ function applyDifference(
       if (transition) transitions.set(slot, transition)
       else transitions.delete(slot)
   }
-  const pins = fields[7] === null ? base.pins : decodePins(fields[7])
+  const pins = fields[7] === null ? base.pins : decodePins(fields[7], slotCount)
   return { epoch, version, ring: base.ring, servers, primary, backup, transitions, pins }
 }
 
@@ -174,13 +184,13 @@ function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
   })
 }
 
-function decodePins(wire: unknown): Map<number, string> {
+function decodePins(wire: unknown, slotCount: number): Map<number, string> {
   const flat = asArray(wire, 'pins')
   const pins = new Map<number, string>()
   for (let i = 0; i + 1 < flat.length; i += 2) {
     const id = flat[i + 1]
     if (typeof id !== 'string') throw malformed('pins')
-    pins.set(asSlot(flat[i]), id)
+    pins.set(asSlot(flat[i], slotCount), id)
   }
   return pins
 }
@@ -192,18 +202,18 @@ function decodeTransition(to: unknown, intent: unknown, since: unknown, serverCo
 }
 
 function columnBytes(column: Readonly<Uint16Array>): Uint8Array {
-  const bytes = new Uint8Array(SLOT_COUNT * 2)
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+  const bytes = new Uint8Array(column.length * 2)
+  for (let slot = 0; slot < column.length; slot++) {
     bytes[slot * 2] = column[slot]! & 0xff
     bytes[slot * 2 + 1] = column[slot]! >> 8
   }
   return bytes
 }
 
-function decodeColumn(wire: unknown, serverCount: number): Uint16Array {
-  if (!(wire instanceof Uint8Array) || wire.length !== SLOT_COUNT * 2) throw malformed('column')
-  const column = new Uint16Array(SLOT_COUNT)
-  for (let slot = 0; slot < SLOT_COUNT; slot++)
+function decodeColumn(wire: unknown, serverCount: number, slotCount: number): Uint16Array {
+  if (!(wire instanceof Uint8Array) || wire.length !== slotCount * 2) throw malformed('column')
+  const column = new Uint16Array(slotCount)
+  for (let slot = 0; slot < slotCount; slot++)
     column[slot] = asSeat(wire[slot * 2]! | (wire[slot * 2 + 1]! << 8), serverCount)
   return column
 }
@@ -218,8 +228,8 @@ function asCount(value: unknown, what: string): number {
   return value as number
 }
 
-function asSlot(value: unknown): number {
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= SLOT_COUNT)
+function asSlot(value: unknown, slotCount: number): number {
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= slotCount)
     throw malformed('slot')
   return value as number
 }

@@ -53,7 +53,7 @@ export interface Topology {
   readonly ring: RingSettings
   /** By seat; undefined where a seat is vacant. */
   readonly servers: readonly (ServerInfo | undefined)[]
-  /** Slot → seat of the server that serves it. */
+  /** Slot → seat of the server that serves it. Both columns have an entry for each slot there is. */
   readonly primary: Readonly<Uint16Array>
   /** Slot → seat of the complete copy. */
   readonly backup: Readonly<Uint16Array>
@@ -62,14 +62,21 @@ export interface Topology {
   readonly pins: ReadonlyMap<number, string>
 }
 
-export function emptyTopology(ring: RingSettings): Topology {
+/**
+ * What is known before there is any cluster.
+ * @param slotCount a power of two from 2 to SLOT_COUNT; every topology that follows has as many. @throws RangeError
+ */
+export function emptyTopology(ring: RingSettings, slotCount = SLOT_COUNT): Topology {
+  // Only powers of two divide SLOT_COUNT.
+  if (!(slotCount >= 2) || SLOT_COUNT % slotCount !== 0)
+    throw new RangeError(`the number of slots must be a power of two from 2 to ${SLOT_COUNT}`)
   return {
     epoch: 0,
     version: 0,
     ring,
     servers: [],
-    primary: new Uint16Array(SLOT_COUNT).fill(NONE),
-    backup: new Uint16Array(SLOT_COUNT).fill(NONE),
+    primary: new Uint16Array(slotCount).fill(NONE),
+    backup: new Uint16Array(slotCount).fill(NONE),
     transitions: new Map(),
     pins: new Map(),
   }
