@@ -5,6 +5,8 @@ import { readOptions, type ConnectOptions } from './options.js'
 import { Emitter } from './shell/emitter.js'
 import { Session, type ClientEvents } from './shell/session.js'
 
+export type { Client }
+
 /**
  * Connects to a cluster: resolves once one of the masters has sent the topology.
  *

@@ -1,19 +1,26 @@
-import { compareVersions, NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import { compareVersions, NONE, type Topology } from '@icf/common'
+import type { Disk } from '../disk.js'
 import { Violation } from './violation.js'
 
-/** Nobody follows an older topology (invariant 5), and each makes sense by itself. */
+/** Invariants 5 and 6: nobody follows an older topology, or one that is not safe yet; and each makes sense by itself. */
 export class TopologyOrderChecker {
   readonly #latest = new Map<string, Topology>()
   readonly #sound = new WeakSet<Topology>()
 
-  adopted(serverId: string, topology: Topology): void {
-    const before = this.#latest.get(serverId)
-    if (before === topology) return
-    if (before && compareVersions(topology.epoch, topology.version, before.epoch, before.version) <= 0)
+  constructor(private readonly disk: Disk) {}
+
+  /** @param who an incarnation of a server, or a client */
+  follows(who: string, topology: Topology): void {
+    const before = this.#latest.get(who)
+    if (before === topology || topology.version === 0) return
+    const { epoch, version } = topology
+    if (before && compareVersions(epoch, version, before.epoch, before.version) <= 0)
       throw new Violation(
-        `${serverId.slice(0, 6)} went from version ${before.version} back to ${topology.version}`,
+        `invariant 5: ${who} went from ${before.epoch}.${before.version} to ${epoch}.${version}`,
       )
-    this.#latest.set(serverId, topology)
+    if (!this.disk.hasCommitted(epoch, version))
+      throw new Violation(`invariant 6: ${who} follows ${epoch}.${version}, which is not safe yet`)
+    this.#latest.set(who, topology)
     if (!this.#sound.has(topology)) checkSound(topology)
     this.#sound.add(topology)
   }
@@ -21,7 +28,7 @@ export class TopologyOrderChecker {
 
 function checkSound({ primary, backup, servers, transitions, version }: Topology): void {
   const isVacant = (seat: number): boolean => seat !== NONE && !servers[seat]
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+  for (let slot = 0; slot < primary.length; slot++) {
     const [first, second] = [primary[slot]!, backup[slot]!]
     if (first === second && first !== NONE)
       throw new Violation(`version ${version}: slot ${slot} is its own backup`)

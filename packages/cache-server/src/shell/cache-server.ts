@@ -14,6 +14,8 @@ interface Options extends Pick<
   begun(incarnation: Incarnation): void
 }
 
+export type { Incarnation }
+
 export interface RunningCacheServer {
   /** Changes when the server was declared dead and joins anew. */
   readonly id: string

@@ -1,0 +1,195 @@
+import { defaultTiming, NONE, type Address, type Topology } from '@icf/common'
+import { CacheServer, type Incarnation, type RunningCacheServer } from '@icf/cache-server/shell'
+import { connectOn, type Client } from '@icf/client/shell'
+import { serveMaster, type RunningMaster } from '@icf/master/shell'
+import { pino, type Logger } from 'pino'
+import { Disk, DISK_FULL } from './disk.js'
+import type { Network } from './virtual/network.js'
+import { VirtualProcess } from './virtual/process.js'
+
+const CLUSTER = 'sim'
+const MASTER: Address = { host: 'master', port: 7000 }
+const NO_MEMORY = { residentBytes: () => 0, follow: () => undefined }
+
+const RESTART_MS = 300
+
+/** Clocks of two processes may differ in their rate by less than a tenth: docs/failure-model.md. */
+const SLOWEST_CLOCK = 0.96
+const FASTEST_CLOCK = 1.04
+
+export interface ClusterOptions {
+  readonly slotCount: number
+  /** What the entries of one server may take, in bytes. */
+  readonly budgetBytes: number
+  readonly zones: readonly string[]
+}
+
+export interface SimServer {
+  readonly process: VirtualProcess
+  readonly address: Address
+  incarnation: Incarnation
+  /** Undefined until it listens. */
+  running: RunningCacheServer | undefined
+  /** Told to hand over everything and end. */
+  isLeaving: boolean
+}
+
+export interface SimClient {
+  readonly process: VirtualProcess
+  readonly client: Client
+}
+
+/** A cluster of real masters, cache servers and clients, each on a virtual process. */
+export class SimCluster {
+  readonly disk = new Disk()
+  #servers: SimServer[] = []
+  readonly clients: SimClient[] = []
+  /** Of all kinds, dead ones included. */
+  #processes: VirtualProcess[] = []
+  /** Undefined from its start until it serves, and after its death. */
+  master: RunningMaster | undefined
+  masterProcess!: VirtualProcess
+  readonly #logger: Logger
+  #nextPort = 7100
+  #nextName = 1
+
+  constructor(
+    readonly network: Network,
+    private readonly options: ClusterOptions,
+  ) {
+    const { world } = network
+    this.#logger = pino(
+      { level: world.trace ? 'debug' : 'silent', base: null, timestamp: false },
+      { write: (line: string) => world.log(line.trimEnd()) },
+    )
+    this.startMaster()
+  }
+
+  startMaster(): void {
+    const process = this.#process('master', MASTER.host)
+    this.masterProcess = process
+    this.master = undefined
+    process.turn('starts', () => {
+      void serveMaster(process.runtime, {
+        address: MASTER,
+        cluster: CLUSTER,
+        coordination: this.disk.coordinate(process),
+        timing: defaultTiming,
+        ring: { virtualNodes: 32, seed: 7 },
+        // SLOTS master
+        logger: this.#logger,
+      }).then(
+        (master) => {
+          if (process.isAlive) this.master = master
+        },
+        (error: Error) => this.#masterFailed(process, error),
+      )
+    })
+  }
+
+  /** As a supervisor does: it is started again when it can not save its state. */
+  #masterFailed(process: VirtualProcess, error: Error): void {
+    if (error.message !== DISK_FULL) throw error
+    process.kill()
+    this.network.world.after(RESTART_MS, () => {
+      if (!this.masterProcess.isAlive) this.startMaster()
+    })
+  }
+
+  /** A new process; at the address of one that is gone, or at one of its own. */
+  startServer(machine: string, address: Address = { host: machine, port: this.#nextPort++ }): SimServer {
+    const { budgetBytes, zones } = this.options
+    const process = this.#process('server', machine)
+    const server = { process, address, running: undefined, isLeaving: false } as unknown as SimServer
+    process.turn('starts', () => {
+      const starting = new CacheServer(process.runtime, {
+        address,
+        cluster: CLUSTER,
+        masters: [MASTER],
+        advertised: {
+          host: address.host,
+          respPort: 0,
+          zone: zones[address.port % zones.length] ?? '',
+          weight: 1,
+          maxMemoryBytes: budgetBytes,
+          machine,
+        },
+        budgetBytes,
+        // SLOTS server
+        memory: NO_MEMORY,
+        logger: this.#logger,
+        begun: (incarnation) => (server.incarnation = incarnation),
+      }).start()
+      void starting.then((running) => {
+        server.running = running
+        void running.closed.then(() => process.kill())
+      })
+    })
+    this.#servers.push(server)
+    return server
+  }
+
+  /** Resolves when the client has a topology. */
+  async startClient(timeoutMs: number): Promise<SimClient> {
+    const process = this.#process('client', `client-${this.#nextName}`)
+    const client = await new Promise<Client>((resolve, reject) =>
+      process.turn('starts', () => {
+        const masters = [`${MASTER.host}:${MASTER.port}`]
+        const options = { masters, cluster: CLUSTER, timeoutMs, connectTimeoutMs: 600_000 }
+        connectOn(process.runtime, options).then(resolve, reject)
+      }),
+    )
+    const started = { process, client }
+    this.clients.push(started)
+    return started
+  }
+
+  /** Those whose process is alive, stopped ones included. */
+  get servers(): readonly SimServer[] {
+    if (this.#servers.some(({ process }) => !process.isAlive))
+      this.#servers = this.#servers.filter(({ process }) => process.isAlive)
+    return this.#servers
+  }
+
+  /** All that live, of whatever kind. */
+  get processes(): readonly VirtualProcess[] {
+    return (this.#processes = this.#processes.filter(({ isAlive }) => isAlive))
+  }
+
+  /** What is in effect by the master's word. */
+  get topology(): Topology | undefined {
+    return this.masterProcess.isAlive ? this.master?.core.topology : undefined
+  }
+
+  /** The living server of each seat. */
+  seats(topology: Topology): (SimServer | undefined)[] {
+    const byId = new Map(this.servers.map((server) => [server.incarnation?.id, server]))
+    return topology.servers.map((info) => info && byId.get(info.id))
+  }
+
+  /** Whether every slot has complete copies on two machines, both of them with a living process. */
+  get isDoubled(): boolean {
+    const { topology } = this
+    if (!topology) return false
+    const seats = this.seats(topology)
+    for (let slot = 0; slot < topology.primary.length; slot++) {
+      const [first, second] = [topology.primary[slot]!, topology.backup[slot]!]
+      const machine = first === NONE ? undefined : seats[first]?.process.machine
+      const other = second === NONE ? undefined : seats[second]?.process.machine
+      if (machine === undefined || other === undefined || machine === other) return false
+    }
+    return true
+  }
+
+  #process(kind: string, machine: string): VirtualProcess {
+    const { random } = this.network.world
+    const process = new VirtualProcess(this.network, {
+      name: `${kind} ${this.#nextName++}`,
+      machine,
+      rate: random.between(SLOWEST_CLOCK, FASTEST_CLOCK),
+      offsetMs: random.between(0, 1e6),
+    })
+    this.#processes.push(process)
+    return process
+  }
+}

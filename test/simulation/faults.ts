@@ -1,0 +1,343 @@
+import type { AnswerChecker } from './checkers/answers.js'
+import type { SimCluster, SimServer } from './cluster.js'
+import type { Network } from './virtual/network.js'
+import type { VirtualProcess } from './virtual/process.js'
+import type { World } from './virtual/world.js'
+
+/** How long something stays wrong, in ms. */
+const SHORTEST_MS = 50
+const LONGEST_MS = 5_000
+
+export interface FaultOptions {
+  /** Pause between two faults, in ms. */
+  readonly everyMs: number
+  readonly maxServers: number
+  /** Names of the machines on which servers run. */
+  readonly machines: readonly string[]
+  /** Whether more may be wrong at once than one process or way. */
+  readonly isHarsh: boolean
+}
+
+interface Fault {
+  /** How often it is chosen, beside the others. */
+  readonly weight: number
+  /** Whether calls may fail by it alone. */
+  readonly isHarsh?: boolean
+  /** Does it, if that is possible now. @returns for how long, in ms; undefined: not possible */
+  begin(): number | undefined
+}
+
+/**
+ * What goes wrong, as the seed decides. Whatever destroys data happens only while every slot has a second copy on another
+ * machine: the promise is for the death of one machine at a time. Whatever destroys none may happen together with anything.
+ */
+export class Faults {
+  readonly counts: Record<string, number> = {}
+  readonly #world: World
+  readonly #network: Network
+  readonly #all: readonly (readonly [string, Fault])[]
+  /** When the last of those that run now is over. */
+  #busyUntil = -Infinity
+  #isQuiet = false
+  #isStateUncertain = false
+  readonly #stopped = new Set<VirtualProcess>()
+
+  constructor(
+    private readonly cluster: SimCluster,
+    private readonly answers: AnswerChecker,
+    private readonly options: FaultOptions,
+  ) {
+    this.#network = cluster.network
+    this.#world = cluster.network.world
+    this.#all = Object.entries(this.#faults())
+    this.#schedule()
+  }
+
+  /** Ends all that is wrong, for good. */
+  heal(): void {
+    const { cluster } = this
+    this.#isQuiet = true
+    this.#world.log('--- quiet')
+    this.#network.healAll()
+    for (const process of this.#stopped) process.goOn()
+    cluster.disk.isFull = false
+    cluster.disk.commitMs = 1
+    if (!cluster.masterProcess.isAlive) cluster.startMaster()
+    if (cluster.servers.every(({ isLeaving }) => isLeaving)) cluster.startServer(this.options.machines[0]!)
+  }
+
+  #schedule(): void {
+    this.#world.after(this.#world.random.between(0.2, 1.8) * this.options.everyMs, () => {
+      if (this.#isQuiet) return
+      this.#something()
+      this.#schedule()
+    })
+  }
+
+  #something(): void {
+    const { random, now } = this.#world
+    const isFree = now >= this.#busyUntil && this.cluster.isDoubled
+    const possible = this.#all.filter(([, { isHarsh }]) => this.options.isHarsh || (isFree && !isHarsh))
+    let choice = random.next() * possible.reduce((sum, [, { weight }]) => sum + weight, 0)
+    const chosen = possible.find(([, { weight }]) => (choice -= weight) < 0)
+    if (!chosen) return
+    const [name, fault] = chosen
+    this.#world.log(`--- ${name}?`)
+    const ms = fault.begin()
+    if (ms === undefined) return
+    this.#world.log(`--- ${name} for ${ms.toFixed(0)} ms`)
+    this.counts[name] = (this.counts[name] ?? 0) + 1
+    // Two at once are more than the promise of no error is for.
+    if (fault.isHarsh || !isFree) this.answers.excuse(Math.max(now + ms, this.#busyUntil))
+    this.#busyUntil = Math.max(this.#busyUntil, now + ms)
+  }
+
+  #faults(): Record<string, Fault> {
+    const { cluster } = this
+    const { random } = this.#world
+    return {
+      join: { weight: 3, begin: () => this.#join() },
+      leave: { weight: 2, begin: () => this.#leave() },
+      kill: { weight: 3, begin: () => this.#kill((process) => process.kill()) },
+      'kill in the middle': {
+        weight: 2,
+        begin: () => this.#kill((process) => process.killMidTurn(random.integer(0, 4))),
+      },
+      'power loss': {
+        weight: 1,
+        begin: () => this.#kill((process) => this.#network.machineDown(process.machine)),
+      },
+      'pause server': { weight: 2, begin: () => this.#pause([this.#server()?.process]) },
+      'pause in the middle': {
+        weight: 2,
+        begin: () => this.#pause([this.#server()?.process], random.integer(0, 4)),
+      },
+      'pause several': {
+        weight: 1,
+        isHarsh: true,
+        begin: () => this.#pause(this.#some(cluster.servers.map(({ process }) => process))),
+      },
+      'pause all servers': {
+        weight: 1,
+        isHarsh: true,
+        begin: () => this.#pause(cluster.servers.map(({ process }) => process)),
+      },
+      'pause everything': {
+        weight: 1,
+        isHarsh: true,
+        begin: () => this.#pause(cluster.processes),
+      },
+      'pause client': {
+        weight: 1,
+        isHarsh: true,
+        begin: () => this.#pause([random.pick(cluster.clients)?.process]),
+      },
+      'pause master': { weight: 1, isHarsh: true, begin: () => this.#pause([cluster.masterProcess]) },
+      'pause master in the middle': {
+        weight: 1,
+        isHarsh: true,
+        begin: () => this.#pause([cluster.masterProcess], random.integer(0, 6)),
+      },
+      'restart master': { weight: 2, begin: () => this.#restartMaster((process) => process.kill()) },
+      'restart master in the middle': {
+        weight: 2,
+        begin: () => this.#restartMaster((process) => process.killMidTurn(random.integer(0, 6))),
+      },
+      'lose state': { weight: 1, begin: () => this.#restartMaster((process) => process.kill(), true) },
+      'slow disk': { weight: 1, isHarsh: true, begin: () => this.#slowDisk() },
+      'full disk': { weight: 1, isHarsh: true, begin: () => this.#fullDisk() },
+      'reset link': { weight: 2, begin: () => this.#reset() },
+      'cut server off': {
+        weight: 1,
+        begin: () => this.#cut([this.#server()?.process], cluster.processes),
+      },
+      'cut server from master': {
+        weight: 1,
+        begin: () => this.#cut([this.#server()?.process], [cluster.masterProcess]),
+      },
+      'cut servers apart': {
+        weight: 1,
+        isHarsh: true,
+        begin: () => this.#cut([this.#server()?.process], [this.#server()?.process]),
+      },
+      'cut server from clients': {
+        weight: 1,
+        isHarsh: true,
+        begin: () =>
+          this.#cut(
+            [this.#server()?.process],
+            cluster.clients.map(({ process }) => process),
+          ),
+      },
+      'cut master off': {
+        weight: 1,
+        isHarsh: true,
+        begin: () => this.#cut([cluster.masterProcess], cluster.processes),
+      },
+      'cut the cluster in two': {
+        weight: 1,
+        isHarsh: true,
+        begin: () => {
+          const some = this.#some(cluster.processes)
+          return this.#cut(
+            some,
+            cluster.processes.filter((process) => !some.includes(process)),
+          )
+        },
+      },
+      flap: { weight: 1, isHarsh: true, begin: () => this.#flap() },
+    }
+  }
+
+  #ms(): number {
+    const { random } = this.#world
+    return random.chance(0.5) ? random.between(SHORTEST_MS, 500) : random.between(SHORTEST_MS, LONGEST_MS)
+  }
+
+  #server(): SimServer | undefined {
+    const { servers } = this.cluster
+    return servers.length === 0 ? undefined : this.#world.random.pick(servers)
+  }
+
+  #some<T>(of: readonly T[]): T[] {
+    return of.filter(() => this.#world.random.chance(0.5))
+  }
+
+  #join(): number | undefined {
+    const { machines, maxServers } = this.options
+    if (this.cluster.servers.length >= maxServers) return undefined
+    this.cluster.startServer(this.#world.random.pick(machines))
+    return 0
+  }
+
+  /** Never the last one that was not asked to leave before: its data would rightly be lost. */
+  #leave(): number | undefined {
+    const { random } = this.#world
+    const staying = this.cluster.servers.filter(({ isLeaving }) => !isLeaving)
+    if (staying.length < 2) return undefined
+    const server = random.pick(staying)
+    const { masterProcess } = this.cluster
+    if (!server.running || !masterProcess.canRun || !server.process.canRun) return undefined
+    server.isLeaving = true
+    const { running } = server
+    server.process.turn('is told to leave', () => void running.shutdown())
+    return 0
+  }
+
+  #canDestroy(): boolean {
+    const { masterProcess, isDoubled } = this.cluster
+    return isDoubled && !this.#isStateUncertain && masterProcess.canRun
+  }
+
+  /** One machine with all its servers; some begin anew at the same address, later. */
+  #kill(how: (process: VirtualProcess) => void): number | undefined {
+    const { cluster } = this
+    const { random } = this.#world
+    const victim = this.#server()
+    if (!victim || !this.#canDestroy()) return undefined
+    const victims = cluster.servers.filter(({ process }) => process.machine === victim.process.machine)
+    if (victims.some(({ process }) => this.#stopped.has(process))) return undefined
+    for (const { process } of victims) how(process)
+    for (const { address, process } of victims)
+      if (random.chance(0.5))
+        this.#later(random.between(10, 3000), () => {
+          if (!process.isAlive) cluster.startServer(process.machine, address)
+        })
+    return LONGEST_MS
+  }
+
+  #pause(processes: readonly (VirtualProcess | undefined)[], sends?: number): number | undefined {
+    const found = processes.filter((process) => process?.canRun === true) as VirtualProcess[]
+    if (found.length === 0) return undefined
+    const ms = this.#ms()
+    for (const process of found) {
+      this.#stopped.add(process)
+      if (sends === undefined) process.stop()
+      else process.stopMidTurn(sends)
+      this.#later(ms, () => {
+        this.#stopped.delete(process)
+        process.goOn()
+      })
+    }
+    return ms
+  }
+
+  #restartMaster(how: (process: VirtualProcess) => void, isStateLost = false): number | undefined {
+    const { cluster } = this
+    const { random } = this.#world
+    const { masterProcess } = cluster
+    if (!masterProcess.canRun || this.#isStateUncertain) return undefined
+    how(masterProcess)
+    this.#isStateUncertain = true
+    const ms = random.between(20, 3000)
+    this.#later(ms, () => {
+      masterProcess.kill()
+      if (isStateLost)
+        if (random.chance(0.5)) cluster.disk.lose()
+        else cluster.disk.goBack(random.integer(1, 5))
+      cluster.startMaster()
+      this.#world.after(LONGEST_MS, () => (this.#isStateUncertain = false))
+    })
+    return ms + LONGEST_MS
+  }
+
+  #slowDisk(): number {
+    const { disk } = this.cluster
+    const ms = this.#ms()
+    disk.commitMs = this.#world.random.between(50, 2000)
+    this.#later(ms, () => (disk.commitMs = 1))
+    return ms + 2000
+  }
+
+  #fullDisk(): number {
+    const { disk } = this.cluster
+    const ms = this.#ms()
+    disk.isFull = true
+    this.#later(ms, () => (disk.isFull = false))
+    return ms + 1000
+  }
+
+  #cut(
+    from: readonly (VirtualProcess | undefined)[],
+    to: readonly (VirtualProcess | undefined)[],
+    ms = this.#ms(),
+  ): number | undefined {
+    const { random } = this.#world
+    const direction = random.pick(['both', 'both', 'out', 'in'] as const)
+    let isCut = false
+    for (const one of from)
+      for (const other of to) {
+        if (!one || !other || one === other) continue
+        isCut = true
+        if (direction !== 'in') this.#network.cut(one, other, { oneWay: true })
+        if (direction !== 'out') this.#network.cut(other, one, { oneWay: true })
+        this.#later(ms, () => {
+          this.#network.heal(one, other)
+        })
+      }
+    return isCut ? ms : undefined
+  }
+
+  #reset(): number | undefined {
+    const { random } = this.#world
+    const sockets = this.cluster.servers.flatMap(({ process }) => [...process.sockets])
+    if (sockets.length === 0) return undefined
+    this.#network.reset(random.pick(sockets))
+    return 0
+  }
+
+  #flap(): number | undefined {
+    const server = this.#server()?.process
+    const periodMs = this.#world.random.between(100, 800)
+    for (let time = 0; time < 5; time++)
+      this.#later(time * periodMs, () => void this.#cut([server], this.cluster.processes, periodMs / 2))
+    return server && 5 * periodMs
+  }
+
+  /** Unless everything was healed before. */
+  #later(ms: number, job: () => void): void {
+    this.#world.after(ms, () => {
+      if (!this.#isQuiet) job()
+    })
+  }
+}

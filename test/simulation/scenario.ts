@@ -1,0 +1,58 @@
+import type { Random } from '../support/random.js'
+import type { ClusterOptions } from './cluster.js'
+import type { FaultOptions } from './faults.js'
+import type { WorkloadOptions } from './workload.js'
+import { randomWeather, type Weather } from './virtual/weather.js'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+export interface Scenario {
+  readonly cluster: ClusterOptions
+  readonly faults: FaultOptions
+  readonly workload: WorkloadOptions
+  readonly weather: Weather
+  /** At the beginning. */
+  readonly servers: number
+  readonly clients: number
+  /** Calls that each client makes at once. */
+  readonly lanes: number
+  readonly faultyMs: number
+}
+
+/** A small cluster, since a seed has to be cheap: what goes wrong in large ones goes wrong in small ones. */
+export function chooseScenario(random: Random): Scenario {
+  const machineCount = random.integer(2, 6)
+  const mayEvict = random.chance(0.15)
+  const hasLong = !mayEvict && random.chance(0.1)
+  const pauseMs = random.pick([20, 60, 200])
+  return {
+    cluster: {
+      slotCount: 16384,
+      budgetBytes: mayEvict ? random.pick([16, 64]) * KIB : 64 * MIB,
+      zones: random.pick([[''], ['a', 'b'], ['a', 'b', 'c']]),
+    },
+    faults: {
+      everyMs: random.pick([150, 500, 1500]),
+      maxServers: machineCount + 2,
+      machines: Array.from({ length: machineCount }, (_, i) => `m${i}`),
+      isHarsh: random.chance(0.6),
+    },
+    workload: {
+      sharedKeys: random.integer(2, 20),
+      ballastKeys: random.pick([0, 20, 100]),
+      ballastBytes: random.pick([0, 200, 4 * KIB]),
+      pauseMs,
+      longShare: hasLong ? 0.02 : 0,
+      longBytes: 600 * KIB,
+      ttlShare: random.chance(0.2) ? 0.2 : 0,
+      fastShare: random.chance(0.2) ? 0.1 : 0,
+      mayEvict,
+    },
+    weather: randomWeather(random),
+    servers: random.integer(1, machineCount + 1),
+    clients: random.integer(1, 4),
+    lanes: pauseMs > 100 ? 6 : 3,
+    faultyMs: random.between(2_000, 12_000),
+  }
+}

@@ -1,0 +1,214 @@
+import { IcfError } from '@icf/common'
+import type { Storable } from '@icf/client'
+import type { AnswerChecker } from './checkers/answers.js'
+import { ExpiryChecker } from './checkers/expiry.js'
+import { LinearizableKey, type Operation, type Result } from './checkers/linearizable.js'
+import { Violation } from './checkers/violation.js'
+import type { SimClient } from './cluster.js'
+import type { World } from './virtual/world.js'
+
+/** Calls of one key whose outcome is not known: with more, what is possible is too much to look at. */
+const MOST_ABANDONED = 3
+
+export interface WorkloadOptions {
+  /** Keys that all clients read, write and delete. */
+  readonly sharedKeys: number
+  /** Keys that are written once, so that there is something to move. */
+  readonly ballastKeys: number
+  readonly ballastBytes: number
+  /** Longest pause of one lane between two calls, in ms. */
+  readonly pauseMs: number
+  /** Share of the writes that are long: in chunks. */
+  readonly longShare: number
+  readonly longBytes: number
+  /** Share of the calls that store what expires. */
+  readonly ttlShare: number
+  /** Share of the calls that store with `ack: 'primary'`. */
+  readonly fastShare: number
+  /** Entries may be evicted. */
+  readonly mayEvict: boolean
+}
+
+/** What clients do, through the SDK, and what they must see. */
+export class Workload {
+  readonly #keys = new Map<string, LinearizableKey>()
+  readonly #expiry = new ExpiryChecker()
+  /** Stored with `ack: 'primary'`: what may be there. */
+  readonly #fast = new Map<string, Set<string>>()
+  readonly #names: string[]
+  readonly #ballast: string[]
+  #nextValue = 1
+  #isOver = false
+  /** Calls without an answer. */
+  pending = 0
+
+  constructor(
+    private readonly world: World,
+    private readonly answers: AnswerChecker,
+    private readonly options: WorkloadOptions,
+  ) {
+    this.#names = Array.from({ length: options.sharedKeys }, (_, i) => `k${i}`)
+    this.#ballast = Array.from({ length: options.ballastKeys }, (_, i) => `b${i}`)
+  }
+
+  /** The process of the client does one call after the other, until the workload ends or the process does. */
+  async lane(client: SimClient): Promise<void> {
+    const { random } = this.world
+    while (!this.#isOver) {
+      await this.#something(client)
+      await this.#pause(client, random.between(0, this.options.pauseMs))
+    }
+  }
+
+  /** Stores what is to be moved about. */
+  async load(client: SimClient): Promise<void> {
+    for (const name of this.#ballast) await this.#call(client, name, this.#set(this.options.ballastBytes))
+  }
+
+  end(): void {
+    this.#isOver = true
+  }
+
+  /** Every key once more, when all is quiet. */
+  async readAll(client: SimClient): Promise<void> {
+    for (const name of [...this.#names, ...this.#ballast]) await this.#call(client, name, { kind: 'get' })
+    for (const name of this.#expiry.keys) await this.#readExpiring(client, name)
+    for (const name of this.#fast.keys()) await this.#readFast(client, name)
+  }
+
+  #something(client: SimClient): Promise<void> {
+    const { random } = this.world
+    const { ttlShare, fastShare, longShare, longBytes } = this.options
+    const choice = random.next()
+    if (choice < ttlShare)
+      return random.chance(0.3) ? this.#writeExpiring(client) : this.#readExpiring(client)
+    if (choice < ttlShare + fastShare)
+      return random.chance(0.5) ? this.#writeFast(client) : this.#readFast(client)
+    if (this.#ballast.length > 0 && random.chance(0.1))
+      return this.#call(client, random.pick(this.#ballast), { kind: 'get' })
+    const kind = random.next()
+    const name = random.pick(this.#names)
+    if (kind < 0.45) return this.#call(client, name, { kind: 'get' })
+    if (kind < 0.5) return this.#call(client, name, { kind: 'has' })
+    if (kind < 0.62) return this.#call(client, name, { kind: 'delete' })
+    return this.#call(client, name, this.#set(random.chance(longShare) ? longBytes : 0))
+  }
+
+  #set(bytes: number): Operation {
+    const value = `v${this.#nextValue++}`
+    return { kind: 'set', value: value.padEnd(bytes, '.') }
+  }
+
+  /** One call of a key that has to be linearizable. */
+  async #call(client: SimClient, name: string, operation: Operation): Promise<void> {
+    const key = this.#key(name)
+    const call = key.begin(operation)
+    try {
+      key.end(
+        call,
+        await this.#ask(client, `${operation.kind} ${key.name}`, () => perform(client, key.name, operation)),
+      )
+    } catch (error) {
+      if (!(error instanceof IcfError)) throw error
+      if (error.code !== 'OUTCOME_UNKNOWN') return key.cancel(call)
+      key.abandon(call)
+      if (key.abandoned > MOST_ABANDONED && this.#keys.get(name) === key) this.#keys.delete(name)
+    }
+  }
+
+  #key(name: string): LinearizableKey {
+    let key = this.#keys.get(name)
+    if (!key) {
+      key = new LinearizableKey(`${name}.${this.#nextValue++}`, this.options.mayEvict)
+      this.#keys.set(name, key)
+    }
+    return key
+  }
+
+  async #writeExpiring(client: SimClient): Promise<void> {
+    const key = `t${this.#nextValue++}`
+    const value = `v${key}`
+    const ttlMs = this.world.random.integer(20, 4000)
+    this.#expiry.begin(key, value, ttlMs, this.world.now)
+    const isStored = await this.#unlessFailed(client, `set ${key}`, () =>
+      client.client.set(key, value, { ttlMs }),
+    )
+    if (isStored) this.#expiry.stored(key, this.world.now)
+    else this.#expiry.forget(key)
+  }
+
+  async #readExpiring(client: SimClient, key = this.#pickOf(this.#expiry.keys)): Promise<void> {
+    if (key === undefined) return
+    const from = this.world.now
+    await this.#unlessFailed(client, `get ${key}`, async () => {
+      const value = await client.client.get<string>(key)
+      if (value !== undefined || !this.options.mayEvict) this.#expiry.read(key, value, from, this.world.now)
+    })
+  }
+
+  async #writeFast(client: SimClient): Promise<void> {
+    const key = `p${this.world.random.integer(0, 4)}`
+    const value = `v${this.#nextValue++}`
+    const values = this.#fast.get(key) ?? new Set()
+    this.#fast.set(key, values.add(value))
+    await this.#unlessFailed(client, `set ${key}`, () => client.client.set(key, value, { ack: 'primary' }))
+  }
+
+  async #readFast(client: SimClient, key = this.#pickOf([...this.#fast.keys()])): Promise<void> {
+    if (key === undefined) return
+    await this.#unlessFailed(client, `get ${key}`, async () => {
+      const value = await client.client.get<string>(key)
+      if (value !== undefined && !this.#fast.get(key)!.has(value))
+        throw new Violation(`${key} is ${value}, which nobody stored`)
+    })
+  }
+
+  async #unlessFailed(client: SimClient, what: string, call: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await this.#ask(client, what, call)
+      return true
+    } catch (error) {
+      if (!(error instanceof IcfError)) throw error
+      return false
+    }
+  }
+
+  async #ask<T>(client: SimClient, what: string, call: () => Promise<T>): Promise<T> {
+    const { world, answers } = this
+    const begun = world.now
+    this.pending++
+    try {
+      const result = await call()
+      answers.answered++
+      if (world.trace) world.log(`${client.process.name}: ${what} → ${String(result).slice(0, 20)}`)
+      return result
+    } catch (error) {
+      if (world.trace) world.log(`${client.process.name}: ${what} fails: ${String(error)}`)
+      answers.fail(what, error, begun)
+      throw error
+    } finally {
+      this.pending--
+    }
+  }
+
+  #pickOf(keys: readonly string[]): string | undefined {
+    return keys.length === 0 ? undefined : this.world.random.pick(keys)
+  }
+
+  #pause(client: SimClient, ms: number): Promise<void> {
+    return new Promise((resolve) => client.process.runtime.setTimeout(resolve, ms))
+  }
+}
+
+async function perform({ client }: SimClient, key: string, operation: Operation): Promise<Result> {
+  switch (operation.kind) {
+    case 'set':
+      return void (await client.set(key, operation.value as Storable))
+    case 'delete':
+      return client.delete(key)
+    case 'get':
+      return client.get<string>(key)
+    case 'has':
+      return client.has(key)
+  }
+}
