@@ -1,5 +1,5 @@
 // What does not belong to the copy of a slot must not be taken for a part of it.
-import { keySlot, MessageType, NONE, ReplicaOp, type Topology } from '@icf/common'
+import { keySlot, MessageType, NONE, ReplicaOp, type Message, type Topology } from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { threeMembers, topologyOf, type Member, type Wires } from './members.test.kit.js'
@@ -31,6 +31,39 @@ describe('a copy of a slot', () => {
     assert.ok(c.core.store.peek(slot, 'key'))
     adopt(topologyOf(4, 0, NONE, { to: 2, intent: 'backup', since: 4 }), c)
     assert.equal(c.core.store.peek(slot, 'key'), undefined)
+  })
+
+  /** What c answers to batches from a. */
+  const rawPort = (): { sent: Message[]; send: (...batch: unknown[]) => void } => {
+    const sent: Message[] = []
+    const port = { send: (message: Message) => void sent.push(message), stage: () => undefined }
+    c.core.primaryConnected(a.core.id, 77, port)
+    const send = (...batch: unknown[]): void =>
+      c.core.primaryMessage(a.core.id, port, [MessageType.KEY_VALUE_RESPONCE_BACK, 1, ...batch], 0)
+    return { sent, send }
+  }
+  const put = (of: number, seq: number): unknown[] => [ReplicaOp.PUT, of, seq, `key ${seq}`, 'v', 1, 0, 0]
+  const ack = (number: number, ...refused: number[]): unknown[] => [
+    MessageType.BACK_ACK,
+    number,
+    1,
+    2,
+    refused,
+  ]
+
+  it('says of each batch that comes again what it refused, and nothing of the others', () => {
+    adopt(topologyOf(2, 0, NONE), c)
+    const first = rawPort()
+    first.send(1, 1, ...put(1, 1))
+    first.send(1, 2, ...put(2, 1))
+    const again = rawPort()
+    c.core.flush(0)
+    again.send(1, 1, ...put(1, 1))
+    c.core.flush(0)
+    again.send(1, 2, ...put(2, 1))
+    c.core.flush(0)
+    assert.deepEqual(first.sent, [ack(1, 1)])
+    assert.deepEqual(again.sent, [ack(0), ack(1, 1), ack(2, 2)])
   })
 
   it('takes nothing from a server that is no member, though the slot has no primary', () => {

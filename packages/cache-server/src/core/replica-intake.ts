@@ -25,9 +25,11 @@ interface Sender {
   port: LinkPort | undefined
   /** Number of the last batch that was stored. */
   lastStored: number
+  /** Number of the last batch that came on the present link, perhaps again; 0: none has. */
+  lastSeen: number
   /** Batches that name a newer topology than ours, in order. */
   readonly waiting: Message[]
-  /** Slots refused since the last acknowledgement. */
+  /** Slots of which that batch had something that was refused. */
   readonly refused: Set<number>
   isDirty: boolean
 }
@@ -52,10 +54,11 @@ export class ReplicaIntake {
     const sender = this.#senders.get(senderId)
     if (sender?.channel === channel) {
       sender.port = port
+      sender.lastSeen = 0
       sender.waiting.length = 0
       sender.refused.clear()
     } else {
-      const state = { lastStored: 0, waiting: [], refused: new Set<number>(), isDirty: false }
+      const state = { lastStored: 0, lastSeen: 0, waiting: [], refused: new Set<number>(), isDirty: false }
       this.#senders.set(senderId, { channel, port, ...state })
     }
   }
@@ -97,6 +100,9 @@ export class ReplicaIntake {
     if (!isCount(number)) throw new IcfError('PROTOCOL', 'a batch has no number')
     // One that comes again is not applied again, but what was refused of it is said again.
     const isNew = number > sender.lastStored
+    // What was refused of one batch says nothing about the next.
+    if (sender.refused.size > 0) this.#acknowledge(sender)
+    sender.lastSeen = number
     const seat = seatOf(this.slots.topology, senderId)
     this.#origin = undefined
     for (let at = 4; at < message.length;)
@@ -110,16 +116,19 @@ export class ReplicaIntake {
     this.#dirty.push(sender)
   }
 
-  /** Acknowledges what was stored since the last time. */
+  /** Acknowledges what came since the last time. */
   flush(): void {
-    const { epoch, version } = this.slots.topology
     for (const sender of this.#dirty) {
       sender.isDirty = false
-      const refused = sender.refused.size > 0 ? [...sender.refused] : EMPTY
-      sender.refused.clear()
-      sender.port?.send([MessageType.BACK_ACK, sender.lastStored, epoch, version, refused])
+      this.#acknowledge(sender)
     }
     this.#dirty.length = 0
+  }
+
+  #acknowledge({ port, lastSeen, refused }: Sender): void {
+    const { epoch, version } = this.slots.topology
+    port?.send([MessageType.BACK_ACK, lastSeen, epoch, version, refused.size > 0 ? [...refused] : EMPTY])
+    refused.clear()
   }
 
   /** Applies the operation at `at`; returns where the next one starts. */
