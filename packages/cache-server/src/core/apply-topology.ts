@@ -37,8 +37,8 @@ export function applyTopology(
     const held = heldBy(next, slots.seat, slot)
     slots.held[slot] = held
     if (held !== heldBefore) changeStore(slots, store, slot, heldBefore, held)
-    // What an earlier copy left, which was called off, must not be taken for this one either.
-    else if (held === Held.INCOMING && isOtherCopy(before, next, slot)) store.clear(slot)
+    // What is left of an earlier copy, or of the time as its primary, must not be taken for this one either.
+    if (held === Held.INCOMING && isOtherCopy(before, next, slot)) store.clear(slot)
     if (held === Held.PRIMARY && heldBefore !== Held.PRIMARY) slots.primarySince[slot] = next.version
     if (held === Held.PRIMARY) lead(slots, copier, next, slot, channels, effects)
     else if (heldBefore === Held.PRIMARY) giveUp(slots, copier, slot, effects)

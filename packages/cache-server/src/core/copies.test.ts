@@ -33,6 +33,13 @@ describe('a copy of a slot', () => {
     assert.equal(c.core.store.peek(slot, 'key'), undefined)
   })
 
+  it('has nothing of the time when it was the primary', () => {
+    adopt(topologyOf(1, 2, NONE), c)
+    c.set('key', 'value')
+    adopt(topologyOf(3, 0, NONE, { to: 2, intent: 'backup', since: 3 }), c)
+    assert.equal(c.core.store.peek(slot, 'key'), undefined)
+  })
+
   /** What c answers to batches from a. */
   const rawPort = (): { sent: Message[]; send: (...batch: unknown[]) => void } => {
     const sent: Message[] = []
