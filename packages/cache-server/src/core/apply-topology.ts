@@ -27,10 +27,10 @@ export function applyTopology(
   const before = slots.topology
   // Seats mean the same servers as before: a slot that looks the same is the same.
   const changed = before.servers === next.servers ? changedSlots(before, next) : undefined
+  slots.topology = next
   const channels = next.servers.map((server) =>
     server && server.id !== ownId ? channelTo(server.id) : undefined,
   )
-  slots.topology = next
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     if (changed?.[slot] === 0) continue
     const heldBefore = slots.held[slot]!
@@ -38,7 +38,12 @@ export function applyTopology(
     slots.held[slot] = held
     if (held !== heldBefore) changeStore(slots, store, slot, heldBefore, held)
     // What is left of an earlier copy, or of the time as its primary, must not be taken for this one either.
-    if (held === Held.INCOMING && isOtherCopy(before, next, slot)) store.clear(slot)
+    if (held === Held.INCOMING && isOtherCopy(before, next, slot)) {
+      store.clear(slot)
+      slots.copySince[slot] = next.transitions.get(slot)!.since
+    }
+    // In which of the versions that we have not seen it became the primary, only that server knows.
+    else if (before.primary[slot] !== next.primary[slot]) slots.copySince[slot] = before.version + 1
     if (held === Held.PRIMARY && heldBefore !== Held.PRIMARY) slots.primarySince[slot] = next.version
     if (held === Held.PRIMARY) lead(slots, copier, next, slot, channels, effects)
     else if (heldBefore === Held.PRIMARY) giveUp(slots, copier, slot, effects)

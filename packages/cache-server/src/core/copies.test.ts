@@ -1,5 +1,5 @@
 // What does not belong to the copy of a slot must not be taken for a part of it.
-import { keySlot, MessageType, NONE, ReplicaOp, type Message, type Topology } from '@icf/common'
+import { CommandCode, keySlot, MessageType, NONE, ReplicaOp, type Message, type Topology } from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { threeMembers, topologyOf, type Member, type Wires } from './members.test.kit.js'
@@ -38,6 +38,26 @@ describe('a copy of a slot', () => {
     c.set('key', 'value')
     adopt(topologyOf(3, 0, NONE, { to: 2, intent: 'backup', since: 3 }), c)
     assert.equal(c.core.store.peek(slot, 'key'), undefined)
+  })
+
+  it('is not ended by what its primary sent when it was the primary before', () => {
+    a.disconnect(c)
+    for (const [from, to] of [[a, b], [b, a], [b, c]] as const) from.connect(to) // prettier-ignore
+    adopt(topologyOf(1, 0, 1, { to: 2, intent: 'backup', since: 1 }), a, b, c)
+    a.set('key', 'old')
+    wires.run()
+    adopt(topologyOf(2, 1, NONE, { to: 2, intent: 'backup', since: 2 }), a, b, c)
+    b.set('key', 'value')
+    adopt(topologyOf(3, 1, 2), a, b, c)
+    adopt(topologyOf(4, 1, 2, { to: 0, intent: 'primary', since: 4 }), a, b, c)
+    adopt(topologyOf(5, 0, 2), a, b, c)
+    assert.equal(c.core.store.peek(slot, 'key')?.value, 'value')
+    // What was said of the first copy comes now.
+    a.connect(c)
+    wires.run()
+    assert.equal(c.core.store.peek(slot, 'key')?.value, 'value')
+    assert.equal(a.ask(CommandCode.SET, 'key', 'new', 1, 0, 0), true)
+    assert.equal(c.core.store.peek(slot, 'key')?.value, 'new')
   })
 
   /** What c answers to batches from a. */

@@ -53,13 +53,15 @@ describe('a replica channel', () => {
     return write
   }
 
-  it('sends one batch for all that was put in, stamped with the topology', () => {
+  it('sends one batch for all that was put in, stamped with the topology it goes by', () => {
     const origin = new Origin('client')
     origin.settle(6)
+    channel.follow(3, 4)
     channel.connected(port)
     channel.put(entry('a', 1, 'v', 500), 100, pending(), origin, 7)
     channel.remove(5, 2, 'b', pending(), undefined, 0)
-    channel.follow(3, 4)
+    // The next one is of what comes after it.
+    channel.follow(3, 5)
     channel.flush()
     assert.deepEqual(port.sent, [
       [

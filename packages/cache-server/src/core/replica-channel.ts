@@ -79,8 +79,9 @@ export class ReplicaChannel {
     this.#send()
   }
 
-  /** Batches that are closed from now on go by this topology. */
+  /** What is put in from now on goes by this topology. */
   follow(epoch: number, version: number): void {
+    this.#close()
     this.#epoch = epoch
     this.#version = version
   }

@@ -39,7 +39,9 @@ export class ReplicaIntake {
   readonly #senders = new Map<string, Sender>()
   /** Those that an acknowledgement is due to. */
   readonly #dirty: Sender[] = []
-  /** Whose numbers stand in the operations at hand. */
+  /** Of the topology that the operations at hand go by. */
+  #version = 0
+  /** Whose numbers stand in them. */
   #origin: Origin | undefined
 
   constructor(
@@ -104,6 +106,7 @@ export class ReplicaIntake {
     if (sender.refused.size > 0) this.#acknowledge(sender)
     sender.lastSeen = number
     const seat = seatOf(this.slots.topology, senderId)
+    this.#version = message[2] as number
     this.#origin = undefined
     for (let at = 4; at < message.length;)
       at = this.#applyOperation(message, at, seat, sender.refused, isNew, now)
@@ -149,8 +152,7 @@ export class ReplicaIntake {
     }
     const slot = message[at + 1]
     if (!isCount(slot) || slot >= SLOT_COUNT) throw malformed()
-    const { topology, held } = this.slots
-    if (seat === NONE || topology.primary[slot] !== seat || held[slot]! < Held.BACKUP) refused.add(slot)
+    if (!this.#isCopiedFrom(seat, slot)) refused.add(slot)
     else if (!isNew) return at + fields + 1
     else if (op === ReplicaOp.PUT) this.#put(message, at, slot, now)
     else if (op === ReplicaOp.REMOVE) this.#remove(message, at, slot)
@@ -162,6 +164,13 @@ export class ReplicaIntake {
     } else if (op === ReplicaOp.PARTED) this.slots.parted[slot] = 1
     else if (op === ReplicaOp.WRITTEN) this.#note(slot, message[at + 2])
     return at + fields + 1
+  }
+
+  /** Whether the sender, which has this seat, was the slot's primary when it sent this, and is, and our copy is the same. */
+  #isCopiedFrom(seat: number, slot: number): boolean {
+    const { topology, held, copySince } = this.slots
+    const isPrimary = seat !== NONE && topology.primary[slot] === seat
+    return isPrimary && held[slot]! >= Held.BACKUP && this.#version >= copySince[slot]!
   }
 
   #begin(message: Message, at: number, now: number): void {

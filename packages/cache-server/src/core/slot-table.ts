@@ -21,6 +21,11 @@ export class SlotTable {
   readonly parted = new Uint8Array(SLOT_COUNT)
   /** Version of the topology that made this server the primary of the slot, where it is. */
   readonly primarySince = new Float64Array(SLOT_COUNT)
+  /**
+   * Where this server has a copy: batches that go by a topology older than this version are about an earlier copy, or of
+   * an earlier time of the same primary.
+   */
+  readonly copySince = new Float64Array(SLOT_COUNT)
   /** Writes that the slot has seen; goes on across changes of owner. */
   readonly seq = new Float64Array(SLOT_COUNT)
   /** Writes of the slot that some copy has not acknowledged. */
