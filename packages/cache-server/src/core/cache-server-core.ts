@@ -258,25 +258,28 @@ export class CacheServerCore {
     this.#intake.topologyChanged(now)
   }
 
-  /** Writes that waited for a copy which is none any more: they wait for the new copy instead, or for nobody. */
+  /**
+   * Writes that waited for a copy which is none any more wait for the new copy instead, or for nobody; and those that went
+   * to a copy which is begun anew, for that: it has or will refuse what was sent before.
+   */
   #retarget({ begun, lostTarget }: TopologyEffects, now: number): void {
     const { slots } = this
+    const moved: PendingWrite[] = []
     for (const channel of this.#channels.values()) {
-      if (!lostTarget && !channel.holdsWrites) continue
-      const isLost = ({ slot }: PendingWrite): boolean =>
-        slots.backup[slot] !== channel && slots.copy[slot] !== channel
-      for (const write of channel.takeWrites(isLost)) {
-        const { slot } = write
-        if (!isLost(write) && begun.get(slot) !== channel) {
-          channel.hold(write)
-          continue
-        }
-        // Also one that was begun before by a topology of its own, after the write: it may lack it still.
-        const copy = slots.copy[slot] ?? slots.backup[slot]
-        if (copy && write.remaining === 1) this.#waitForCopy(write, copy, now)
-        if (slots.serving[write.slot] !== Serving.NO) this.writer.acknowledged(write)
-        else if (--write.remaining === 0) this.writer.abandon(write, this.runner.notOwner())
-      }
+      if (!lostTarget && begun.size === 0 && !channel.holdsWrites) continue
+      const isMoved = ({ slot }: PendingWrite): boolean =>
+        (slots.backup[slot] !== channel && slots.copy[slot] !== channel) || begun.get(slot) === channel
+      for (const write of channel.takeWrites(isMoved))
+        if (isMoved(write)) moved.push(write)
+        else channel.hold(write)
+    }
+    for (const write of moved) {
+      const { slot } = write
+      // Also one that was begun before by a topology of its own, after the write: it may lack it still.
+      const copy = slots.copy[slot] ?? slots.backup[slot]
+      if (copy && write.remaining === 1) this.#waitForCopy(write, copy, now)
+      if (slots.serving[slot] !== Serving.NO) this.writer.acknowledged(write)
+      else if (--write.remaining === 0) this.writer.abandon(write, this.runner.notOwner())
     }
   }
 

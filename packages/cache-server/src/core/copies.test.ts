@@ -60,6 +60,21 @@ describe('a copy of a slot', () => {
     assert.equal(c.core.store.peek(slot, 'key')?.value, 'new')
   })
 
+  it('is made anew for a server that lost it and got it again before its primary heard of either', () => {
+    adopt(topologyOf(1, 0, 2), a, c)
+    adopt(topologyOf(2, 0, NONE), c)
+    const refused = a.set('key', 'first')
+    wires.step()
+    wires.step()
+    c.core.adopt(topologyOf(3, 0, NONE, { to: 2, intent: 'backup', since: 3 }), 0)
+    const second = a.set('{key}2', 'second')
+    wires.run()
+    assert.equal(a.core.slots.topology.version, 3)
+    assert.deepEqual([a.results.get(refused), a.results.get(second)], [true, true])
+    assert.equal(c.core.store.peek(slot, 'key')?.value, 'first')
+    assert.equal(c.core.store.peek(slot, '{key}2')?.value, 'second')
+  })
+
   /** What c answers to batches from a. */
   const rawPort = (): { sent: Message[]; send: (...batch: unknown[]) => void } => {
     const sent: Message[] = []

@@ -183,14 +183,14 @@ export class ReplicaChannel {
     return this.#held.length > 0
   }
 
-  /** Takes out the writes that wait for this peer though their slot is no longer copied to it, and all that are held. */
-  takeWrites(isLost: (write: PendingWrite) => boolean): PendingWrite[] {
+  /** Takes out the writes that shall no longer wait for what was sent of them to this peer, and all that are held. */
+  takeWrites(isMoved: (write: PendingWrite) => boolean): PendingWrite[] {
     const taken = this.#held.splice(0)
     const batches = this.#open ? [...this.#inFlight, this.#open] : this.#inFlight
     for (const { writes } of batches) {
       let kept = 0
       for (const write of writes)
-        if (isLost(write)) taken.push(write)
+        if (isMoved(write)) taken.push(write)
         else writes[kept++] = write
       writes.length = kept
     }

@@ -106,6 +106,21 @@ describe('a cache server keeps what it promised', () => {
     assert.equal(c.core.store.peek(slot, 'key')?.value, 'value')
   })
 
+  it('a write that was refused by a topology which its primary never saw is answered', () => {
+    adopt(topologyOf(1, 0, 1), a, b)
+    b.core.adopt(topologyOf(2, 0, NONE), 0)
+    const id = a.set('key', 'value')
+    const removed = a.command(CommandCode.DELETE, 'key')
+    wires.step()
+    wires.step()
+    // The refusal is on its way.
+    const next = topologyOf(3, 0, NONE, { to: 1, intent: 'backup', since: 3 })
+    a.core.adopt(next, 0)
+    adopt(next, b)
+    assert.deepEqual([a.results.get(id), a.results.get(removed)], [true, true])
+    assert.equal(a.core.slots.unacknowledged[slot], 0)
+  })
+
   it('nobody learns of an eviction before the backup does', () => {
     adopt(topologyOf(1, 0, 1), a, b)
     a.set('{key}victim', 'v')
