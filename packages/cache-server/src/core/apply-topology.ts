@@ -63,6 +63,7 @@ function isOtherCopy(before: Topology, next: Topology, slot: number): boolean {
 }
 
 function changeStore(slots: SlotTable, store: Store, slot: number, before: number, held: number): void {
+  if (before !== Held.INCOMING || held !== Held.BACKUP) slots.torn[slot] = 0
   if (held === Held.NOTHING || before === Held.NOTHING) slots.parted[slot] = 0
   if (held === Held.NOTHING) return store.clear(slot)
   // What is left of an earlier copy must not be taken for this one.

@@ -121,7 +121,7 @@ export class CacheServerCore {
   peerMessage(serverId: string, port: LinkPort, message: Message, now: number): void {
     const channel = this.#channels.get(serverId)
     if (!channel || channel.port !== port) return
-    if (message[0] === MessageType.BACK_ACK) this.#acknowledged(channel, message)
+    if (message[0] === MessageType.BACK_ACK) this.#acknowledged(channel, message, now)
     else this.#exchangeTopology(port, message, now)
     this.#dirty()
   }
@@ -262,7 +262,7 @@ export class CacheServerCore {
    * Writes that waited for a copy which is none any more wait for the new copy instead, or for nobody; and those that went
    * to a copy which is begun anew, for that: it has or will refuse what was sent before.
    */
-  #retarget({ begun, lostTarget }: TopologyEffects, now: number): void {
+  #retarget({ begun, lostTarget }: Omit<TopologyEffects, 'released'>, now: number): void {
     const { slots } = this
     const moved: PendingWrite[] = []
     for (const channel of this.#channels.values()) {
@@ -302,7 +302,7 @@ export class CacheServerCore {
     this.#options.flushSoon()
   }
 
-  #acknowledged(channel: ReplicaChannel, message: Message): void {
+  #acknowledged(channel: ReplicaChannel, message: Message, now: number): void {
     const [, number, epoch, version, refused] = message
     if (
       typeof number !== 'number' ||
@@ -312,10 +312,15 @@ export class CacheServerCore {
     )
       throw new IcfError('PROTOCOL', 'malformed BACK_ACK')
     if (refused.length === 0) return channel.acknowledge(number, this.writer.acknowledged)
-    channel.acknowledge(number, this.writer.acknowledged, new Set<unknown>(refused))
+    const slots = new Set<unknown>(refused)
+    channel.acknowledge(number, this.writer.acknowledged, slots)
     const mine = this.slots.topology
     if (compareVersions(epoch, version, mine.epoch, mine.version) > 0)
-      channel.port?.send([MessageType.DISTRIBUTION_REQUEST])
+      return channel.port?.send([MessageType.DISTRIBUTION_REQUEST])
+    const begun = new Map<number, ReplicaChannel>()
+    for (const slot of slots as Set<number>)
+      if (this.#copier.refused(slot, channel, number)) begun.set(slot, channel)
+    this.#retarget({ begun, lostTarget: false }, now)
   }
 
   /** Two servers tell each other the topology when one knows a newer one. @throws IcfError PROTOCOL */

@@ -19,6 +19,8 @@ interface CopyTask {
   readonly since: number
   /** undefined for a swap: the backup has everything. */
   readonly channel: ReplicaChannel | undefined
+  /** Number of the batch that begins the copy. */
+  firstBatch: number
   stage: Stage
   /** A master may have heard that it is parked. */
   isSent: boolean
@@ -55,23 +57,42 @@ export class Copier {
   ensure(slot: number, transition: Transition, peerId: string, channel: ReplicaChannel | undefined): boolean {
     const present = this.#tasks.get(slot)
     if (present && present.since === transition.since && present.peerId === peerId) return false
+    this.#begin(slot, transition, peerId, channel)
+    return true
+  }
+
+  /**
+   * The receiver refused something of the slot in batch `number`, though it has no newer topology: its copy has gaps.
+   * True when another one is begun. Not once a master was told that it is complete: that may be in effect.
+   */
+  refused(slot: number, channel: ReplicaChannel, number: number): boolean {
+    const task = this.#tasks.get(slot)
+    if (task?.channel !== channel || number < task.firstBatch || task.isSent) return false
+    this.#begin(slot, task, task.peerId, channel)
+    return true
+  }
+
+  #begin(
+    slot: number,
+    { intent, since }: Pick<Transition, 'intent' | 'since'>,
+    peerId: string,
+    channel: ReplicaChannel | undefined,
+  ): void {
     this.cancel(slot)
-    const { intent, since } = transition
     const task: CopyTask = {
-      slot, peerId, intent, since, channel, stage: 'waiting', isSent: false, keys: undefined, entries: 0, bytes: 0,
+      slot, peerId, intent, since, channel, firstBatch: 0, stage: 'waiting', isSent: false, keys: undefined, entries: 0, bytes: 0,
     } // prettier-ignore
     this.#tasks.set(slot, task)
     if (!channel) {
       task.stage = 'copied'
       this.#toPark.push(task)
-      return true
+      return
     }
-    channel.fillBegin(slot, this.slots.seq[slot]!, since, this.store.history.of(slot))
+    task.firstBatch = channel.fillBegin(slot, this.slots.seq[slot]!, since, this.store.history.of(slot))
     if (this.slots.parted[slot] === 1) channel.parted(slot)
     const queue = this.#queues.get(channel)
     if (queue) queue.push(task)
     else this.#queues.set(channel, [task])
-    return true
   }
 
   /** The transition is over or called off. A parked slot is set free by the caller. */

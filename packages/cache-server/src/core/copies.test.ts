@@ -84,7 +84,16 @@ describe('a copy of a slot', () => {
       c.core.primaryMessage(a.core.id, port, [MessageType.KEY_VALUE_RESPONCE_BACK, 1, ...batch], 0)
     return { sent, send }
   }
-  const put = (of: number, seq: number): unknown[] => [ReplicaOp.PUT, of, seq, `key ${seq}`, 'v', 1, 0, 0]
+  const put = (of: number, seq: number): unknown[] => [
+    ReplicaOp.PUT,
+    of,
+    seq,
+    `key ${of} ${seq}`,
+    'v',
+    1,
+    0,
+    0,
+  ]
   const ack = (number: number, ...refused: number[]): unknown[] => [
     MessageType.BACK_ACK,
     number,
@@ -92,6 +101,50 @@ describe('a copy of a slot', () => {
     2,
     refused,
   ]
+
+  it('takes no more of a slot of which a write is missing, until it is begun anew', () => {
+    adopt(topologyOf(2, 0, NONE, { to: 2, intent: 'backup', since: 2 }), c)
+    const { sent, send } = rawPort()
+    send(2, 1, ReplicaOp.FILL_BEGIN, 1, 0, 2, ...put(1, 1))
+    send(2, 2, ...put(1, 3), ...put(2, 1))
+    send(2, 3, ...put(1, 2), ReplicaOp.FILL_END, 1)
+    send(2, 4, ReplicaOp.FILL_BEGIN, 1, 5, 2, ...put(1, 6))
+    c.core.flush(0)
+    assert.deepEqual(sent, [ack(2, 1), ack(3, 1), ack(4)])
+    assert.deepEqual([...c.core.store.keysOf(1)], ['key 1 6'])
+    assert.deepEqual([...c.core.store.keysOf(2)], ['key 2 1'])
+  })
+
+  it('is made anew when it turns out to lack a write, and only then counts as complete', () => {
+    const move = { to: 2, intent: 'backup', since: 2 } as const
+    adopt({ ...topologyOf(1, 0, NONE) }, a, c)
+    for (let i = 0; i < 100; i++) a.set(`{key}${i}`, 'x'.repeat(10_000))
+    wires.run()
+    const topology = { ...topologyOf(2, 0, NONE), transitions: new Map([[slot, move]]) }
+    c.core.adopt(topology, 0)
+    a.core.adopt(topology, 0)
+    a.core.flush(0)
+    wires.step()
+    assert.equal(c.core.slots.seq[slot], 100)
+    c.core.slots.seq[slot] = 99
+    const ids = [a.set('{key}7', 'new'), a.command(CommandCode.DELETE, '{key}8'), a.set('other', 'value')]
+    wires.run()
+    assert.deepEqual(ids.map((id) => a.results.get(id)), [true, true, true]) // prettier-ignore
+    assert.equal(a.toMaster.filter(([type]) => type === MessageType.SLOTS_COPIED).length, 1)
+    assert.deepEqual([...c.core.store.keysOf(slot)].sort(), [...a.core.store.keysOf(slot)].sort())
+    assert.equal(c.core.store.peek(slot, '{key}7')?.value, 'new')
+    assert.equal(a.ask(CommandCode.SET, '{key}9', 'later', 1, 0, 0), true)
+  })
+
+  it('does not begin by what asks for another one', () => {
+    adopt(topologyOf(2, 0, 2), c)
+    const { sent, send } = rawPort()
+    send(2, 1, ...put(1, 1))
+    send(2, 2, ReplicaOp.FILL_BEGIN, 1, 0, 1)
+    c.core.flush(0)
+    assert.deepEqual(sent, [ack(2, 1)])
+    assert.deepEqual([...c.core.store.keysOf(1)], ['key 1 1'])
+  })
 
   it('says of each batch that comes again what it refused, and nothing of the others', () => {
     adopt(topologyOf(2, 0, NONE), c)

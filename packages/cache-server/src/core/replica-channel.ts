@@ -20,6 +20,12 @@ interface LargeValue {
   port: LinkPort | undefined
 }
 
+interface CopyEnd {
+  readonly slot: number
+  /** Called when the peer has stored all of it. */
+  stored(): void
+}
+
 interface Batch {
   readonly number: number
   /** The message as it is sent: type, epoch, version, number, operations. */
@@ -29,8 +35,8 @@ interface Batch {
   origin: Origin | undefined
   /** Long values, where they stand in the message, and the link on which they went ahead of it. */
   large: LargeValue[] | undefined
-  /** Called when the peer has stored the batch: ends of copies. */
-  stored: (() => void)[] | undefined
+  /** Ends of copies. */
+  ends: CopyEnd[] | undefined
   fillBytes: number
   bytes: number
 }
@@ -116,12 +122,16 @@ export class ReplicaChannel {
     this.#expect(batch, write)
   }
 
-  /** @param written the slot's writes that clients may still repeat */
-  fillBegin(slot: number, seq: number, since: number, written: readonly WrittenBy[]): void {
+  /**
+   * @param written the slot's writes that clients may still repeat
+   * @returns the number of the batch that begins it
+   */
+  fillBegin(slot: number, seq: number, since: number, written: readonly WrittenBy[]): number {
     const batch = this.#batch()
     batch.message.push(ReplicaOp.FILL_BEGIN, slot, seq, since)
     this.#count(batch, OPERATION_BYTES)
     for (const { origin, number } of written) this.#written(slot, origin, number)
+    return batch.number
   }
 
   /** The copy that was begun lacks what ours lacks, and the backup may have. */
@@ -146,8 +156,8 @@ export class ReplicaChannel {
     this.#count(batch, OPERATION_BYTES)
     batch.fillBytes += SLOT_BYTES
     this.fillBytesInFlight += SLOT_BYTES
-    batch.stored ??= []
-    batch.stored.push(stored)
+    batch.ends ??= []
+    batch.ends.push({ slot, stored })
   }
 
   /** A write without an operation of its own waits until everything put in so far is stored. */
@@ -175,7 +185,7 @@ export class ReplicaChannel {
       for (const write of batch.writes)
         if (refused?.has(write.slot)) this.#held.push(write)
         else done(write)
-      if (batch.stored) for (const stored of batch.stored) stored()
+      if (batch.ends) for (const { slot, stored } of batch.ends) if (!refused?.has(slot)) stored()
     }
   }
 
@@ -219,7 +229,7 @@ export class ReplicaChannel {
       writes: [],
       origin: undefined,
       large: undefined,
-      stored: undefined,
+      ends: undefined,
       fillBytes: 0,
       bytes: 0,
     }

@@ -153,15 +153,16 @@ export class ReplicaIntake {
     const slot = message[at + 1]
     if (!isCount(slot) || slot >= SLOT_COUNT) throw malformed()
     if (!this.#isCopiedFrom(seat, slot)) refused.add(slot)
+    else if (
+      op === ReplicaOp.FILL_BEGIN ? !this.#isWanted(slot, message[at + 3]) : this.slots.torn[slot] === 1
+    )
+      refused.add(slot)
     else if (!isNew) return at + fields + 1
-    else if (op === ReplicaOp.PUT) this.#put(message, at, slot, now)
-    else if (op === ReplicaOp.REMOVE) this.#remove(message, at, slot)
+    else if (op === ReplicaOp.FILL_BEGIN) this.#beginCopy(slot, count(message[at + 2]))
+    else if (op === ReplicaOp.PUT) this.#put(message, at, slot, refused, now)
+    else if (op === ReplicaOp.REMOVE) this.#remove(message, at, slot, refused)
     else if (op === ReplicaOp.FILL) this.#fill(message, at, slot, now)
-    else if (op === ReplicaOp.FILL_BEGIN) {
-      this.store.clear(slot)
-      this.slots.seq[slot] = count(message[at + 2])
-      this.slots.parted[slot] = 0
-    } else if (op === ReplicaOp.PARTED) this.slots.parted[slot] = 1
+    else if (op === ReplicaOp.PARTED) this.slots.parted[slot] = 1
     else if (op === ReplicaOp.WRITTEN) this.#note(slot, message[at + 2])
     return at + fields + 1
   }
@@ -171,6 +172,20 @@ export class ReplicaIntake {
     const { topology, held, copySince } = this.slots
     const isPrimary = seat !== NONE && topology.primary[slot] === seat
     return isPrimary && held[slot]! >= Held.BACKUP && this.#version >= copySince[slot]!
+  }
+
+  /** Whether our topology wants this copy of the slot. */
+  #isWanted(slot: number, since: unknown): boolean {
+    return (
+      this.slots.held[slot] === Held.INCOMING && this.slots.topology.transitions.get(slot)?.since === since
+    )
+  }
+
+  #beginCopy(slot: number, seq: number): void {
+    this.store.clear(slot)
+    this.slots.seq[slot] = seq
+    this.slots.parted[slot] = 0
+    this.slots.torn[slot] = 0
   }
 
   #begin(message: Message, at: number, now: number): void {
@@ -186,17 +201,17 @@ export class ReplicaIntake {
     this.store.history.note(slot, this.#origin, number)
   }
 
-  #put(message: Message, at: number, slot: number, now: number): void {
+  #put(message: Message, at: number, slot: number, refused: Set<number>, now: number): void {
     const entry = readEntry(message, at, slot, now)
-    this.#advance(slot, entry.seq)
+    if (!this.#advance(slot, entry.seq)) return void refused.add(slot)
     this.store.put(entry)
     this.#note(slot, message[at + 7])
   }
 
-  #remove(message: Message, at: number, slot: number): void {
+  #remove(message: Message, at: number, slot: number, refused: Set<number>): void {
     const key = message[at + 3]
     if (typeof key !== 'string') throw malformed()
-    this.#advance(slot, count(message[at + 2]))
+    if (!this.#advance(slot, count(message[at + 2]))) return void refused.add(slot)
     this.store.remove(slot, key)
     this.#note(slot, message[at + 4])
   }
@@ -207,11 +222,12 @@ export class ReplicaIntake {
     if (!present || present.seq < entry.seq) this.store.put(entry)
   }
 
-  /** A slot's writes come without gaps: anything else means that copies have parted, and must not go unnoticed. */
-  #advance(slot: number, seq: number): void {
-    const last = this.slots.seq[slot]!
-    if (seq !== last + 1) throw new Error(`slot ${slot}: write ${seq} came after ${last}`)
-    this.slots.seq[slot] = seq
+  /** A slot's writes come without gaps. False for anything else: the copies have parted, and this one is torn. */
+  #advance(slot: number, seq: number): boolean {
+    const { seq: last, torn } = this.slots
+    if (seq === last[slot]! + 1) last[slot] = seq
+    else torn[slot] = 1
+    return torn[slot] === 0
   }
 }
 

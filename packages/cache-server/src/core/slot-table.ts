@@ -26,6 +26,8 @@ export class SlotTable {
    * an earlier time of the same primary.
    */
   readonly copySince = new Float64Array(SLOT_COUNT)
+  /** 1 where this server's copy lacks a write that came before others: it takes nothing until it is begun anew. */
+  readonly torn = new Uint8Array(SLOT_COUNT)
   /** Writes that the slot has seen; goes on across changes of owner. */
   readonly seq = new Float64Array(SLOT_COUNT)
   /** Writes of the slot that some copy has not acknowledged. */
