@@ -153,10 +153,10 @@ export class CacheServerCore {
     this.#dirty()
   }
 
-  masterLost(now: number): void {
+  masterLost(_now: number): void {
     const freed = this.#copier.masterLost()
     for (const slot of freed) this.slots.serving[slot] = Serving.YES
-    for (const slot of freed) this.runner.releaseSlot(slot, now)
+    for (const slot of freed) this.runner.releaseSlot(slot)
     this.#dirty()
   }
 
@@ -253,8 +253,8 @@ export class CacheServerCore {
     const effects = applyTopology(slots, this.store, this.#copier, topology, this.id, channelTo)
     this.#retarget(effects, now)
     for (const id of [...this.#channels.keys()]) if (seatOf(topology, id) === NONE) this.#channels.delete(id)
-    for (const slot of effects.released) this.runner.releaseSlot(slot, now)
-    this.runner.topologyChanged(now)
+    for (const slot of effects.released) this.runner.releaseSlot(slot)
+    this.runner.topologyChanged()
     this.#intake.topologyChanged(now)
   }
 
@@ -351,6 +351,7 @@ export class CacheServerCore {
   /** Sends what the inputs since the last time caused: at most one message to each peer. */
   flush(now: number): void {
     this.#isFlushDue = false
+    if (this.runner.runBacklog(now)) this.#dirty()
     this.#copier.advance(now)
     for (const channel of this.#dirtyChannels) channel.flush()
     this.#dirtyChannels.length = 0

@@ -1,5 +1,6 @@
-import { limits, MessageType, ValueKind, type Message } from '@icf/common'
+import { limits, MessageType, ValueKind, type IcfError } from '@icf/common'
 import { Entry } from './entry.js'
+import { FrameQueue, type SuspendedFrame } from './frame-queue.js'
 import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
 
@@ -9,22 +10,14 @@ const RESULT_BYTES = 5
 /** How a client's link takes what is sent on it. */
 export interface ClientFlow {
   readonly unsentBytes: number
-  /** The session is full. */
+  /** The session is full, or has a backlog. */
   filled(): void
-  /** Answers have gone, or a long value of one, on a session that was full. */
+  /** Answers have gone, or a long value of one, on a session that was full; or a backlog is done. */
   progressed(): void
 }
 
 /** What a simulated link, or one of a test, does. */
 const FLOWING: ClientFlow = { unsentBytes: 0, filled: () => undefined, progressed: () => undefined }
-
-/** The rest of a COMMANDS frame, which is run when the client has taken earlier answers. */
-export interface SuspendedFrame {
-  readonly message: Message
-  readonly at: number
-  readonly id: number
-  readonly nextNumber: number
-}
 
 /**
  * The answers to one client. They leave together, once a turn; results with consecutive ids share one run, so the
@@ -37,7 +30,9 @@ export class ClientSession {
   origin: Origin | undefined
   /** More answers are on their way than it may have at once: none of its commands are run until it has taken some. */
   isFull = false
-  readonly suspended: SuspendedFrame[] = []
+  readonly suspended = new FrameQueue()
+  /** What is wrong with a suspended frame, for which its link is to be refused. */
+  refusal: IcfError | undefined
   readonly #port: LinkPort
   readonly #dirty: ClientSession[]
   #out: unknown[] = []
@@ -113,6 +108,17 @@ export class ClientSession {
   /** What was owed is answered. */
   settle(result: unknown): void {
     this.#owedBytes -= owedSize(result)
+  }
+
+  /** A frame that has to wait its turn. No more are read until it has come. */
+  suspend(frame: SuspendedFrame): void {
+    this.suspended.push(frame)
+    if (!this.isFull) this.flow.filled()
+  }
+
+  /** Nothing is suspended any more, or there is a refusal to be fetched. */
+  goOn(): void {
+    this.flow.progressed()
   }
 
   /** False when its commands still have to wait. */

@@ -11,12 +11,13 @@ import {
 } from '@icf/common'
 import type { CommandContext } from '../commands/command.js'
 import { commands } from '../commands/table.js'
-import type { ClientSession, SuspendedFrame } from './client-session.js'
+import type { ClientSession } from './client-session.js'
 import type { Entry } from './entry.js'
+import type { SuspendedFrame } from './frame-queue.js'
 import { ownedValue } from './owned-value.js'
 import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
-import { WaitingRooms, type Deferred } from './waiting-rooms.js'
+import { WaitingRooms } from './waiting-rooms.js'
 import type { Writer } from './writer.js'
 
 /** Rooms beside those of the parked slots, which are named by their number. */
@@ -25,6 +26,10 @@ const AWAITING_LEASE = 'lease'
 
 /** What commands that wait may take, as a share of the budget. */
 const WAITING_SHARE = 1 / 8
+
+/** Commands of a backlog that are run in one turn of the event loop: a few milliseconds; and of one client in a row. */
+const BACKLOG_SLICE = 2000
+const BACKLOG_PORTION = 500
 
 /** Fields of a COMMANDS message before its first command. */
 const HEADER_FIELDS = 6
@@ -38,6 +43,8 @@ export class CommandRunner implements CommandContext {
   commandsRun = 0
   readonly maxValueBytes: number
   readonly #rooms: WaitingRooms
+  /** Clients of which suspended commands can be run. */
+  readonly #backlog = new Set<ClientSession>()
 
   constructor(
     private readonly slots: SlotTable,
@@ -62,8 +69,8 @@ export class CommandRunner implements CommandContext {
     client.origin = client.clientId === '' ? undefined : this.store.history.origin(client.clientId, now)
     client.origin?.settle(checkNumber(message[5], 'bound of settled writes'))
     const frame = { message, at: HEADER_FIELDS, id: firstId, nextNumber }
-    if (client.isFull || client.suspended.length > 0) client.suspended.push(frame)
-    else this.#runFrom(client, frame)
+    if (client.isFull || client.suspended.length > 0) client.suspend(frame)
+    else this.#runFrom(client, frame, Infinity)
   }
 
   /**
@@ -72,14 +79,55 @@ export class CommandRunner implements CommandContext {
    */
   resume(client: ClientSession, now: number): void {
     this.now = now
-    while (client.makeRoom() && client.suspended.length > 0) this.#runFrom(client, client.suspended.shift()!)
+    if (client.refusal) throw client.refusal
+    if (!client.makeRoom()) return
+    this.#runSuspended(client, BACKLOG_PORTION)
+    if (client.suspended.length > 0 && !client.isFull) this.#backlog.add(client)
   }
 
-  #runFrom(client: ClientSession, frame: SuspendedFrame): void {
+  /** Runs some of what waited and need not any more. True when more is left. */
+  runBacklog(now: number): boolean {
+    this.now = now
+    for (let left = BACKLOG_SLICE; left > 0 && this.#backlog.size > 0;) {
+      const client = this.#backlog.values().next().value!
+      this.#backlog.delete(client)
+      if (client.closed || !client.makeRoom()) continue
+      left -= this.#runPortion(client, Math.min(left, BACKLOG_PORTION))
+    }
+    return this.#backlog.size > 0
+  }
+
+  #runPortion(client: ClientSession, count: number): number {
+    try {
+      const ran = this.#runSuspended(client, count)
+      if (client.suspended.length === 0) client.goOn()
+      else if (!client.isFull) this.#backlog.add(client)
+      return ran
+    } catch (error) {
+      if (!(error instanceof IcfError)) throw error
+      client.refusal = error
+      client.goOn()
+      return count
+    }
+  }
+
+  /** Runs up to `count` suspended commands; returns how many. */
+  #runSuspended(client: ClientSession, count: number): number {
+    let ran = 0
+    while (ran < count && !client.isFull && client.suspended.length > 0)
+      ran += this.#runFrom(client, client.suspended.shift()!, count - ran)
+    return ran
+  }
+
+  /** Runs up to `count` commands, and suspends the rest; returns how many. */
+  #runFrom(client: ClientSession, frame: SuspendedFrame, count: number): number {
     const { message } = frame
     let { at, id, nextNumber } = frame
     for (; at < message.length; id++) {
-      if (client.isFull) return void client.suspended.unshift({ message, at, id, nextNumber })
+      if (client.isFull || id - frame.id >= count) {
+        client.suspended.prepend([{ message, at, id, nextNumber }])
+        break
+      }
       const isRepeat = message[at] === REPEAT
       const repeated = isRepeat ? checkNumber(message[at + 1], 'number of a repeated write') : 0
       if (isRepeat) at += 2
@@ -93,6 +141,7 @@ export class CommandRunner implements CommandContext {
       this.#run(client, id, message, at, number, isRepeat)
       at += arity + 1
     }
+    return id - frame.id
   }
 
   find(key: string): Entry | undefined {
@@ -103,18 +152,18 @@ export class CommandRunner implements CommandContext {
   }
 
   /** A slot is no longer parked. */
-  releaseSlot(slot: number, now: number): void {
-    this.#runAgain(slot, now)
+  releaseSlot(slot: number): void {
+    this.#runAgain(slot)
   }
 
-  topologyChanged(now: number): void {
-    this.#runAgain(AWAITING_TOPOLOGY, now)
+  topologyChanged(): void {
+    this.#runAgain(AWAITING_TOPOLOGY)
   }
 
   leaseRenewed(until: number, now: number): void {
     if (until <= this.leaseUntil) return
     this.leaseUntil = until
-    if (now < until) this.#runAgain(AWAITING_LEASE, now)
+    if (now < until) this.#runAgain(AWAITING_LEASE)
   }
 
   /** Tells a client that it has to ask elsewhere. */
@@ -136,8 +185,8 @@ export class CommandRunner implements CommandContext {
       const slot = keySlot(key)
       const room = this.#roomFor(slot, message)
       if (room !== undefined) {
-        const own = ownMessage(message, at)
-        if (!this.#rooms.add(room, { client, id, message: own, at: HEADER_FIELDS, number, isRepeat }))
+        const own = ownMessage(message, at, isRepeat ? [REPEAT, number] : [])
+        if (!this.#rooms.add(room, { client, id, message: own, at: HEADER_FIELDS, nextNumber: number }))
           throw new IcfError('BUSY', 'too many commands wait for a slot that is moving')
       } else if (this.slots.serving[slot] === Serving.NO || this.#isStale(slot, message))
         client.reply(id, this.notOwner())
@@ -175,16 +224,18 @@ export class CommandRunner implements CommandContext {
     return this.#isAhead(message) ? AWAITING_TOPOLOGY : undefined
   }
 
-  #runAgain(room: string | number, now: number): void {
-    this.now = now
-    const full: Deferred[] = []
+  /** What waited there comes before what its clients sent later. It is run in slices, by `runBacklog`. */
+  #runAgain(room: string | number): void {
+    const frames = new Map<ClientSession, SuspendedFrame[]>()
     for (const deferred of this.#rooms.take(room)) {
-      const { client, id, message, at, number, isRepeat } = deferred
-      if (client.isFull) full.push(deferred)
-      else this.#run(client, id, message, at, number, isRepeat)
+      const present = frames.get(deferred.client)
+      if (present) present.push(deferred)
+      else frames.set(deferred.client, [deferred])
     }
-    // Before what their clients sent later.
-    for (const deferred of full.reverse()) deferred.client.suspended.unshift(suspendedFrame(deferred))
+    for (const [client, suspended] of frames) {
+      client.suspended.prepend(suspended)
+      this.#backlog.add(client)
+    }
   }
 
   #errorResult(error: IcfError): unknown[] {
@@ -194,19 +245,13 @@ export class CommandRunner implements CommandContext {
 }
 
 /** The message with this command alone: a command that waits must not keep the rest of its frame. */
-function ownMessage(message: Message, at: number): Message {
-  const own = [
-    ...message.slice(0, HEADER_FIELDS),
-    ...message.slice(at, at + 1 + commandArity[message[at] as number]!),
-  ]
-  const value = own[HEADER_FIELDS + 2]
-  if (value instanceof Uint8Array) own[HEADER_FIELDS + 2] = ownedValue(value)
+function ownMessage(message: Message, at: number, repeat: readonly unknown[]): Message {
+  const own = message.slice(0, HEADER_FIELDS).concat(repeat)
+  const key = own.length + 1
+  for (let field = at; field <= at + commandArity[message[at] as number]!; field++) own.push(message[field])
+  const value = own[key + 1]
+  if (value instanceof Uint8Array) own[key + 1] = ownedValue(value)
   return own
-}
-
-function suspendedFrame({ id, message, at, number, isRepeat }: Deferred): SuspendedFrame {
-  const repeat = isRepeat ? [REPEAT, number] : []
-  return { message: [...message.slice(0, at), ...repeat, ...message.slice(at)], at, id, nextNumber: number }
 }
 
 function checkNumber(value: unknown, what: string): number {

@@ -6,7 +6,7 @@ import { MAX_DEFERRED, WaitingRooms, type Deferred } from './waiting-rooms.js'
 const client = { closed: false } as ClientSession
 
 function command(value: string, from = client): Deferred {
-  return { client: from, id: 0, message: ['key', value], at: 0, number: 0, isRepeat: false }
+  return { client: from, id: 0, message: ['key', value], at: 0, nextNumber: 0 }
 }
 
 describe('waiting rooms', () => {

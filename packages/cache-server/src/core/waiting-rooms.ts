@@ -1,15 +1,9 @@
-import type { Message } from '@icf/common'
 import type { ClientSession } from './client-session.js'
+import type { SuspendedFrame } from './frame-queue.js'
 
-/** A command that can not be answered yet, where it stands in its message. */
-export interface Deferred {
+/** A command that can not be answered yet, in a frame of its own. */
+export interface Deferred extends SuspendedFrame {
   readonly client: ClientSession
-  readonly id: number
-  readonly message: Message
-  readonly at: number
-  /** Of a write; 0: it has none. */
-  readonly number: number
-  readonly isRepeat: boolean
 }
 
 /** Commands kept at once, over all rooms. */
@@ -18,9 +12,14 @@ export const MAX_DEFERRED = 100_000
 /** What a command counts for beside its key and value. */
 const COMMAND_BYTES = 200
 
+interface Room {
+  readonly commands: Deferred[]
+  bytes: number
+}
+
 /** Commands that wait: for a parked slot, for a newer topology, or for the lease. They go on in the order they came. */
 export class WaitingRooms {
-  readonly #rooms = new Map<string | number, Deferred[]>()
+  readonly #rooms = new Map<string | number, Room>()
   #count = 0
   #bytes = 0
 
@@ -34,19 +33,22 @@ export class WaitingRooms {
     this.#count++
     this.#bytes += bytes
     const present = this.#rooms.get(room)
-    if (present) present.push(deferred)
-    else this.#rooms.set(room, [deferred])
+    if (present) {
+      present.commands.push(deferred)
+      present.bytes += bytes
+    } else this.#rooms.set(room, { commands: [deferred], bytes })
     return true
   }
 
   /** Empties a room. Commands whose client has gone are dropped: it may have repeated them elsewhere. */
   take(room: string | number): Deferred[] {
-    const deferred = this.#rooms.get(room)
-    if (!deferred) return []
+    const present = this.#rooms.get(room)
+    if (!present) return []
+    const { commands, bytes } = present
     this.#rooms.delete(room)
-    this.#count -= deferred.length
-    for (const entry of deferred) this.#bytes -= bytesOf(entry)
-    return deferred.filter((entry) => !entry.client.closed)
+    this.#count -= commands.length
+    this.#bytes -= bytes
+    return commands.filter(({ client }) => !client.closed)
   }
 }
 

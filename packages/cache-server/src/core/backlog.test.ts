@@ -1,0 +1,155 @@
+// Commands that waited for something, and need not any more.
+import { CommandCode, IcfError, MessageType, NONE, type Message, type Topology } from '@icf/common'
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import { CacheServerCore } from './cache-server-core.js'
+import type { ClientSession } from './client-session.js'
+import { topologyOf } from './members.test.kit.js'
+
+/** As docs/protocol.md has it. */
+const MAX_WAITING = 100_000
+
+describe('a backlog of commands', () => {
+  let core: CacheServerCore
+  let isFlushDue: boolean
+  let client: TestClient
+
+  class TestClient {
+    readonly results = new Map<number, unknown>()
+    readonly session: ClientSession
+    isPaused = false
+    wasAskedFor = 0
+    #id = 0
+
+    constructor(name: string) {
+      const port = {
+        send: (message: Message) => this.#receive(message),
+        stage: () => assert.fail('staged'),
+      }
+      this.session = core.openClient(port, name, {
+        unsentBytes: 0,
+        filled: () => (this.isPaused = true),
+        progressed: () => {
+          this.isPaused = false
+          this.wasAskedFor++
+        },
+      })
+    }
+
+    /** @returns the id of the first */
+    send(...commands: unknown[][]): number {
+      const first = this.#id
+      core.clientMessage(this.session, [MessageType.COMMANDS, 1, 1, first, 0, 0, ...commands.flat()], 0)
+      this.#id += commands.length
+      return first
+    }
+
+    #receive(message: Message): void {
+      for (let at = 1; at < message.length; at += 2 + (message[at + 1] as number))
+        for (let i = 0; i < (message[at + 1] as number); i++)
+          this.results.set((message[at] as number) + i, message[at + 2 + i])
+    }
+  }
+
+  beforeEach(() => {
+    isFlushDue = false
+    core = new CacheServerCore({
+      id: 'a'.repeat(40),
+      budgetBytes: 1024 * 1024 * 1024,
+      toMaster: () => undefined,
+      flushSoon: () => (isFlushDue = true),
+    })
+    core.leaseMs = 1000
+    core.adopt(topologyOf(1, 0, NONE), 0)
+    client = new TestClient('client')
+  })
+
+  const set = (value: unknown): unknown[] => [CommandCode.SET, 'key', String(value), 1, 0, 0]
+  const get = [CommandCode.GET, 'key']
+
+  /** One turn of the event loop. @returns how many commands it ran */
+  const turn = (): number => {
+    const before = core.runner.commandsRun
+    isFlushDue = false
+    core.flush(0)
+    return core.runner.commandsRun - before
+  }
+
+  const renewLease = (): void => {
+    core.heartbeat([], 0)
+    core.masterMessage([MessageType.KEEP_ALIVE, 1], 0)
+  }
+
+  it('runs a few of them in each turn, and all in the order they came', () => {
+    for (let sent = 0; sent < MAX_WAITING; sent += 1000)
+      client.send(...Array.from({ length: 500 }, (_, i) => [set(sent + i), get]).flat())
+    assert.equal(client.results.size, 0)
+    const before = core.runner.commandsRun
+    renewLease()
+    assert.ok(core.runner.commandsRun - before <= 2000)
+    const most = turn()
+    assert.ok(most <= 2000, String(most))
+    assert.ok(client.results.size < MAX_WAITING)
+    // What it sends now does not overtake the others, and it is not asked for more meanwhile.
+    const [late, read] = [client.send(set('late')), client.send(get)]
+    assert.ok(client.isPaused)
+    for (let turns = 0; isFlushDue; turns++) {
+      const ran = turn()
+      assert.ok(ran <= 2000, String(ran))
+      assert.ok(turns < 1000)
+    }
+    assert.ok(!client.isPaused)
+    for (let i = 0; i < 500; i++) assert.equal(client.results.get(99_001 + 2 * i), String(99_000 + i))
+    assert.deepEqual([client.results.get(late), client.results.get(read)], [true, 'late'])
+    assert.equal(client.results.size, MAX_WAITING + 2)
+  })
+
+  it('lets a client with little in between those with much', () => {
+    for (let sent = 0; sent < 50_000; sent += 1000) client.send(...Array.from({ length: 1000 }, () => get))
+    const other = new TestClient('other')
+    other.send(get)
+    renewLease()
+    turn()
+    turn()
+    assert.equal(other.results.size, 1)
+  })
+
+  it('runs those that waited for a topology in slices, too', () => {
+    renewLease()
+    core.adopt({ ...topologyOf(2, NONE, NONE) } satisfies Topology, 0)
+    for (let sent = 0; sent < 50_000; sent += 10_000)
+      core.clientMessage(
+        client.session,
+        [MessageType.COMMANDS, 1, 3, sent, 0, 0, ...Array.from({ length: 10_000 }, () => get).flat()],
+        0,
+      )
+    const before = core.runner.commandsRun
+    core.adopt(topologyOf(3, 0, NONE), 0)
+    assert.equal(core.runner.commandsRun, before)
+    for (let turns = 0; client.results.size < 50_000; turns++) {
+      assert.ok(turn() <= 2000)
+      assert.ok(turns < 1000)
+    }
+  })
+
+  it('forgets those whose client has gone', () => {
+    for (let sent = 0; sent < 10_000; sent += 1000) client.send(...Array.from({ length: 1000 }, () => get))
+    renewLease()
+    turn()
+    client.session.closed = true
+    turn()
+    assert.ok(!isFlushDue)
+  })
+
+  it('leaves what is wrong among them to the link of the client that sent it', () => {
+    for (let sent = 0; sent < 10_000; sent += 1000) client.send(...Array.from({ length: 1000 }, () => get))
+    renewLease()
+    turn()
+    const id = client.send(get, [99, 'key'], get)
+    client.wasAskedFor = 0
+    while (isFlushDue) turn()
+    assert.deepEqual([client.results.get(id), client.results.has(id + 2)], [null, false])
+    assert.equal(client.wasAskedFor, 1)
+    assert.throws(() => core.clientAdvanced(client.session, 0), IcfError)
+  })
+})
