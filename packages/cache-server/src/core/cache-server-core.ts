@@ -216,6 +216,7 @@ export class CacheServerCore {
   work(now: number): boolean {
     this.store.work(SLICE_ENTRIES)
     this.store.history.forget(now)
+    for (const channel of this.#channels.values()) channel.elapse(now)
     const more = this.#sweeper.sweep(SLICE_ENTRIES, now)
     this.#dirty()
     return more || this.store.hasBackgroundWork
@@ -255,7 +256,7 @@ export class CacheServerCore {
     for (const id of [...this.#channels.keys()]) if (seatOf(topology, id) === NONE) this.#channels.delete(id)
     for (const slot of effects.released) this.runner.releaseSlot(slot)
     this.runner.topologyChanged()
-    this.#intake.topologyChanged(now)
+    this.#intake.topologyChanged()
   }
 
   /**
@@ -353,7 +354,10 @@ export class CacheServerCore {
     this.#isFlushDue = false
     if (this.runner.runBacklog(now)) this.#dirty()
     this.#copier.advance(now)
-    for (const channel of this.#dirtyChannels) channel.flush()
+    for (const channel of this.#dirtyChannels) {
+      channel.elapse(now)
+      channel.flush()
+    }
     this.#dirtyChannels.length = 0
     this.#intake.flush()
     for (const client of this.#dirtyClients) client.flush()

@@ -136,6 +136,14 @@ describe('a copy of a slot', () => {
     assert.equal(a.ask(CommandCode.SET, '{key}9', 'later', 1, 0, 0), true)
   })
 
+  it('has an entry for as long as was said when it came, though it waited for a topology', () => {
+    adopt(topologyOf(1, 0, 2), c)
+    const { send } = rawPort()
+    send(2, 1, ReplicaOp.PUT, slot, 1, 'key', 'value', 1, 1000, 0)
+    c.core.adopt(topologyOf(2, 0, 2), 300)
+    assert.equal(c.core.store.peek(slot, 'key')?.expiresAt, 1000)
+  })
+
   it('does not begin by what asks for another one', () => {
     adopt(topologyOf(2, 0, 2), c)
     const { sent, send } = rawPort()

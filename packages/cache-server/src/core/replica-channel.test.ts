@@ -94,6 +94,31 @@ describe('a replica channel', () => {
     assert.deepEqual(done, [writes[0]])
   })
 
+  it('says how long an entry has to live from when it is sent, however late that is, or sent again', () => {
+    channel.put(entry('k', 1, 'v', 1000), 100, pending(), undefined, 0)
+    channel.fill(entry('forever', 2), 100, undefined)
+    channel.flush()
+    const ttls = (at: FakePort): unknown[] => [at.sent[0]![10], at.sent[0]![18]]
+    channel.elapse(300)
+    channel.connected(port)
+    assert.deepEqual(ttls(port), [700, 0])
+    channel.disconnected()
+    channel.elapse(2000)
+    const again = new FakePort()
+    channel.connected(again)
+    // The end of its time is the primary's to tell.
+    assert.deepEqual(ttls(again), [1, 0])
+  })
+
+  it('takes the time that a long value needs off what it has to live', () => {
+    channel.connected(port)
+    channel.put(entry('long', 1, Buffer.alloc(limits.chunkBytes + 1), 1000), 100, pending(), undefined, 0)
+    channel.flush()
+    channel.elapse(900)
+    port.staging[0]!.ready({})
+    assert.equal(port.sent[0]![10], 100)
+  })
+
   it('starts a new batch when deletes and the ends of copies make one large', () => {
     channel.connected(port)
     const key = 'k'.repeat(4096)

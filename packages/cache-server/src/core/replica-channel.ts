@@ -14,10 +14,18 @@ const OPERATION_BYTES = 48
 /** What beginning and ending a slot's copy counts for, by the work it makes: so that empty slots do not come all at once. */
 const SLOT_BYTES = 2048
 
+const EMPTY: readonly Expiry[] = []
+
 interface LargeValue {
   readonly index: number
   readonly bytes: Uint8Array
   port: LinkPort | undefined
+}
+
+interface Expiry {
+  /** Where the message says how long the entry has to live. */
+  readonly index: number
+  readonly expiresAt: number
 }
 
 interface CopyEnd {
@@ -35,6 +43,8 @@ interface Batch {
   origin: Origin | undefined
   /** Long values, where they stand in the message, and the link on which they went ahead of it. */
   large: LargeValue[] | undefined
+  /** Of the entries that do not live for ever. */
+  expiries: Expiry[] | undefined
   /** Ends of copies. */
   ends: CopyEnd[] | undefined
   fillBytes: number
@@ -57,6 +67,8 @@ export class ReplicaChannel {
   readonly #held: PendingWrite[] = []
   #epoch = 0
   #version = 0
+  /** The time, in ms, as far as the channel was told. */
+  #now = 0
   /** The link on which a long value is going ahead. */
   #staging: LinkPort | undefined
   /** Bytes of copied entries on their way. */
@@ -92,13 +104,18 @@ export class ReplicaChannel {
     this.#version = version
   }
 
+  /** It is `now`: what is sent from now on has less time to live. */
+  elapse(now: number): void {
+    this.#now = now
+  }
+
   disconnected(): void {
     this.#staging = undefined
     this.#port = undefined
     this.#sent = 0
   }
 
-  /** A live write. The entry's remaining time is taken at `now`. */
+  /** A live write. */
   put(entry: Entry, now: number, write: PendingWrite, origin: Origin | undefined, number: number): void {
     const batch = this.#batchFor(entry)
     if (origin !== undefined) pushOrigin(batch, origin)
@@ -229,6 +246,7 @@ export class ReplicaChannel {
       writes: [],
       origin: undefined,
       large: undefined,
+      expiries: undefined,
       ends: undefined,
       fillBytes: 0,
       bytes: 0,
@@ -256,13 +274,17 @@ export class ReplicaChannel {
 
   #pushEntry(batch: Batch, op: number, entry: Entry, now: number): number {
     const { slot, seq, key, value, kind, expiresAt } = entry
-    const ttlMs = expiresAt === 0 ? 0 : Math.max(1, Math.ceil(expiresAt - now))
+    this.#now = now
+    if (expiresAt !== 0) {
+      batch.expiries ??= []
+      batch.expiries.push({ index: batch.message.length + 6, expiresAt })
+    }
     const large = isLarge(value)
     if (large) {
       batch.large ??= []
       batch.large.push({ index: batch.message.length + 4, bytes: value, port: undefined })
     }
-    batch.message.push(op, slot, seq, key, large ? null : value, kind, ttlMs)
+    batch.message.push(op, slot, seq, key, large ? null : value, kind, 0)
     const size = key.length + value.length + OPERATION_BYTES
     this.#count(batch, size)
     return size
@@ -285,6 +307,8 @@ export class ReplicaChannel {
       const unsent = batch.large?.find((large) => large.port !== port)
       if (unsent) return this.#stage(port, batch, unsent)
       this.#sent++
+      for (const { index, expiresAt } of batch.expiries ?? EMPTY)
+        batch.message[index] = Math.max(1, Math.ceil(expiresAt - this.#now))
       port.send(batch.message)
     }
   }

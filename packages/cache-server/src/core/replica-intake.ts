@@ -27,8 +27,8 @@ interface Sender {
   lastStored: number
   /** Number of the last batch that came on the present link, perhaps again; 0: none has. */
   lastSeen: number
-  /** Batches that name a newer topology than ours, in order. */
-  readonly waiting: Message[]
+  /** Batches that name a newer topology than ours, in order, and when they came: their entries' time runs. */
+  readonly waiting: { message: Message; receivedAt: number }[]
   /** Slots of which that batch had something that was refused. */
   readonly refused: Set<number>
   isDirty: boolean
@@ -78,15 +78,17 @@ export class ReplicaIntake {
     if (!sender || sender.port !== port) return
     if (sender.waiting.length > 0 || this.#isAhead(message)) {
       if (sender.waiting.length === 0) port.send([MessageType.DISTRIBUTION_REQUEST])
-      sender.waiting.push(message)
+      sender.waiting.push({ message, receivedAt: now })
     } else this.#apply(senderId, sender, message, now)
   }
 
   /** Our topology is newer than before: goes on with what waited for it, and forgets servers that are gone. */
-  topologyChanged(now: number): void {
+  topologyChanged(): void {
     for (const [id, sender] of this.#senders) {
-      while (sender.waiting[0] && !this.#isAhead(sender.waiting[0]))
-        this.#apply(id, sender, sender.waiting.shift()!, now)
+      for (let next = sender.waiting[0]; next && !this.#isAhead(next.message); next = sender.waiting[0]) {
+        sender.waiting.shift()
+        this.#apply(id, sender, next.message, next.receivedAt)
+      }
       if (!sender.port && seatOf(this.slots.topology, id) === NONE) this.#senders.delete(id)
     }
   }
