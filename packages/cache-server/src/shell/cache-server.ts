@@ -47,7 +47,10 @@ export class CacheServer {
   async start(): Promise<RunningCacheServer> {
     const { address, cluster } = this.#options
     this.#listener = await listen(this.#runtime, address, cluster, {
-      admit: ({ role }) => checkRole(role),
+      admit: (hello) => {
+        checkRole(hello.role)
+        this.#incarnation.admit(hello)
+      },
       introduce: () => this.#incarnation.welcome(),
       staging: (hello) => this.#incarnation.stagingFor(hello),
       opened: (link) => this.#incarnation.accept(link),

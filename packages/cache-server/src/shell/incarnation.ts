@@ -57,6 +57,8 @@ export class Incarnation {
   readonly #clientValues: StagingBudget
   readonly #peerValues: StagingBudget
   readonly #links = new Set<Link>()
+  /** By the id of the server that opened it. */
+  readonly #primaries = new Map<string, Link>()
   readonly #runtime: Runtime
   readonly #workTimer: Timer
   #heartbeatTimer: Timer | undefined
@@ -112,6 +114,20 @@ export class Incarnation {
     return role === 'cache-server' ? this.#peerValues : undefined
   }
 
+  /**
+   * Whoever looks for a server that was here before must not be taken for one that knows this one: its link would replace
+   * the one that it has here.
+   * @throws IcfError UNKNOWN_SERVER
+   */
+  admit({ role, details }: Introduction): void {
+    const wanted = role === 'cache-server' ? details[1] : role === 'client' ? details[0] : undefined
+    if (wanted === undefined || wanted === this.id) return
+    throw new IcfError(
+      'UNKNOWN_SERVER',
+      `this is server ${this.id.slice(0, 8)}: the one that you look for is gone`,
+    )
+  }
+
   /** A link that another process opened. */
   accept(link: Link): void {
     const { role, id } = link.remote
@@ -142,14 +158,25 @@ export class Incarnation {
   }
 
   #acceptPrimary(link: Link, id: string): void {
+    this.#replace(id, link)
     this.core.primaryConnected(id, link.remote.details[0], link)
     link.handlers = {
       message: (message) => {
         this.core.primaryMessage(id, link, message, this.#runtime.now())
         this.#followTopology()
       },
-      close: () => this.core.primaryLost(id, link),
+      close: () => {
+        this.core.primaryLost(id, link)
+        if (this.#primaries.get(id) === link) this.#primaries.delete(id)
+      },
     }
+  }
+
+  /** What a primary sends on an older link is not listened to any more: that must not look open to it. */
+  #replace(id: string, link: Link): void {
+    const older = this.#primaries.get(id)
+    this.#primaries.set(id, link)
+    older?.terminate()
   }
 
   #masterConnected(timing: Timing): void {

@@ -79,7 +79,7 @@ class PeerLink {
 
   #introduce(): Introduction {
     const { core, cluster, server } = this
-    return { role: 'cache-server', cluster, id: core.id, details: [core.channelIdTo(server.id)] }
+    return { role: 'cache-server', cluster, id: core.id, details: [core.channelIdTo(server.id), server.id] }
   }
 
   #opened(link: Link): void {

@@ -29,10 +29,11 @@ export class Servers {
 
   connect(peer: Peer): void {
     const { router, self, suspect, error } = this.#options
-    const { host, port } = peer.server
+    const { id, host, port } = peer.server
     const channel: Channel = new Channel(this.#runtime, {
       address: { host, port },
-      self,
+      // Another one there would take this link for the one that replaces ours to it.
+      self: { ...self, details: [id] },
       dialTimeoutMs: DIAL_TIMEOUT_MS,
       maxDelayMs: () => MAX_DELAY_MS,
       check: (link) => impostor(peer, link),
