@@ -1,4 +1,4 @@
-import { decodeTopology, IcfError, MessageType, SLOT_COUNT, type Message } from '@icf/common'
+import { decodeTopology, IcfError, MessageType, type Message } from '@icf/common'
 import type { Counters } from './counters.js'
 import { fenced } from './detector.js'
 import type { Hello, LinkId } from './events.js'
@@ -36,6 +36,10 @@ export class Admission {
     return this.#inheritance !== undefined
   }
 
+  get #slotCount(): number {
+    return this.#versions.effective.topology.primary.length
+  }
+
   /** Whether the server on this link has to wait. */
   holds(link: LinkId): boolean {
     return this.#inheritance?.holds(link) === true
@@ -59,7 +63,7 @@ export class Admission {
       if (this.#inheritance!.said(link, message)) return
       throw new IcfError('BUSY', 'too many messages before this master has begun: connect again')
     }
-    const topology = decodeTopology(message[1], undefined)
+    const topology = decodeTopology(message[1], undefined, this.#slotCount)
     if (!topology || unsoundSlot(topology) !== undefined)
       throw new IcfError('PROTOCOL', 'that is no whole and sound topology')
     this.#inheritance!.told(link, topology)
@@ -108,8 +112,8 @@ export class Admission {
     this.#hasToldOfLoss = true
     const { changes, isNew } = this.#versions
     const reason = 'cache servers follow a topology that this master does not know'
-    changes.events.push({ type: 'DATA_LOST', reason, ...(isNew && { slots: SLOT_COUNT }) })
+    changes.events.push({ type: 'DATA_LOST', reason, ...(isNew && { slots: this.#slotCount }) })
     changes.draft.touch()
-    if (isNew) this.#counters.forgot(SLOT_COUNT)
+    if (isNew) this.#counters.forgot(this.#slotCount)
   }
 }

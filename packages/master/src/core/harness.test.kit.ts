@@ -289,7 +289,7 @@ export class Harness {
     if (message[0] === MessageType.RELEASED) peer.isReleased = true
     if (!isUpdate) return
     peer.inbox.push([message[0], message[2]])
-    const topology = decodeTopology(message[1], peer.topology)
+    const topology = decodeTopology(message[1], peer.topology, this.topology.primary.length)
     if (!topology) throw new Error('got a difference from a topology that it does not have')
     if (peer.id !== '' && topology.version < (peer.topology?.version ?? 0))
       throw new Error(

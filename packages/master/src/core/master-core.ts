@@ -47,9 +47,9 @@ export class MasterCore {
   #now: number
 
   constructor(now: number, options: MasterOptions) {
-    const { epoch, timing, ring, stored, maxTransitionsPerServer, forgetAfterMs } = options
+    const { epoch, timing, ring, slotCount, stored, maxTransitionsPerServer, forgetAfterMs } = options
     const state = stored ?? {
-      topology: emptyTopology(ring),
+      topology: emptyTopology(ring, slotCount),
       retired: [],
       departures: NO_DEPARTURES,
       timing: undefined,
@@ -282,7 +282,7 @@ export class MasterCore {
   }
 
   #report(member: Member, intent: Intent, message: Message): void {
-    const { to, entries, bytes, completions } = readReport(message)
+    const { to, entries, bytes, completions } = readReport(message, this.topology.primary.length)
     const { draft } = this.#versions.changes
     const [reporter, receiver] = [seatOf(draft, member.id), seatOf(draft, to)]
     let done = 0

@@ -7,16 +7,7 @@ import type { Load } from './parse.js'
 import { RetiredServers } from './retired.js'
 import { Silence } from './silence.js'
 import { bury, type Burial } from './slots.js'
-import {
-  IcfError,
-  limits,
-  NONE,
-  presentServers,
-  seatOf,
-  SLOT_COUNT,
-  type Timing,
-  type Topology,
-} from '@icf/common'
+import { IcfError, limits, NONE, presentServers, seatOf, type Timing, type Topology } from '@icf/common'
 import { canHold } from './reconciler.js'
 
 /** A cache server that is part of the cluster, or will be with the next version. */
@@ -272,6 +263,6 @@ export class Membership {
 
 function primariesOf(column: Readonly<Uint16Array>, seat: number): number {
   let count = 0
-  for (let slot = 0; slot < SLOT_COUNT; slot++) if (column[slot] === seat && seat !== NONE) count++
+  for (const owner of column) if (owner === seat && seat !== NONE) count++
   return count
 }

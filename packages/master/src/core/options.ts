@@ -7,6 +7,8 @@ export interface MasterOptions {
   readonly timing: Timing
   /** For a new cluster; one that is stored keeps its own. */
   readonly ring: RingSettings
+  /** A power of two up to SLOT_COUNT, which is the default; for a new cluster, like the ring. */
+  readonly slotCount?: number
   /** Copies that one server sends, and receives, at a time. Default 1024. */
   readonly maxTransitionsPerServer?: number
   /** What an earlier term left; undefined for a new cluster. */

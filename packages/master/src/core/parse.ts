@@ -1,4 +1,4 @@
-import { IcfError, SLOT_COUNT, type Message, type ProbeOutcome } from '@icf/common'
+import { IcfError, type Message, type ProbeOutcome } from '@icf/common'
 import type { Completion } from './slots.js'
 
 /** What a cache server says of itself in every heartbeat. */
@@ -56,14 +56,15 @@ export function readKeepAlive(message: Message): KeepAlive {
   }
 }
 
-export function readReport(message: Message): Report {
+/** @param slotCount that there are */
+export function readReport(message: Message, slotCount: number): Report {
   const [, to, entries, bytes, flat] = message
-  if (typeof to !== 'string' || !Array.isArray(flat) || flat.length % 2 !== 0 || flat.length > 2 * SLOT_COUNT)
+  if (typeof to !== 'string' || !Array.isArray(flat) || flat.length % 2 !== 0 || flat.length > 2 * slotCount)
     throw malformed('report of copies')
   const completions: Completion[] = []
   for (let i = 0; i < flat.length; i += 2) {
     const slot = count(flat[i], 'report of copies')
-    if (slot >= SLOT_COUNT) throw malformed('report of copies')
+    if (slot >= slotCount) throw malformed('report of copies')
     completions.push({ slot, since: count(flat[i + 1], 'report of copies') })
   }
   return {

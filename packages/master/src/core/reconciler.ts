@@ -1,7 +1,6 @@
 import {
   NONE,
   plan,
-  SLOT_COUNT,
   target,
   type Columns,
   type Move,
@@ -106,7 +105,7 @@ export class Reconciler {
   /** Starts moves in the order of the plan. A slot has one at a time; a phase begins when the one before has all begun. */
   #begin(draft: Draft, moves: readonly Move[]): void {
     const throttle = new Throttle(draft, this.#maxTransitionsPerServer)
-    const seen = new Uint8Array(SLOT_COUNT)
+    const seen = new Uint8Array(draft.primary.length)
     for (const slot of draft.transitions.keys()) seen[slot] = 1
     let phase: Move['kind'] | undefined
     let isPhaseThrottled = false
@@ -193,7 +192,7 @@ function projected({ primary, backup, transitions }: SlotTable): Columns {
  * now on. These are the first steps that the plan would take too. @returns copies under way
  */
 function protect(draft: Draft, wanted: Columns): number {
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+  for (let slot = 0; slot < wanted.primary.length; slot++) {
     const [primary, backup] = [wanted.primary[slot]!, wanted.backup[slot]!]
     if (primary === NONE) continue
     if (draft.primary[slot] === NONE) draft.setPrimary(slot, primary)

@@ -1,4 +1,4 @@
-import { NONE, SLOT_COUNT, type Intent } from '@icf/common'
+import { NONE, type Intent } from '@icf/common'
 import type { Draft } from './draft.js'
 
 /**
@@ -59,7 +59,8 @@ export interface StandIn {
  */
 export function standIn(draft: Draft, silent: ReadonlySet<number>, present: ReadonlySet<number>): StandIn {
   let [promoted, unprotected] = [0, 0]
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+  const slotCount = draft.primary.length
+  for (let slot = 0; slot < slotCount; slot++) {
     const [primary, backup] = [draft.primary[slot]!, draft.backup[slot]!]
     if (silent.has(primary) && present.has(backup)) {
       draft.cancel(slot)
@@ -107,7 +108,8 @@ export function bury(draft: Draft, dead: ReadonlySet<number>): Burial {
     draft.unpin(draft.servers[seat]!.id)
     draft.setServer(seat, undefined)
   }
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+  const slotCount = draft.primary.length
+  for (let slot = 0; slot < slotCount; slot++) {
     const backup = draft.backup[slot]!
     const hasLostBackup = dead.has(backup)
     if (hasLostBackup) draft.setBackup(slot, NONE)

@@ -22,6 +22,8 @@ export interface MasterOptions {
   readonly timing: Timing
   /** For a new cluster; a stored one keeps its own. */
   readonly ring: RingSettings
+  /** Of a new cluster; all its processes must have the same. Default SLOT_COUNT. */
+  readonly slotCount?: number
   /** A server that is silent for this long is given up with what only it has. Default one hour. */
   readonly forgetAfterMs?: number
   readonly logger: Logger
@@ -44,13 +46,14 @@ const RETURN_WINDOW_MS = 500
  * @throws IcfError INVALID_ARGUMENT when an address does not allow it, STATE_UNAVAILABLE when its state does not
  */
 export async function serveMaster(runtime: Runtime, options: MasterOptions): Promise<RunningMaster> {
-  const { cluster, coordination, timing, ring, forgetAfterMs, logger } = options
+  const { cluster, coordination, timing, ring, slotCount, forgetAfterMs, logger } = options
   const { epoch, stored } = await coordination.begin()
   const id = runtime.newId()
   const core = new MasterCore(runtime.now(), {
     epoch,
     timing,
     ring,
+    ...(slotCount !== undefined && { slotCount }),
     returnWindowMs: RETURN_WINDOW_MS,
     ...(stored && { stored }),
     ...(forgetAfterMs !== undefined && { forgetAfterMs }),

@@ -1,4 +1,3 @@
-import { SLOT_COUNT } from '@icf/common'
 import { formatAddress } from '@icf/common/node'
 import type { ServerSnapshot, Snapshot } from '../core/index.js'
 import { Exposition } from './prometheus.js'
@@ -22,7 +21,7 @@ export function renderMetrics(snapshot: Snapshot, shell: ShellCounters): string 
   page.gauge('icf_master_epoch', 'Term of this master.', topology.epoch)
   page.gauge('icf_topology_version', 'Version of the topology in effect.', topology.version)
   page.gauge('icf_master_connections', 'Open connections of cache servers and clients.', shell.connections)
-  page.gauge('icf_slots', 'Slots in all.', SLOT_COUNT)
+  page.gauge('icf_slots', 'Slots in all.', topology.primary.length)
   page.gauge('icf_slots_served', 'Slots whose primary is connected.', snapshot.slotsServed)
   page.gauge(
     'icf_settled',

@@ -1,4 +1,4 @@
-import { NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import { NONE, type Topology } from '@icf/common'
 
 /** A topology for people and for programs without the codec: slots in ranges, servers by id. */
 export function presentTopology({
@@ -13,8 +13,8 @@ export function presentTopology({
 }: Topology): object {
   const idOf = (seat: number): string | null => (seat === NONE ? null : servers[seat]!.id)
   const ranges: object[] = []
-  for (let start = 0, slot = 1; slot <= SLOT_COUNT; slot++) {
-    if (slot < SLOT_COUNT && primary[slot] === primary[start] && backup[slot] === backup[start]) continue
+  for (let start = 0, slot = 1; slot <= primary.length; slot++) {
+    if (slot < primary.length && primary[slot] === primary[start] && backup[slot] === backup[start]) continue
     ranges.push({ from: start, to: slot - 1, primary: idOf(primary[start]!), backup: idOf(backup[start]!) })
     start = slot
   }
