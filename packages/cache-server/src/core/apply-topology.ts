@@ -1,4 +1,4 @@
-import { NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import { NONE, type Topology } from '@icf/common'
 import { changedSlots } from './changed-slots.js'
 import type { Copier } from './copier.js'
 import type { ReplicaChannel } from './replica-channel.js'
@@ -31,7 +31,7 @@ export function applyTopology(
   const channels = next.servers.map((server) =>
     server && server.id !== ownId ? channelTo(server.id) : undefined,
   )
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+  for (let slot = 0; slot < slots.count; slot++) {
     if (changed?.[slot] === 0) continue
     const heldBefore = slots.held[slot]!
     const held = heldBy(next, slots.seat, slot)

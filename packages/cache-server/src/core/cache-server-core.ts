@@ -31,6 +31,8 @@ export interface CacheServerOptions {
   readonly id: string
   /** Budget of all entries, primaries and backups, in bytes. */
   readonly budgetBytes: number
+  /** Of the cluster: a power of two up to SLOT_COUNT, which is the default. */
+  readonly slotCount?: number
   /** Sends to the master; what is sent while there is no link is lost, and sent again by `masterConnected`. */
   toMaster(message: Message): void
   /** Call `flush` once the inputs of this turn are through. */
@@ -47,7 +49,7 @@ export class CacheServerCore {
   leaseMs = 0
   /** Set when a topology without this server comes: it was declared dead (or released) and must end. */
   fenced = false
-  readonly slots = new SlotTable()
+  readonly slots: SlotTable
   readonly store: Store
   readonly writer: Writer
   readonly runner: CommandRunner
@@ -68,7 +70,8 @@ export class CacheServerCore {
   constructor(options: CacheServerOptions) {
     this.id = options.id
     this.#options = options
-    this.store = new Store(options.budgetBytes)
+    this.slots = new SlotTable(options.slotCount)
+    this.store = new Store(options.budgetBytes, options.slotCount)
     this.writer = new Writer(this.slots, this.store, (slot) => this.#copier.drained(slot))
     this.#sweeper = new Sweeper(this.slots, this.store, this.writer)
     this.runner = new CommandRunner(this.slots, this.store, this.writer)

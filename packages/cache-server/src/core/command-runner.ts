@@ -182,7 +182,7 @@ export class CommandRunner implements CommandContext {
     this.commandsRun++
     try {
       const key = checkKey(message[at + 1])
-      const slot = keySlot(key)
+      const slot = keySlot(key, this.slots.count)
       const room = this.#roomFor(slot, message)
       if (room !== undefined) {
         const own = ownMessage(message, at, isRepeat ? [REPEAT, number] : [])

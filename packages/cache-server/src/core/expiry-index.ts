@@ -1,11 +1,13 @@
-import { SLOT_COUNT } from '@icf/common'
-
 /** Which slots may hold an expired entry: a lower bound of the earliest expiry in each. */
 export class ExpiryIndex {
-  readonly #earliest = new Float64Array(SLOT_COUNT).fill(Infinity)
+  readonly #earliest: Float64Array
   /** Nothing expires before this. */
   #earliestOfAll = Infinity
   #cursor = 0
+
+  constructor(slotCount: number) {
+    this.#earliest = new Float64Array(slotCount).fill(Infinity)
+  }
 
   note(slot: number, expiresAt: number): void {
     if (expiresAt < this.#earliest[slot]!) this.set(slot, expiresAt)
@@ -20,9 +22,10 @@ export class ExpiryIndex {
   /** The next slot, going round, in which something expired by `now`; -1 when there is none. */
   nextDue(now: number): number {
     if (now < this.#earliestOfAll) return -1
-    for (let step = 0; step < SLOT_COUNT; step++) {
+    const { length } = this.#earliest
+    for (let step = 0; step < length; step++) {
       const slot = this.#cursor
-      this.#cursor = (this.#cursor + 1) % SLOT_COUNT
+      this.#cursor = (this.#cursor + 1) % length
       if (this.#earliest[slot]! <= now) return slot
     }
     this.#earliestOfAll = this.#earliest.reduce((least, at) => Math.min(least, at))

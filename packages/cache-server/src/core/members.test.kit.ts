@@ -52,10 +52,12 @@ export class Member {
     readonly name: string,
     private readonly wires: Wires,
     budgetBytes = 64 * 1024 * 1024,
+    slotCount = SLOT_COUNT,
   ) {
     this.core = new CacheServerCore({
       id: name.repeat(40),
       budgetBytes,
+      slotCount,
       toMaster: (message) => this.toMaster.push(message),
       flushSoon: () => wires.queue.push(() => this.core.flush(0)),
     })
@@ -130,14 +132,9 @@ export function threeMembers(): { wires: Wires; a: Member; b: Member; c: Member 
   return { wires, a, b, c }
 }
 
-/** With servers a, b and c in seats 0, 1 and 2; all slots alike. */
-export function topologyOf(
-  version: number,
-  primary: number,
-  backup: number,
-  transition?: { to: number; intent: 'backup' | 'primary'; since: number },
-): Topology {
-  const servers = ['a', 'b', 'c'].map((name): ServerInfo => ({
+/** As a topology has a server of this name. */
+export function serverOf(name: string): ServerInfo {
+  return {
     id: name.repeat(40),
     host: 'h',
     port: 1,
@@ -146,7 +143,17 @@ export function topologyOf(
     machine: '',
     weight: 1,
     state: 'active',
-  }))
+  }
+}
+
+/** With servers a, b and c in seats 0, 1 and 2; all slots alike. */
+export function topologyOf(
+  version: number,
+  primary: number,
+  backup: number,
+  transition?: { to: number; intent: 'backup' | 'primary'; since: number },
+): Topology {
+  const servers = ['a', 'b', 'c'].map(serverOf)
   const transitions = new Map(
     transition ? Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, transition]) : [],
   )

@@ -6,7 +6,6 @@ import {
   NONE,
   ReplicaOp,
   seatOf,
-  SLOT_COUNT,
   type Message,
 } from '@icf/common'
 import { Entry } from './entry.js'
@@ -153,7 +152,7 @@ export class ReplicaIntake {
       return at + fields + 1
     }
     const slot = message[at + 1]
-    if (!isCount(slot) || slot >= SLOT_COUNT) throw malformed()
+    if (!isCount(slot) || slot >= this.slots.count) throw malformed()
     if (!this.#isCopiedFrom(seat, slot)) refused.add(slot)
     else if (
       op === ReplicaOp.FILL_BEGIN ? !this.#isWanted(slot, message[at + 3]) : this.slots.torn[slot] === 1

@@ -9,31 +9,47 @@ export const Held = { NOTHING: 0, PRIMARY: 1, BACKUP: 2, INCOMING: 3 } as const
 
 /** What the latest topology means for this server, slot by slot: read by every command, written by `applyTopology` alone. */
 export class SlotTable {
-  topology: Topology = emptyTopology({ virtualNodes: 0, seed: 0 })
+  topology: Topology
+  readonly count: number
   /** This server's own seat; NONE while it is no member. */
   seat = NONE
-  readonly serving = new Uint8Array(SLOT_COUNT)
-  readonly held = new Uint8Array(SLOT_COUNT)
+  readonly serving: Uint8Array
+  readonly held: Uint8Array
   /**
    * 1 where entries may be missing here that another complete copy has: this copy, or the one it was made from,
    * evicted them by itself, without the primary, before it became the primary.
    */
-  readonly parted = new Uint8Array(SLOT_COUNT)
+  readonly parted: Uint8Array
   /** Version of the topology that made this server the primary of the slot, where it is. */
-  readonly primarySince = new Float64Array(SLOT_COUNT)
+  readonly primarySince: Float64Array
   /**
    * Where this server has a copy: batches that go by a topology older than this version are about an earlier copy, or of
    * an earlier time of the same primary.
    */
-  readonly copySince = new Float64Array(SLOT_COUNT)
+  readonly copySince: Float64Array
   /** 1 where this server's copy lacks a write that came before others: it takes nothing until it is begun anew. */
-  readonly torn = new Uint8Array(SLOT_COUNT)
+  readonly torn: Uint8Array
   /** Writes that the slot has seen; goes on across changes of owner. */
-  readonly seq = new Float64Array(SLOT_COUNT)
+  readonly seq: Float64Array
   /** Writes of the slot that some copy has not acknowledged. */
-  readonly unacknowledged = new Uint32Array(SLOT_COUNT)
+  readonly unacknowledged: Uint32Array
   /** To the complete copy, where this server is the primary. */
-  readonly backup: (ReplicaChannel | undefined)[] = new Array<undefined>(SLOT_COUNT).fill(undefined)
+  readonly backup: (ReplicaChannel | undefined)[]
   /** To the copy being made, where this server is the primary. */
-  readonly copy: (ReplicaChannel | undefined)[] = new Array<undefined>(SLOT_COUNT).fill(undefined)
+  readonly copy: (ReplicaChannel | undefined)[]
+
+  constructor(count = SLOT_COUNT) {
+    this.topology = emptyTopology({ virtualNodes: 0, seed: 0 }, count)
+    this.count = count
+    this.serving = new Uint8Array(count)
+    this.held = new Uint8Array(count)
+    this.parted = new Uint8Array(count)
+    this.primarySince = new Float64Array(count)
+    this.copySince = new Float64Array(count)
+    this.torn = new Uint8Array(count)
+    this.seq = new Float64Array(count)
+    this.unacknowledged = new Uint32Array(count)
+    this.backup = new Array<undefined>(count).fill(undefined)
+    this.copy = new Array<undefined>(count).fill(undefined)
+  }
 }

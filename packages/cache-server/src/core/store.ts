@@ -24,19 +24,26 @@ const BACKUP_PATIENCE = 1 / 16
 export class Store {
   readonly #lrus: readonly [LRUCache<string, Entry>, LRUCache<string, Entry>]
   /** Slot → the LRU that its entries belong to. */
-  readonly #home = new Uint8Array(SLOT_COUNT).fill(BACKUP)
-  readonly #keys: (Set<string> | undefined)[] = new Array<undefined>(SLOT_COUNT).fill(undefined)
+  readonly #home: Uint8Array
+  readonly #keys: (Set<string> | undefined)[]
   /** Slots of which some entries may still be in the other LRU. */
   readonly #moving = new Map<number, Iterator<string>>()
   /** Keys of earlier lives of a slot, whose entries are to be freed: nobody finds them any more. */
   readonly #dying = new Map<number, Set<string>[]>()
   /** Bytes of the budget that values take which are still being received. */
   reservedBytes = 0
-  readonly expiry = new ExpiryIndex()
-  readonly history = new WriteHistory()
+  readonly expiry: ExpiryIndex
+  readonly history: WriteHistory
 
   /** @param maxBytes budget of both LRUs together, in bytes as Entry.costBytes counts them */
-  constructor(readonly maxBytes: number) {
+  constructor(
+    readonly maxBytes: number,
+    slotCount = SLOT_COUNT,
+  ) {
+    this.#home = new Uint8Array(slotCount).fill(BACKUP)
+    this.#keys = new Array<undefined>(slotCount).fill(undefined)
+    this.expiry = new ExpiryIndex(slotCount)
+    this.history = new WriteHistory(slotCount)
     // Of no size of its own: what it evicted by itself, nobody would be told of.
     const lru = (): LRUCache<string, Entry> =>
       new LRUCache({ maxSize: Number.MAX_SAFE_INTEGER, sizeCalculation: (entry) => entry.costBytes })

@@ -19,9 +19,13 @@ export interface WrittenBy {
 export class WriteHistory {
   readonly #origins = new Map<string, Origin>()
   /** Counts the copies of each slot that this server has had. */
-  readonly #lives = new Uint32Array(SLOT_COUNT)
+  readonly #lives: Uint32Array
   #bySlot: Map<number, WrittenBy[]> | undefined
   #nextForgetting = 0
+
+  constructor(slotCount = SLOT_COUNT) {
+    this.#lives = new Uint32Array(slotCount)
+  }
 
   /** The client of this id, which is not ''. */
   origin(id: string, now: number): Origin {

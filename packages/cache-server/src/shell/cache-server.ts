@@ -5,7 +5,7 @@ import { Incarnation, type IncarnationOptions } from './incarnation.js'
 
 interface Options extends Pick<
   IncarnationOptions,
-  'cluster' | 'masters' | 'advertised' | 'budgetBytes' | 'memory'
+  'cluster' | 'masters' | 'advertised' | 'budgetBytes' | 'slotCount' | 'memory'
 > {
   /** To listen at; port 0: any that is free. */
   readonly address: Address

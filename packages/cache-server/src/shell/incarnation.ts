@@ -33,6 +33,8 @@ export interface IncarnationOptions {
   readonly advertised: Advertised
   /** Budget of all entries, primaries and backups, in bytes. */
   readonly budgetBytes: number
+  /** Of the cluster; default SLOT_COUNT. */
+  readonly slotCount?: number
   readonly memory: ProcessMemory
   readonly logger: Logger
   /** The process has been a member before. */
@@ -74,6 +76,7 @@ export class Incarnation {
     this.core = new CacheServerCore({
       id: this.id,
       budgetBytes: options.budgetBytes,
+      ...(options.slotCount !== undefined && { slotCount: options.slotCount }),
       toMaster,
       // After all that this turn of the event loop reads from its sockets.
       flushSoon: () => runtime.setImmediate(this.#flush),
