@@ -102,10 +102,20 @@ export class Client implements AsyncDisposable {
       for (const key of keys) checkKey(key)
       checkCallOptions(options, CALL_OPTIONS)
       const timeoutMs = this.#timeoutOf(options)
+      const { slotCount } = this.#session
       return this.#many(options, (group) =>
         keys.map(
           (key, i) =>
-            new PendingCall(CommandCode.GET, key, keySlot(key), timeoutMs, unused, unused, group, i),
+            new PendingCall(
+              CommandCode.GET,
+              key,
+              keySlot(key, slotCount),
+              timeoutMs,
+              unused,
+              unused,
+              group,
+              i,
+            ),
         ),
       ) as Promise<(T | undefined)[]>
     } catch (error) {
@@ -186,7 +196,7 @@ export class Client implements AsyncDisposable {
       const call = new PendingCall(
         code,
         key,
-        keySlot(key),
+        keySlot(key, this.#session.slotCount),
         timeoutMs,
         resolveOfLast,
         rejectOfLast,
@@ -211,7 +221,8 @@ export class Client implements AsyncDisposable {
   ): PendingCall {
     checkCallOptions(options, SET_OPTIONS)
     const timeoutMs = this.#timeoutOf(options)
-    const call = new PendingCall(CommandCode.SET, key, keySlot(key), timeoutMs, resolve, reject, group, index)
+    const slot = keySlot(key, this.#session.slotCount)
+    const call = new PendingCall(CommandCode.SET, key, slot, timeoutMs, resolve, reject, group, index)
     if (options?.ttlMs !== undefined) call.ttlMs = checkTtl(options.ttlMs)
     if (options?.ack !== undefined) call.ackPrimary = checkAck(options.ack)
     encodeValue(call, value)

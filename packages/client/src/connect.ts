@@ -24,10 +24,14 @@ export function connect(options: ConnectOptions): Promise<Client> {
   return connectOn(nodeRuntime, options)
 }
 
-/** `connect` on whatever runtime. */
-export async function connectOn(runtime: Runtime, options: ConnectOptions): Promise<Client> {
+/** `connect` on whatever runtime, to a cluster of so many slots. */
+export async function connectOn(
+  runtime: Runtime,
+  options: ConnectOptions,
+  slotCount?: number,
+): Promise<Client> {
   const events = new Emitter<ClientEvents>()
-  const session = new Session(runtime, readOptions(options), events)
+  const session = new Session(runtime, readOptions(options), events, slotCount)
   try {
     await session.ready()
   } catch (error) {

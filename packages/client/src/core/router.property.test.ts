@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CommandCode, keySlot, limits, NONE, type ErrorCode } from '@icf/common'
+import { CommandCode, keySlot, limits, NONE, SLOT_COUNT, type ErrorCode } from '@icf/common'
 import { Staged } from '@icf/common/node'
 import fc from 'fast-check'
 import { errorResult, parse } from '../testing/fake-cluster.js'
@@ -54,14 +54,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 /** The world around a router: which links are open, and what each has been sent but has not answered. */
 class World {
-  readonly harness = new RouterHarness()
+  readonly harness: RouterHarness
   readonly calls: { outcome: Outcome; untilMs: number }[] = []
   #version = 0
   #owner: (slot: number) => number = () => 0
   #present = NAMES
   readonly #open = new Map<string, { link: RecordingLink; seenFrames: number; unanswered: number[] }>()
 
-  constructor() {
+  constructor(private readonly slotCount: number) {
+    this.harness = new RouterHarness({}, slotCount)
     this.follow({ gone: 0, salt: 0, unowned: false, leaving: false })
   }
 
@@ -153,7 +154,7 @@ class World {
           open.unanswered.push(id)
           if (args[1] instanceof Staged) continue
           assert.equal(frame[2], this.#version)
-          assert.equal(NAMES[this.#owner(keySlot(args[0] as string))], name)
+          assert.equal(NAMES[this.#owner(keySlot(args[0] as string, this.slotCount))], name)
         }
       }
       open.seenFrames = open.link.frames.length
@@ -175,20 +176,21 @@ class World {
   }
 }
 
-test('whatever happens, each call settles once, within its deadline, and what is sent goes to the owner', () => {
-  fc.assert(
-    fc.property(fc.array(step, { minLength: 10, maxLength: 150 }), (steps) => {
-      const world = new World()
-      for (const step of steps) world.run(step)
-      const pending = world.calls.filter(({ outcome }) => !outcome.settled)
-      world.heal()
-      for (const { outcome } of world.calls) assert.ok(outcome.settled)
-      for (const { outcome, untilMs } of pending)
-        if (untilMs > world.harness.nowMs)
-          assert.equal(outcome.error, undefined, 'a healthy cluster, and yet an error')
-      const { pendingCount, pendingBytes } = world.harness.router
-      assert.deepEqual({ pendingCount, pendingBytes }, { pendingCount: 0, pendingBytes: 0 })
-    }),
-    { numRuns: 300 },
-  )
-})
+for (const slotCount of [SLOT_COUNT, 64, 16])
+  test(`whatever happens, each call settles once, within its deadline, and what is sent goes to the owner (${slotCount} slots)`, () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 10, maxLength: 150 }), (steps) => {
+        const world = new World(slotCount)
+        for (const step of steps) world.run(step)
+        const pending = world.calls.filter(({ outcome }) => !outcome.settled)
+        world.heal()
+        for (const { outcome } of world.calls) assert.ok(outcome.settled)
+        for (const { outcome, untilMs } of pending)
+          if (untilMs > world.harness.nowMs)
+            assert.equal(outcome.error, undefined, 'a healthy cluster, and yet an error')
+        const { pendingCount, pendingBytes } = world.harness.router
+        assert.deepEqual({ pendingCount, pendingBytes }, { pendingCount: 0, pendingBytes: 0 })
+      }),
+      { numRuns: slotCount === SLOT_COUNT ? 300 : 150 },
+    )
+  })

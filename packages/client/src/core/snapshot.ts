@@ -36,7 +36,7 @@ export class TopologySnapshot {
   }
 
   where(key: string): Location {
-    const slot = keySlot(key)
+    const slot = keySlot(key, this.#topology.primary.length)
     return { slot, primary: this.primaryOf(slot), backup: this.backupOf(slot) }
   }
 

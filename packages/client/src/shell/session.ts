@@ -2,6 +2,7 @@ import {
   emptyTopology,
   IcfError,
   presentServers,
+  SLOT_COUNT,
   type Runtime,
   type ServerInfo,
   type Timer,
@@ -47,6 +48,8 @@ const fatal = new Set(['WRONG_CLUSTER', 'WRONG_PROTOCOL_VERSION', 'INVALID_ARGUM
 export class Session {
   readonly router: Router
   readonly settings: Settings
+  /** Of the cluster. */
+  readonly slotCount: number
   readonly aborts = new AbortWatches((call, reason) => this.router.abort(call, reason))
   #snapshot: TopologySnapshot
   #isClosed = false
@@ -62,9 +65,11 @@ export class Session {
   #onFirstTopology: (() => void) | undefined
   #onFatal: ((error: IcfError) => void) | undefined
 
-  constructor(runtime: Runtime, settings: Settings, events: Emitter<ClientEvents>) {
+  /** @param slotCount other than SLOT_COUNT only in simulation: all processes of a cluster must have the same */
+  constructor(runtime: Runtime, settings: Settings, events: Emitter<ClientEvents>, slotCount = SLOT_COUNT) {
     this.#runtime = runtime
     this.settings = settings
+    this.slotCount = slotCount
     this.#events = events
     // A new id for each client: a server may tell by it that an older connection of this client is history.
     const self: Introduction = {
@@ -73,7 +78,7 @@ export class Session {
       id: runtime.newId(),
       details: [],
     }
-    const nothing = emptyTopology({ virtualNodes: 1, seed: 0 })
+    const nothing = emptyTopology({ virtualNodes: 1, seed: 0 }, slotCount)
     this.#snapshot = new TopologySnapshot(nothing)
     this.#servers = new Servers(runtime, {
       self,

@@ -11,6 +11,7 @@ import {
   MessageType,
   NONE,
   REPEAT,
+  SLOT_COUNT,
   ValueKind,
   type ErrorCode,
   type Message,
@@ -147,14 +148,20 @@ export class FakeCluster {
   readonly servers: FakeServer[] = []
   readonly entries = new Map<string, Entry>()
   /** What the servers go by. */
-  topology: Topology = emptyTopology({ virtualNodes: 1, seed: 1 })
+  topology: Topology
 
-  constructor(name = 'icf') {
+  constructor(name = 'icf', slotCount?: number) {
     this.name = name
+    this.topology = emptyTopology({ virtualNodes: 1, seed: 1 }, slotCount)
   }
 
-  static async start({ servers = 1, masters = 1, name = 'icf' } = {}): Promise<FakeCluster> {
-    const cluster = new FakeCluster(name)
+  static async start({
+    servers = 1,
+    masters = 1,
+    name = 'icf',
+    slotCount = SLOT_COUNT,
+  } = {}): Promise<FakeCluster> {
+    const cluster = new FakeCluster(name, slotCount)
     for (let i = 0; i < servers; i++) {
       const server = new FakeServer(cluster)
       await server.start()
@@ -211,8 +218,12 @@ export class FakeCluster {
   keyOf(seat: number, n = 0): string {
     for (let i = 0; ; i++) {
       const key = `key-${n}-${i}`
-      if (this.topology.primary[keySlot(key)] === seat) return key
+      if (this.topology.primary[this.#slotOf(key)] === seat) return key
     }
+  }
+
+  #slotOf(key: string): number {
+    return keySlot(key, this.topology.primary.length)
   }
 
   async stop(): Promise<void> {
@@ -221,7 +232,7 @@ export class FakeCluster {
 
   execute(command: Command, server: FakeServer): unknown {
     const key = command.args[0] as string
-    const seat = this.topology.primary[keySlot(key)]!
+    const seat = this.topology.primary[this.#slotOf(key)]!
     if (seat === NONE || this.topology.servers[seat]?.id !== server.id)
       return errorResult('NOT_OWNER', this.topology)
     const entry = this.entries.get(key)

@@ -52,9 +52,10 @@ export class RouterHarness {
   isSweeping = false
   #flushing: Peer[] = []
   readonly #calls: PendingCall[] = []
-  #topology: Topology = emptyTopology({ virtualNodes: 1, seed: 0 })
+  #topology: Topology
 
-  constructor(options: Partial<RouterOptions> = {}) {
+  constructor(options: Partial<RouterOptions> = {}, slotCount?: number) {
+    this.#topology = emptyTopology({ virtualNodes: 1, seed: 0 }, slotCount)
     this.router = new Router(this.#topology, this.#shell(), {
       clock: { now: () => this.nowMs },
       random: () => 1,
@@ -109,7 +110,7 @@ export class RouterHarness {
     const call = new PendingCall(
       code,
       key,
-      keySlot(key),
+      keySlot(key, this.#topology.primary.length),
       timeoutMs,
       (result) => settle({ value: result }),
       (error) => settle({ error: error as { code: string; message: string } }),
