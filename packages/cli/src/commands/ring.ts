@@ -1,4 +1,4 @@
-import { NONE, presentServers, SLOT_COUNT, type ServerInfo, type Topology } from '@icf/common'
+import { NONE, presentServers, type ServerInfo, type Topology } from '@icf/common'
 import type { Command } from 'commander'
 import { Exit } from '../errors.js'
 import { addConnectOptions, type ConnectOptions } from '../options.js'
@@ -29,6 +29,7 @@ async function ring(options: ConnectOptions): Promise<number> {
   const { formatAddress } = await import('@icf/common/node')
   const topology = await withAdmin(options, (admin) => admin.topology())
   const holdings = countSlots(topology)
+  const slotCount = topology.primary.length
   const served = holdings.reduce((sum, { primarySlots }) => sum + primarySlots, 0)
   const backedUp = holdings.reduce((sum, { backupSlots }) => sum + backupSlots, 0)
   if (options.json)
@@ -36,13 +37,13 @@ async function ring(options: ConnectOptions): Promise<number> {
       ...summary(topology),
       slotsServed: served,
       slotsBackedUp: backedUp,
-      servers: holdings.map(toJson),
+      servers: holdings.map((holding) => toJson(holding, slotCount)),
     })
   else
     print(
-      ...layOutHoldings(holdings, formatAddress),
+      ...layOutHoldings(holdings, slotCount, formatAddress),
       '',
-      `${formatCount(served)} of ${formatCount(SLOT_COUNT)} slots are served, ${formatCount(backedUp)} have a backup` +
+      `${formatCount(served)} of ${formatCount(slotCount)} slots are served, ${formatCount(backedUp)} have a backup` +
         ` · epoch ${topology.epoch}, version ${topology.version}`,
       `${topology.ring.virtualNodes} virtual nodes a server and unit of weight, seed ${topology.ring.seed}`,
     )
@@ -52,7 +53,7 @@ async function ring(options: ConnectOptions): Promise<number> {
 export function countSlots(topology: Topology): Holding[] {
   const primaries = new Map<number, number>()
   const backups = new Map<number, number>()
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+  for (let slot = 0; slot < topology.primary.length; slot++) {
     increment(primaries, topology.primary[slot]!)
     increment(backups, topology.backup[slot]!)
   }
@@ -69,6 +70,7 @@ function increment(counts: Map<number, number>, seat: number): void {
 
 function layOutHoldings(
   holdings: readonly Holding[],
+  slotCount: number,
   formatAddress: (server: ServerInfo) => string,
 ): string[] {
   const style = styleFor(process.stdout)
@@ -87,7 +89,7 @@ function layOutHoldings(
     server.zone || '–',
     String(server.weight),
     formatCount(primarySlots),
-    `${((100 * primarySlots) / SLOT_COUNT).toFixed(1)} %`,
+    `${((100 * primarySlots) / slotCount).toFixed(1)} %`,
     formatCount(backupSlots),
   ])
   return layOutTable(columns, rows, style.bold)
@@ -97,7 +99,7 @@ function summary({ epoch, version, ring: { virtualNodes, seed } }: Topology): ob
   return { epoch, version, virtualNodes, seed }
 }
 
-function toJson({ server, primarySlots, backupSlots }: Holding): object {
+function toJson({ server, primarySlots, backupSlots }: Holding, slotCount: number): object {
   const { id, host, port, zone, weight, state } = server
   return {
     id,
@@ -107,7 +109,7 @@ function toJson({ server, primarySlots, backupSlots }: Holding): object {
     weight,
     state,
     primarySlots,
-    primaryShare: primarySlots / SLOT_COUNT,
+    primaryShare: primarySlots / slotCount,
     backupSlots,
   }
 }
