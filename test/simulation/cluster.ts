@@ -76,7 +76,7 @@ export class SimCluster {
         coordination: this.disk.coordinate(process),
         timing: defaultTiming,
         ring: { virtualNodes: 32, seed: 7 },
-        // SLOTS master
+        slotCount: this.options.slotCount,
         logger: this.#logger,
       }).then(
         (master) => {
@@ -98,7 +98,7 @@ export class SimCluster {
 
   /** A new process; at the address of one that is gone, or at one of its own. */
   startServer(machine: string, address: Address = { host: machine, port: this.#nextPort++ }): SimServer {
-    const { budgetBytes, zones } = this.options
+    const { slotCount, budgetBytes, zones } = this.options
     const process = this.#process('server', machine)
     const server = { process, address, running: undefined, isLeaving: false } as unknown as SimServer
     process.turn('starts', () => {
@@ -115,7 +115,7 @@ export class SimCluster {
           machine,
         },
         budgetBytes,
-        // SLOTS server
+        slotCount,
         memory: NO_MEMORY,
         logger: this.#logger,
         begun: (incarnation) => (server.incarnation = incarnation),
@@ -136,7 +136,7 @@ export class SimCluster {
       process.turn('starts', () => {
         const masters = [`${MASTER.host}:${MASTER.port}`]
         const options = { masters, cluster: CLUSTER, timeoutMs, connectTimeoutMs: 600_000 }
-        connectOn(process.runtime, options).then(resolve, reject)
+        connectOn(process.runtime, options, this.options.slotCount).then(resolve, reject)
       }),
     )
     const started = { process, client }

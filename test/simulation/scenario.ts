@@ -28,7 +28,7 @@ export function chooseScenario(random: Random): Scenario {
   const pauseMs = random.pick([20, 60, 200])
   return {
     cluster: {
-      slotCount: 16384,
+      slotCount: random.chance(0.01) ? 16384 : random.pick([4, 16, 16, 64]),
       budgetBytes: mayEvict ? random.pick([16, 64]) * KIB : 64 * MIB,
       zones: random.pick([[''], ['a', 'b'], ['a', 'b', 'c']]),
     },

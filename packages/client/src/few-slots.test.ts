@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { nodeRuntime } from '@icf/common/node'
 import { keySlot } from '@icf/common'
 import { Client } from './client.js'
 import { readOptions } from './options.js'
@@ -14,7 +15,7 @@ describe('a client of a cluster of sixteen slots', () => {
   before(async () => {
     cluster = await FakeCluster.start({ servers: 5, slotCount: 16 })
     const events = new Emitter<ClientEvents>()
-    const session = new Session(readOptions({ masters: cluster.addresses }), events, 16)
+    const session = new Session(nodeRuntime, readOptions({ masters: cluster.addresses }), events, 16)
     await session.ready()
     cache = new Client(session, events)
   })
