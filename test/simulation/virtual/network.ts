@@ -155,7 +155,9 @@ export class Network {
       : this.#servers.has(key)
         ? systemError('EADDRINUSE', 'another process listens there: choose another port')
         : undefined
-    const server = new VirtualServer(process, { host, port }, () => this.#servers.delete(key))
+    const server = new VirtualServer(process, { host, port }, () => {
+      if (this.#servers.get(key) === server) this.#servers.delete(key)
+    })
     if (!reason) process.effect(() => this.#servers.set(key, server))
     return new Promise((resolve, reject) => {
       process.soon('listens', () => {

@@ -23,10 +23,14 @@ export class Outbox {
     return this.#batchBytes + this.#waitingBytes
   }
 
+  get isEmpty(): boolean {
+    return this.#batch.length === 0 && this.#waiting.length === 0
+  }
+
   /** True when the kernel took it at once. Otherwise `flush` goes on. */
   push(packet: Packet): boolean {
     const { bytes } = packet
-    if (this.#batch.length > 0 || this.#waiting.length > 0 || !this.process.canRun) {
+    if (!this.isEmpty || !this.process.canRun) {
       this.#waiting.push(packet)
       this.#waitingBytes += bytes
       return false
@@ -42,30 +46,33 @@ export class Outbox {
 
   /** Gives the kernel what it has room for, and tells of the batches that are done. */
   flush(): void {
+    const done = this.#takeBatches()
+    if (done.length > 0) this.process.turn('sent', () => callAll(done))
+  }
+
+  /** The socket is closed: what the kernel has no room for now is lost. Tells all who wait. */
+  drop(): void {
+    const sent = [...this.#takeBatches(), ...this.#taken.splice(0)]
+    for (const queue of [this.#batch, this.#waiting]) {
+      queue.forEach((packet) => packet.sent && sent.push(packet.sent))
+      queue.clear()
+    }
+    this.#batchBytes = 0
+    this.#waitingBytes = 0
+    if (sent.length > 0) process.nextTick(callAll, sent)
+  }
+
+  #takeBatches(): (() => void)[] {
     const done: (() => void)[] = []
-    while (this.#batch.length > 0 || this.#waiting.length > 0) {
-      if (!this.#takeBatch()) break
-      for (const sent of this.#taken.splice(0)) done.push(sent)
+    while (!this.isEmpty && this.#takeBatch()) {
+      done.push(...this.#taken.splice(0))
       const batch = this.#batch
       this.#batch = this.#waiting
       this.#batchBytes = this.#waitingBytes
       this.#waiting = batch
       this.#waitingBytes = 0
     }
-    if (done.length > 0) this.process.turn('sent', () => callAll(done))
-  }
-
-  /** The connection is no more: tells those who wait that nothing will be sent. */
-  drop(): void {
-    const sent = this.#taken
-    for (const queue of [this.#batch, this.#waiting]) {
-      queue.forEach((packet) => packet.sent && sent.push(packet.sent))
-      queue.clear()
-    }
-    this.#taken = []
-    this.#batchBytes = 0
-    this.#waitingBytes = 0
-    if (sent.length > 0) process.nextTick(callAll, sent)
+    return done
   }
 
   #takeBatch(): boolean {

@@ -69,6 +69,10 @@ export class Pipe {
   #isAckOwed = false
   #isResetOwed = false
   #isWriterGone = false
+  /** There was no room for the last packet. */
+  #isFull = false
+  /** Something on the way answers with a reset whatever is sent. */
+  #isBroken = false
 
   constructor(
     private readonly world: World,
@@ -105,14 +109,18 @@ export class Pipe {
 
   /** The kernel takes what it has room for of the packet; true when that is all of it. */
   take(packet: Packet): boolean {
-    if (this.#isWriterGone) return true
+    if (this.#isBroken) {
+      this.reverse.reset()
+      return true
+    }
     const room = this.weather.windowBytes
+    this.#isFull = false
     while (packet.bytes > this.#pieceBytes) {
-      if (this.#outstandingBytes + this.#pieceBytes > room) return false
+      if (this.#outstandingBytes + this.#pieceBytes > room) return this.#refuse()
       packet.bytes -= this.#pieceBytes
       this.#launch(bare(PacketKind.PIECE, this.#pieceBytes))
     }
-    if (this.#outstandingBytes + packet.bytes > room) return false
+    if (this.#outstandingBytes + packet.bytes > room) return this.#refuse()
     if (packet.frame) packet.frame = Buffer.from(packet.frame)
     if (packet.kind === PacketKind.FIN) this.#isWriterGone = true
     this.#launch(packet)
@@ -137,7 +145,6 @@ export class Pipe {
   /** Tells the reader that the connection is no more. */
   reset(): void {
     if (this.isReaderGone) return
-    this.#isWriterGone = true
     if (this.#isCut) this.#isResetOwed = true
     else this.#launch(bare(PacketKind.RST))
   }
@@ -149,19 +156,25 @@ export class Pipe {
 
   /** Something between the ends breaks the connection. */
   breakDown(): void {
+    this.#isBroken = true
     this.#flight.clear()
     this.reset()
-  }
-
-  /** Nothing more is sent: the connection is broken already. */
-  leave(): void {
-    this.#isWriterGone = true
   }
 
   /** The sending machine lost its power. */
   vanish(): void {
     this.#isWriterGone = true
     this.#flight.clear()
+  }
+
+  #refuse(): false {
+    this.#isFull = true
+    return false
+  }
+
+  /** A kernel that has no room asks whether there is some: one that knows of no connection says so. */
+  #probe(): void {
+    if (this.#isFull && this.isReaderGone && !this.#isCut) this.#launch(bare(PacketKind.PIECE))
   }
 
   #close(kind: number): void {
@@ -208,7 +221,7 @@ export class Pipe {
     }
     this.#awaitArrival()
     if (this.isReaderGone) {
-      if (hasData && !this.isReset) this.reverse.reset()
+      if (hasData) this.reverse.reset()
     } else if (this.#arrived.length > 0) this.reader.readable()
   }
 
@@ -234,7 +247,7 @@ export class Pipe {
     }
     this.#outstandingBytes -= bytes
     if (this.#readBytes >= this.#pieceBytes) this.#acknowledge()
-    if (!this.#isWriterGone) this.writer.writable()
+    this.writer.writable()
   }
 
   #heal(): void {
@@ -247,6 +260,8 @@ export class Pipe {
       this.#isResetOwed = false
       this.reset()
     }
+    this.#probe()
+    this.reverse.#probe()
     if (this.reverse.#isAckOwed) {
       this.reverse.#isAckOwed = false
       this.reverse.#acknowledge()

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { Lab, send } from './lab.js'
 import { Network } from './network.js'
 import { VirtualProcess } from './process.js'
-import { CALM, randomWeather } from './weather.js'
+import { CALM } from './weather.js'
 import { World } from './world.js'
 
 describe('a virtual process', () => {
@@ -217,55 +217,32 @@ describe('a virtual process', () => {
   })
 })
 
-describe('a virtual world of processes', () => {
-  /** Two processes that talk, in bad weather, with cuts and stops. */
-  const story = async (seed: number): Promise<string[]> => {
-    const lines: string[] = []
-    const world = new World(seed, (line) => lines.push(line))
-    const network = new Network(world, randomWeather(world.random))
-    const processes = ['a', 'b', 'c'].map(
-      (name) =>
-        new VirtualProcess(network, { name, machine: `m-${name}`, rate: world.random.between(0.97, 1.03) }),
-    )
-    for (const process of processes) {
-      void process.runtime.listen({ host: process.machine, port: 1 }).then((server) => {
-        server.onConnection = (socket) => socket.on('message', (frame) => send(socket, frame.length))
-      })
-      process.runtime.setInterval(() => {
-        const socket = process.runtime.connect({
-          host: `m-${'abc'[Math.floor(process.runtime.random() * 3)]}`,
-          port: 1,
-        })
-        socket.on('error', () => undefined)
-        socket.on('open', () => {
-          for (let i = 0; i < 5; i++) send(socket, Math.floor(process.runtime.random() * 50_000))
-        })
-        let left = 5
-        socket.on('message', () => {
-          if (--left === 0) socket.close()
-        })
-      }, 50)
-    }
-    const trouble = (): void => {
-      const [one, other] = [world.random.pick(processes), world.random.pick(processes)]
-      if (world.random.chance(0.3)) network.cut(one, other, { oneWay: world.random.chance(0.5) })
-      else if (world.random.chance(0.3)) one.stopMidTurn(world.random.integer(0, 4))
-      else if (world.random.chance(0.5)) for (const process of processes) process.goOn()
-      else network.healAll()
-      world.after(100, trouble)
-    }
-    world.after(100, trouble)
-    await world.run(10_000)
-    world.log(`${world.steps} steps, ${processes[0]!.runtime.newId()}`)
-    return lines
-  }
+describe('a virtual process that is stopped in the middle of a turn', () => {
+  it('has sent what it sent before it terminates', async () => {
+    const lab = await Lab.start()
+    const socket = await lab.open()
+    lab.a.runtime.setTimeout(() => {
+      send(socket, 'held')
+      socket.terminate()
+    }, 1)
+    lab.a.stopMidTurn(0)
+    await lab.pass(1000)
+    assert.deepEqual([lab.seenByA, lab.seenByB], [[], []])
+    lab.a.goOn()
+    await lab.pass(10)
+    assert.deepEqual([lab.seenByA, lab.seenByB], [['close'], ['held', 'close']])
+  })
 
-  it('goes the same way with the same seed, and another with another', async () => {
-    for (let seed = 1; seed <= 10; seed++) {
-      const lines = await story(seed)
-      assert.ok(lines.length > 500, `${lines.length} lines`)
-      assert.deepEqual(await story(seed), lines)
-    }
-    assert.notDeepEqual(await story(1), await story(2))
+  it('agrees to a close when it goes on', async () => {
+    const lab = await Lab.start()
+    const socket = await lab.open()
+    lab.accepted!.on('message', () => lab.b.stop())
+    send(socket, 'stop')
+    socket.close()
+    await lab.pass(1000)
+    assert.deepEqual([lab.seenByA, lab.seenByB], [[], ['stop']])
+    lab.b.goOn()
+    await lab.pass(10)
+    assert.deepEqual([lab.seenByA, lab.seenByB], [['close'], ['stop', 'close']])
   })
 })

@@ -129,6 +129,7 @@ export class VirtualProcess {
       this.#isStopped = false
       this.#setClock(false)
       for (const effect of this.#effects.splice(0)) effect()
+      for (const socket of new Set(this.#ready)) this.world.afterQuietly(0, socket.writable)
       for (const timer of this.#timers.splice(0)) this.world.afterQuietly(0, timer.check)
       for (const socket of this.#readyInSomeOrder()) this.world.afterQuietly(0, socket.ready)
       for (const { what, job } of this.#backlog.splice(0)) this.soon(what, job)

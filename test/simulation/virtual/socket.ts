@@ -163,12 +163,12 @@ export class VirtualSocket implements Socket {
       this.process.turn('reset', this.#break)
   }
 
-  /** There is room to send. */
-  writable(): void {
+  /** There is room to send, or the process goes on. */
+  readonly writable = (): void => {
     const outbox = this.#outbox!
-    if (outbox.bytes === 0) return
+    if (outbox.isEmpty) return
     if (this.process.canRun) outbox.flush()
-    if (outbox.bytes > 0 && !this.process.canRun) this.process.holdSocket(this)
+    if (!outbox.isEmpty && !this.process.canRun) this.process.holdSocket(this)
   }
 
   /** Does whatever can be done. */
@@ -184,7 +184,7 @@ export class VirtualSocket implements Socket {
     this.process.sockets.delete(this)
     this.#in.isReaderGone = true
     if (isUnnoticed) this.#out.vanish()
-    else if (this.#in.isReset) this.#out.leave()
+    else if (this.#in.isReset) return
     else if (this.#in.unreadBytes > 0) this.#out.endUnread()
     else this.#out.end()
   }
@@ -279,15 +279,20 @@ export class VirtualSocket implements Socket {
     if (this.#isDestroyed) return
     this.#isDestroyed = true
     this.#readyState = SocketState.CLOSING
-    this.process.effect(() => this.abandon(false))
-    this.#outbox!.drop()
+    this.process.effect(() => {
+      this.#outbox!.drop()
+      this.abandon(false)
+    })
     this.process.soon('socket closed', () => this.#tellClosed())
   }
 
   #push(packet: Packet): void {
     if (this.#isDestroyed || !this.process.isAlive) return
     // A write fails when the system knows that the other end is no more.
-    if (this.#in!.isReset) return this.#destroy()
+    if (this.#in!.isReset) {
+      if (packet.sent) process.nextTick(packet.sent)
+      return this.#destroy()
+    }
     if (!this.#outbox!.push(packet) && !this.process.canRun) this.process.holdSocket(this)
   }
 
