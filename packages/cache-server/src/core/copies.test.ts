@@ -144,6 +144,19 @@ describe('a copy of a slot', () => {
     assert.equal(c.core.store.peek(slot, 'key')?.expiresAt, 1000)
   })
 
+  it('says what is wrong with a batch that waited to nobody but its sender', () => {
+    adopt(topologyOf(1, 0, 2), c)
+    const { send } = rawPort()
+    send(2, 1, ReplicaOp.PUT, slot, 'x')
+    send(2, 2, ...put(1, 1))
+    c.core.adopt(topologyOf(2, 0, 2), 0)
+    assert.throws(() => send(2, 3, ...put(1, 2)), { code: 'PROTOCOL' })
+    assert.equal(c.core.store.countOf(1), 0)
+    const again = rawPort()
+    again.send(2, 1, ...put(1, 1))
+    assert.equal(c.core.store.countOf(1), 1)
+  })
+
   it('does not begin by what asks for another one', () => {
     adopt(topologyOf(2, 0, 2), c)
     const { sent, send } = rawPort()

@@ -18,6 +18,12 @@ import type { Store } from './store.js'
 /** How many fields follow the number of each operation. */
 const OPERATION_FIELDS = [7, 4, 3, 6, 1, 2, 2, 1] as const
 
+interface Waiting {
+  readonly message: Message
+  /** From then on the time of its entries runs. */
+  readonly receivedAt: number
+}
+
 interface Sender {
   /** Of the sender's channel, which its batch numbers belong to. */
   readonly channel: number
@@ -26,8 +32,10 @@ interface Sender {
   lastStored: number
   /** Number of the last batch that came on the present link, perhaps again; 0: none has. */
   lastSeen: number
-  /** Batches that name a newer topology than ours, in order, and when they came: their entries' time runs. */
-  readonly waiting: { message: Message; receivedAt: number }[]
+  /** Batches that name a newer topology than ours, in order. */
+  readonly waiting: Waiting[]
+  /** What is wrong with a batch that waited: said when the next one comes. */
+  refusal: IcfError | undefined
   /** Slots of which that batch had something that was refused. */
   readonly refused: Set<number>
   isDirty: boolean
@@ -57,9 +65,17 @@ export class ReplicaIntake {
       sender.port = port
       sender.lastSeen = 0
       sender.waiting.length = 0
+      sender.refusal = undefined
       sender.refused.clear()
     } else {
-      const state = { lastStored: 0, lastSeen: 0, waiting: [], refused: new Set<number>(), isDirty: false }
+      const state = {
+        lastStored: 0,
+        lastSeen: 0,
+        waiting: [],
+        refused: new Set<number>(),
+        refusal: undefined,
+        isDirty: false,
+      }
       this.#senders.set(senderId, { channel, port, ...state })
     }
   }
@@ -75,7 +91,8 @@ export class ReplicaIntake {
   receive(senderId: string, port: LinkPort, message: Message, now: number): void {
     const sender = this.#senders.get(senderId)
     if (!sender || sender.port !== port) return
-    if (sender.waiting.length > 0 || this.#isAhead(message)) {
+    if (sender.refusal) throw sender.refusal
+    if (this.#isAhead(message) || sender.waiting.length > 0) {
       if (sender.waiting.length === 0) port.send([MessageType.DISTRIBUTION_REQUEST])
       sender.waiting.push({ message, receivedAt: now })
     } else this.#apply(senderId, sender, message, now)
@@ -86,9 +103,20 @@ export class ReplicaIntake {
     for (const [id, sender] of this.#senders) {
       for (let next = sender.waiting[0]; next && !this.#isAhead(next.message); next = sender.waiting[0]) {
         sender.waiting.shift()
-        this.#apply(id, sender, next.message, next.receivedAt)
+        this.#applyWaiting(id, sender, next)
       }
       if (!sender.port && seatOf(this.slots.topology, id) === NONE) this.#senders.delete(id)
+    }
+  }
+
+  /** The topology came on another link than the batch. */
+  #applyWaiting(id: string, sender: Sender, { message, receivedAt }: Waiting): void {
+    try {
+      this.#apply(id, sender, message, receivedAt)
+    } catch (error) {
+      if (!(error instanceof IcfError)) throw error
+      sender.refusal = error
+      sender.waiting.length = 0
     }
   }
 
