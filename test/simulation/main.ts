@@ -25,7 +25,7 @@ for (let seed = first; seed < first + count; seed++)
     if (count === 1) console.log(JSON.stringify(outcome))
   } catch (error) {
     failed.push(seed)
-    console.log(`seed ${seed} failed: ${(error as Error).stack}`)
+    console.log(`seed ${seed} failed: ${String((error as Error).stack).slice(0, 2000)}`)
   }
 console.log(JSON.stringify(faults))
 console.log(

@@ -7,7 +7,10 @@ import { Violation } from './checkers/violation.js'
 import type { SimClient } from './cluster.js'
 import type { World } from './virtual/world.js'
 
-/** Calls of one key whose outcome is not known: with more, what is possible is too much to look at. */
+/** Calls of one key at a time: with more, what is possible is too much to look at. */
+const MOST_PENDING = 6
+
+/** Calls of one key whose outcome is not known; a key with more is given up, and another one used in its place. */
 const MOST_ABANDONED = 3
 
 export interface WorkloadOptions {
@@ -102,6 +105,7 @@ export class Workload {
   /** One call of a key that has to be linearizable. */
   async #call(client: SimClient, name: string, operation: Operation): Promise<void> {
     const key = this.#key(name)
+    if (key.pending >= MOST_PENDING) return
     const call = key.begin(operation)
     try {
       key.end(

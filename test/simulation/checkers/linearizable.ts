@@ -49,6 +49,11 @@ export class LinearizableKey {
     return this.#abandoned
   }
 
+  /** Calls that may still happen. What is possible grows exponentially with them. */
+  get pending(): number {
+    return this.#pending.reduce((count, call) => count + (call ? 1 : 0), 0)
+  }
+
   /** @returns the number of the call */
   begin(operation: Operation): number {
     let bit = this.#pending.indexOf(undefined)
