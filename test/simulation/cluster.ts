@@ -167,10 +167,10 @@ export class SimCluster {
     return topology.servers.map((info) => info && byId.get(info.id))
   }
 
-  /** Whether every slot has complete copies on two machines, both of them with a living process. */
+  /** Whether every slot has complete copies on two machines, both of them with a living process; also by what is decided. */
   get isDoubled(): boolean {
     const { topology } = this
-    if (!topology) return false
+    if (!topology || this.disk.isBehind) return false
     const seats = this.seats(topology)
     for (let slot = 0; slot < topology.primary.length; slot++) {
       const [first, second] = [topology.primary[slot]!, topology.backup[slot]!]

@@ -11,6 +11,8 @@ export class Disk {
   /** How long a commit takes, in milliseconds. */
   commitMs = 1
   isFull = false
+  /** What a living master wants to be safe, and is not yet. */
+  #wanted: State | undefined
   #states: State[] = []
   readonly #committed = new Set<string>()
   /** Of the master that uses it now. */
@@ -19,6 +21,11 @@ export class Disk {
   /** Whether this version was ever safe. */
   hasCommitted(epoch: number, version: number): boolean {
     return this.#committed.has(`${epoch}.${version}`)
+  }
+
+  /** Whether a decision has been taken that is not in effect yet. */
+  get isBehind(): boolean {
+    return this.#wanted !== undefined
   }
 
   lose(): void {
@@ -34,6 +41,7 @@ export class Disk {
   coordinate(process: VirtualProcess): Coordination {
     const { world, runtime } = process
     const term = ++this.#term
+    this.#wanted = undefined
     return {
       begin: () => {
         const stored = this.#states.at(-1)
@@ -43,6 +51,7 @@ export class Disk {
       commit: (state) => {
         const ms = this.commitMs * world.random.between(0.5, 1.5)
         const isFull = this.isFull
+        this.#wanted = state
         return new Promise((resolve, reject) => {
           world.after(ms, () => {
             // What a dead process still had under way may have been written, unless another one has begun.
@@ -59,6 +68,7 @@ export class Disk {
   }
 
   #write(state: State): void {
+    this.#wanted = undefined
     this.#states.push(state)
     this.#committed.add(`${state.topology.epoch}.${state.topology.version}`)
   }

@@ -21,6 +21,8 @@ export interface FaultOptions {
 interface Fault {
   /** How often it is chosen, beside the others. */
   readonly weight: number
+  /** Whether it may destroy data together with anything else. */
+  readonly isAlone?: boolean
   /** Whether calls may fail by it alone. */
   readonly isHarsh?: boolean
   /** Does it, if that is possible now. @returns for how long, in ms; undefined: not possible */
@@ -38,6 +40,7 @@ export class Faults {
   readonly #all: readonly (readonly [string, Fault])[]
   /** When the last of those that run now is over. */
   #busyUntil = -Infinity
+  #aloneUntil = -Infinity
   #isQuiet = false
   #isStateUncertain = false
   readonly #stopped = new Set<VirtualProcess>()
@@ -59,7 +62,11 @@ export class Faults {
     this.#isQuiet = true
     this.#world.log('--- quiet')
     this.#network.healAll()
-    for (const process of this.#stopped) process.goOn()
+    // Who was to stop within its next turn does so still.
+    for (const afterMs of [0, 200])
+      this.#world.after(afterMs, () => {
+        for (const process of cluster.processes) process.goOn()
+      })
     cluster.disk.isFull = false
     cluster.disk.commitMs = 1
     if (!cluster.masterProcess.isAlive) cluster.startMaster()
@@ -76,8 +83,11 @@ export class Faults {
 
   #something(): void {
     const { random, now } = this.#world
+    if (now < this.#aloneUntil) return
     const isFree = now >= this.#busyUntil && this.cluster.isDoubled
-    const possible = this.#all.filter(([, { isHarsh }]) => this.options.isHarsh || (isFree && !isHarsh))
+    const mayBe = ({ isHarsh, isAlone }: Fault): boolean =>
+      this.options.isHarsh ? isFree || !isAlone : isFree && !isHarsh
+    const possible = this.#all.filter(([, fault]) => mayBe(fault))
     let choice = random.next() * possible.reduce((sum, [, { weight }]) => sum + weight, 0)
     const chosen = possible.find(([, { weight }]) => (choice -= weight) < 0)
     if (!chosen) return
@@ -85,6 +95,7 @@ export class Faults {
     this.#world.log(`--- ${name}?`)
     const ms = fault.begin()
     if (ms === undefined) return
+    if (fault.isAlone) this.#aloneUntil = now + ms
     this.#world.log(`--- ${name} for ${ms.toFixed(0)} ms`)
     this.counts[name] = (this.counts[name] ?? 0) + 1
     // Two at once are more than the promise of no error is for.
@@ -143,7 +154,11 @@ export class Faults {
         weight: 2,
         begin: () => this.#restartMaster((process) => process.killMidTurn(random.integer(0, 6))),
       },
-      'lose state': { weight: 1, begin: () => this.#restartMaster((process) => process.kill(), true) },
+      'lose state': {
+        weight: 1,
+        isAlone: true,
+        begin: () => this.#restartMaster((process) => process.kill(), true),
+      },
       'slow disk': { weight: 1, isHarsh: true, begin: () => this.#slowDisk() },
       'full disk': { weight: 1, isHarsh: true, begin: () => this.#fullDisk() },
       'reset link': { weight: 2, begin: () => this.#reset() },

@@ -225,7 +225,7 @@ export class VirtualProcess {
 function virtualRuntime(process: VirtualProcess): Runtime {
   return {
     now: () => process.now(),
-    wallTimeMs: () => Math.floor(START_OF_TIME_MS + process.now()),
+    wallTimeMs: () => Math.floor(START_OF_TIME_MS + process.world.now),
     random: () => process.random.next(),
     newId: () => process.random.hex(40),
     setTimeout: (run: () => void, delayMs: number): Timer => new VirtualTimer(process, run, delayMs, false),
