@@ -19,6 +19,11 @@ export const defaultTiming: Timing = Object.freeze({
 /** Clocks of two machines may drift apart by this share while one lease runs. */
 const MAX_CLOCK_DRIFT = 0.1
 
+/** After so many milliseconds by our clock a lease is over by any other, too. */
+export function leaseOverMs({ leaseMs }: Timing): number {
+  return leaseMs * (1 + MAX_CLOCK_DRIFT)
+}
+
 /**
  * Checks how the settings relate: a lease must be over, by the slower clock, before the master may promote a backup.
  * @throws IcfError INVALID_ARGUMENT
@@ -35,7 +40,7 @@ export function checkTiming(timing: Timing): Timing {
       'INVALID_ARGUMENT',
       `leaseMs (${timing.leaseMs}) must be at least 3 × heartbeatIntervalMs (${timing.heartbeatIntervalMs}): else one late heartbeat stops a server`,
     )
-  if (timing.deadAfterMs < timing.leaseMs * (1 + MAX_CLOCK_DRIFT))
+  if (timing.deadAfterMs < leaseOverMs(timing))
     throw new IcfError(
       'INVALID_ARGUMENT',
       `deadAfterMs (${timing.deadAfterMs}) must be at least 1.1 × leaseMs (${timing.leaseMs}): a backup may only be promoted when the old primary's lease is over`,

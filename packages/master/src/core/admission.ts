@@ -1,4 +1,4 @@
-import { decodeTopology, IcfError, MessageType, type Message } from '@icf/common'
+import { decodeTopology, IcfError, MessageType, type Message, type Timing } from '@icf/common'
 import type { Counters } from './counters.js'
 import { fenced } from './detector.js'
 import type { Hello, LinkId } from './events.js'
@@ -26,9 +26,9 @@ export class Admission {
     this.#counters = counters
   }
 
-  /** The term begins. @param windowMs, patienceMs as Inheritance takes them */
-  begin(now: number, windowMs: number, patienceMs: number): void {
-    this.#inheritance = new Inheritance(now, this.#versions.effective.topology, windowMs, patienceMs)
+  /** The term begins. @param windowMs how long the first servers wait for others; 0: not at all */
+  begin(now: number, windowMs: number, timing: Timing): void {
+    this.#inheritance = new Inheritance(now, this.#versions.effective.topology, windowMs, timing)
   }
 
   /** Whether servers still have to wait. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isNewer, MessageType, SLOT_COUNT, type Topology } from '@icf/common'
+import { defaultTiming, isNewer, MessageType, SLOT_COUNT, type Topology } from '@icf/common'
 import { FakeServer, Harness, ids, settled } from './harness.test.kit.js'
 
 const WINDOW_MS = 500
+/** How long a master that knows no server waits. */
+const BLANK_MS = 1.1 * defaultTiming.leaseMs
 
 /** A settled cluster whose master was killed, and whose state file is gone. */
 function orphaned(count: number): { harness: Harness; servers: FakeServer[]; before: Topology } {
@@ -98,7 +100,7 @@ test('a new server waits for those that may return, and joins them', () => {
 test('a new cluster begins when nobody returns; who comes later begins empty, and what that loses is said', () => {
   const { harness, servers } = orphaned(2)
   const fresh = harness.join(new FakeServer('f'.repeat(40), 7200))
-  harness.pass(WINDOW_MS)
+  harness.pass(BLANK_MS)
   assert.deepEqual(ids(harness), [fresh.id])
   for (const server of servers) {
     harness.join(server)
@@ -204,4 +206,13 @@ test('a master with its whole state lets servers in when all are there, or after
   harness.join(first)
   harness.pass(WINDOW_MS)
   assert.equal(first.topology!.version, version + 2)
+})
+
+test('a master that knows no server gives nothing away before the leases of an unknown predecessor are over', () => {
+  const harness = new Harness({ returnWindowMs: WINDOW_MS })
+  harness.join()
+  harness.pass(BLANK_MS - 50)
+  assert.deepEqual(ids(harness), [])
+  harness.pass(100)
+  assert.equal(ids(harness).length, 1)
 })

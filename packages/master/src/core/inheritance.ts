@@ -1,4 +1,4 @@
-import { isNewer, presentServers, type Message, type Topology } from '@icf/common'
+import { isNewer, leaseOverMs, presentServers, type Message, type Timing, type Topology } from '@icf/common'
 import type { Hello, LinkId } from './events.js'
 
 /** A cache server that is neither let in nor refused yet. */
@@ -31,14 +31,16 @@ export class Inheritance {
   #newest: Topology | undefined
 
   /**
-   * @param windowMs how long the first servers wait for others, which may know more
-   * @param patienceMs how long a server that does waits for the others that its topology names
+   * @param windowMs how long the first servers wait for others, which may know more; 0: not at all
+   * @param timing a server that knows more waits for the others that its topology names until they count as dead
    */
-  constructor(now: number, stored: Topology, windowMs: number, patienceMs: number) {
+  constructor(now: number, stored: Topology, windowMs: number, timing: Timing) {
     this.#windowMs = windowMs
-    this.#patienceMs = patienceMs
+    this.#patienceMs = timing.deadAfterMs
     this.#stored = stored
-    this.#decideAt = now + windowMs
+    // Where no server is known, a lost state may have had some: who is silent among them may serve until its lease is over.
+    const isBlank = presentServers(stored).length === 0
+    this.#decideAt = now + (isBlank && windowMs > 0 ? Math.max(windowMs, leaseOverMs(timing)) : windowMs)
   }
 
   /** A cache server came. */

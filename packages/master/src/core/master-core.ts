@@ -150,7 +150,7 @@ export class MasterCore {
 
   #started(): void {
     const { timing, returnWindowMs = 0 } = this.#options
-    this.#admission.begin(this.#now, returnWindowMs, timing.deadAfterMs)
+    this.#admission.begin(this.#now, returnWindowMs, timing)
     this.#versions.changes.draft.touch()
     this.#versions.changes.events.push({ type: 'MASTER_STARTED' })
   }

@@ -10,7 +10,7 @@ import type { RunningMaster } from './master.js'
 import { startMaster, type StartMasterOptions } from './start-master.js'
 
 /** The servers of these tests send no heartbeats: nobody waits for any. */
-const timing = { heartbeatIntervalMs: 100_000, leaseMs: 300_000, deadAfterMs: 600_000 }
+const timing = { heartbeatIntervalMs: 100, leaseMs: 300, deadAfterMs: 600_000 }
 
 let folder: string
 before(async () => {
@@ -107,7 +107,7 @@ interface Status {
 test('a server joins, is welcomed with the timing, and gets the topology; so does a client', async (t) => {
   const master = await start(t)
   const server = await enter(master, 'a')
-  assert.deepEqual(server.link.remote.details, [100_000, 300_000, 600_000])
+  assert.deepEqual(server.link.remote.details, [100, 300, 600_000])
   const [, update, joined] = await server.next(MessageType.ADD_CACHE_SERVER)
   assert.deepEqual(joined, ['a'.repeat(40)])
   assert.ok(decodeTopology(update, undefined)!.primary.every((seat) => seat === 0))
