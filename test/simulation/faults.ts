@@ -8,6 +8,9 @@ import type { World } from './virtual/world.js'
 const SHORTEST_MS = 50
 const LONGEST_MS = 5_000
 
+/** After a process was stopped or cut off, in ms. */
+const HEARD_AGAIN_MS = 600
+
 export interface FaultOptions {
   /** Pause between two faults, in ms. */
   readonly everyMs: number
@@ -41,6 +44,8 @@ export class Faults {
   /** When the last of those that run now is over. */
   #busyUntil = -Infinity
   #aloneUntil = -Infinity
+  /** When everybody will have been heard of again. */
+  #disturbedUntil = -Infinity
   #isQuiet = false
   #isStateUncertain = false
   readonly #stopped = new Set<VirtualProcess>()
@@ -204,6 +209,10 @@ export class Faults {
     }
   }
 
+  #disturb(ms: number): void {
+    this.#disturbedUntil = Math.max(this.#disturbedUntil, this.#world.now + ms + HEARD_AGAIN_MS)
+  }
+
   #ms(): number {
     const { random } = this.#world
     return random.chance(0.5) ? random.between(SHORTEST_MS, 500) : random.between(SHORTEST_MS, LONGEST_MS)
@@ -225,12 +234,15 @@ export class Faults {
     return 0
   }
 
-  /** Never the last one that was not asked to leave before: its data would rightly be lost. */
+  /** Never one that knows of no other that stays: its data would rightly be lost. */
   #leave(): number | undefined {
     const { random } = this.#world
     const staying = this.cluster.servers.filter(({ isLeaving }) => !isLeaving)
     if (staying.length < 2) return undefined
     const server = random.pick(staying)
+    const { id, core } = server.incarnation
+    if (!core.slots.topology.servers.some((other) => other && other.id !== id && other.state === 'active'))
+      return undefined
     const { masterProcess } = this.cluster
     if (!server.running || !masterProcess.canRun || !server.process.canRun) return undefined
     server.isLeaving = true
@@ -239,9 +251,11 @@ export class Faults {
     return 0
   }
 
+  /** The promise is for one thing at a time: nobody else is dead, stopped or cut off, or was a moment ago. */
   #canDestroy(): boolean {
     const { masterProcess, isDoubled } = this.cluster
-    return isDoubled && !this.#isStateUncertain && masterProcess.canRun
+    const isUndisturbed = this.#world.now >= this.#disturbedUntil
+    return isDoubled && isUndisturbed && !this.#isStateUncertain && masterProcess.canRun
   }
 
   /** One machine with all its servers; some begin anew at the same address, later. */
@@ -265,6 +279,7 @@ export class Faults {
     const found = processes.filter((process) => process?.canRun === true) as VirtualProcess[]
     if (found.length === 0) return undefined
     const ms = this.#ms()
+    this.#disturb(ms)
     for (const process of found) {
       this.#stopped.add(process)
       if (sends === undefined) process.stop()
@@ -318,6 +333,7 @@ export class Faults {
     ms = this.#ms(),
   ): number | undefined {
     const { random } = this.#world
+    this.#disturb(ms)
     const direction = random.pick(['both', 'both', 'out', 'in'] as const)
     let isCut = false
     for (const one of from)

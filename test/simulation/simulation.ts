@@ -136,13 +136,18 @@ class Simulation {
     if (!topology || !master || !masterProcess.canRun) return false
     return (
       servers.length > 0 &&
+      // Nor has anybody died whom the master still believes to live.
+      this.#cluster.seats(topology).every((server, seat) => server || !topology.servers[seat]) &&
       servers.every(({ incarnation, isLeaving }) => {
         const core = incarnation?.core
         if (!core) return false
         // The last one stays, whoever told it to leave.
         if (isLeaving && servers.length > 1) return false
         return (
-          core.isMember && core.slots.topology.version === topology.version && !core.store.hasBackgroundWork
+          core.isMember &&
+          core.slots.topology.version === topology.version &&
+          !core.store.hasBackgroundWork &&
+          core.slots.unacknowledged.every((count) => count === 0)
         )
       }) &&
       master.core.snapshot(masterProcess.now()).isSettled

@@ -65,6 +65,8 @@ export class CacheServerCore {
   /** As KEEP_ALIVE says it: 1: hand everything over; 2: nobody could take it when we were told, so give it up. */
   #leaving: 0 | 1 | 2 = 0
   #beat = 0
+  /** The newest beat whose answer came. */
+  #answeredBeat = 0
   readonly #beatsSentAt = new Map<number, number>()
 
   constructor(options: CacheServerOptions) {
@@ -152,6 +154,7 @@ export class CacheServerCore {
 
   masterConnected(): void {
     this.#beatsSentAt.clear()
+    this.#answeredBeat = this.#beat
     this.#copier.masterConnected()
     this.#dirty()
   }
@@ -200,7 +203,8 @@ export class CacheServerCore {
     const { evictions, backupEvictions } = this.writer
     const statistics = [primaryKeys, primaryBytes, backupKeys, backupBytes, evictions, backupEvictions]
     statistics.push(this.runner.commandsRun, ...processStatistics)
-    this.#options.toMaster([MessageType.KEEP_ALIVE, this.#beat, this.#leaving, epoch, version, statistics])
+    const heartbeat = [this.#beat, this.#leaving, epoch, version, statistics, this.#answeredBeat]
+    this.#options.toMaster([MessageType.KEEP_ALIVE, ...heartbeat])
   }
 
   /**
@@ -339,6 +343,7 @@ export class CacheServerCore {
     const sentAt = this.#beatsSentAt.get(message[1] as number)
     if (sentAt === undefined) return
     this.#beatsSentAt.delete(message[1] as number)
+    this.#answeredBeat = Math.max(this.#answeredBeat, message[1] as number)
     this.runner.leaseRenewed(sentAt + this.leaseMs, now)
   }
 

@@ -209,3 +209,24 @@ test('while its connection stands, a refusal proves nothing before it has been s
   assert.ok(harness.topology.servers.some((server) => server?.id === a.id))
   assert.ok(defaultTiming.leaseMs > 600)
 })
+
+test('a server that no answer reaches is as good as silent, though it is heard', () => {
+  const { harness, servers } = settled(3)
+  const [deaf] = servers as [FakeServer, FakeServer, FakeServer]
+  const { leaseMs, heartbeatIntervalMs, deadAfterMs } = defaultTiming
+  const answered = (): unknown[] =>
+    deaf.inbox.filter(([type]) => type === MessageType.KEEP_ALIVE).map(([, beat]) => beat)
+  const beatFor = (ms: number, from: number): void => {
+    for (let beat = from; beat < from + ms / heartbeatIntervalMs; beat++) {
+      harness.pass(heartbeatIntervalMs, (server) => server !== deaf)
+      harness.beat(deaf, 0, beat, 1)
+    }
+  }
+  beatFor(leaseMs + deadAfterMs - heartbeatIntervalMs, 1)
+  assert.equal(answered().at(-1), 1 + leaseMs / heartbeatIntervalMs, 'no lease is under way to it any more')
+  assert.notEqual(deaf.seat, NONE)
+  assert.ok(harness.topology.servers.some((server) => server?.id === deaf.id))
+  harness.pass(2 * heartbeatIntervalMs, (server) => server !== deaf)
+  assert.ok(harness.topology.servers.every((server) => server?.id !== deaf.id))
+  assert.equal(harness.core.snapshot(harness.now).counters.lostSlots, 0)
+})

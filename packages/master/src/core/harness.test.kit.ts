@@ -183,10 +183,11 @@ export class Harness {
     this.say(server, [MessageType.DISTRIBUTION_RESPOND, encodeTopology(topology), []])
   }
 
-  beat(server: FakeServer, leaving = 0): void {
+  /** @param beat its number, and that of the newest that was answered */
+  beat(server: FakeServer, leaving = 0, beat = 1, answered = beat): void {
     const { epoch, version } = server.topology ?? { epoch: 0, version: 0 }
     const load = [10, 1000, 10, 1000, 0, 0, 5, 1e6, 0]
-    this.say(server, [MessageType.KEEP_ALIVE, 1, leaving, epoch, version, load])
+    this.say(server, [MessageType.KEEP_ALIVE, beat, leaving, epoch, version, load, answered])
   }
 
   report(server: FakeServer, tasks: readonly Task[]): void {

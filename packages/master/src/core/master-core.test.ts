@@ -195,6 +195,7 @@ test('a server that follows a newer topology than its master is fenced: the mast
     harness.topology.epoch,
     harness.topology.version + 1,
     [],
+    0,
   ])
   assert.equal(servers[0]!.refusal?.code, 'FENCED')
 })

@@ -269,15 +269,18 @@ export class MasterCore {
   }
 
   #keepAlive(member: Member, link: LinkId, message: Message): void {
-    const { beat, isLeaving, isGivingUp, epoch, version, load } = readKeepAlive(message)
+    const { beat, answered, isLeaving, isGivingUp, epoch, version, load } = readKeepAlive(message)
     const { topology } = this
     if (!this.#versions.isKnown(epoch, version))
       throw fenced('this server follows a topology that its master does not know')
+    if (this.#membership.isDeaf(member, answered)) return
     this.#membership.silence.heard(member.id, this.#now)
     this.#heard(member)
     member.load = load
-    if (seatOf(topology, member.id) !== NONE && version >= member.mustFollow)
+    if (seatOf(topology, member.id) !== NONE && version >= member.mustFollow) {
+      member.answeredBeat = beat
       this.#send(link, [MessageType.KEEP_ALIVE, beat, topology.epoch, topology.version])
+    }
     if (isLeaving) this.#leaveByItself(member.id, isGivingUp)
   }
 

@@ -19,6 +19,8 @@ export interface Member {
   load: Load | undefined
   /** When it was heard of last, in ms, if it is silent and what only it has waits for it. */
   absentSince: number | undefined
+  /** The newest beat that was answered on its link; 0: none yet. */
+  answeredBeat: number
   /** By an older version it may not serve: slots were taken from it without its knowing. */
   mustFollow: number
 }
@@ -115,6 +117,7 @@ export class Membership {
   attach(member: Member, link: LinkId, { maxMemoryBytes }: ServerHello, now: number): LinkId | undefined {
     const replaced = member.link
     member.link = link
+    member.answeredBeat = 0
     member.maxMemoryBytes = maxMemoryBytes
     this.silence.heard(member.id, now)
     return replaced
@@ -132,6 +135,15 @@ export class Membership {
     return presentServers(draft)
       .filter(({ id, host, port }) => id !== info.id && host === info.host && port === info.port)
       .map(({ id }) => id)
+  }
+
+  /**
+   * Whether our answers do not reach it, though its heartbeats reach us: it has no lease then, or soon none, and is as good
+   * as silent. It is not answered either: what is still on its way to it must not let it serve once others do.
+   */
+  isDeaf(member: Member, answered: number): boolean {
+    const { leaseMs, heartbeatIntervalMs } = this.#timing
+    return (member.answeredBeat - answered) * heartbeatIntervalMs >= leaseMs
   }
 
   /** Whether nothing speaks against it being gone: its link broke, or it fell silent. */
@@ -246,6 +258,7 @@ export class Membership {
       maxMemoryBytes,
       load: undefined,
       absentSince: undefined,
+      answeredBeat: 0,
       mustFollow: 0,
     }
     this.#members.set(id, member)

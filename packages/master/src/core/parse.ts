@@ -15,6 +15,8 @@ export interface Load {
 
 export interface KeepAlive {
   readonly beat: number
+  /** The newest beat whose answer reached the server, or the newest before its link opened. */
+  readonly answered: number
   readonly isLeaving: boolean
   /** It was told to end when it knew of nobody who could take its slots: its operator gives them up. */
   readonly isGivingUp: boolean
@@ -34,11 +36,12 @@ export interface Report {
 
 /** @throws IcfError PROTOCOL, as all of these */
 export function readKeepAlive(message: Message): KeepAlive {
-  const [, beat, leaving, epoch, version, load] = message
+  const [, beat, leaving, epoch, version, load, answered] = message
   if (!Array.isArray(load)) throw malformed('KEEP_ALIVE')
   const at = (index: number): number => amount((load as unknown[])[index])
   return {
     beat: count(beat, 'KEEP_ALIVE'),
+    answered: count(answered, 'KEEP_ALIVE'),
     isLeaving: leaving === 1 || leaving === 2,
     isGivingUp: leaving === 2,
     epoch: count(epoch, 'KEEP_ALIVE'),

@@ -114,7 +114,7 @@ test('a server joins, is welcomed with the timing, and gets the topology; so doe
   const client = await connect(master, 'client')
   const [, whole] = await client.next(MessageType.DISTRIBUTION_RESPOND)
   assert.equal(decodeTopology(whole, undefined)!.servers[0]!.id, 'a'.repeat(40))
-  server.link.send([MessageType.KEEP_ALIVE, 7, 0, 0, 0, [1, 2, 3, 4, 5, 6, 7, 8]])
+  server.link.send([MessageType.KEEP_ALIVE, 7, 0, 0, 0, [1, 2, 3, 4, 5, 6, 7, 8], 0])
   assert.equal((await server.next(MessageType.KEEP_ALIVE))[1], 7)
 })
 
