@@ -67,14 +67,14 @@ export class Faults {
     this.#isQuiet = true
     this.#world.log('--- quiet')
     this.#network.healAll()
-    // Who was to stop within its next turn does so still.
+    // Who was to stop, or to die, within its next turn does so still.
     for (const afterMs of [0, 200])
       this.#world.after(afterMs, () => {
         for (const process of cluster.processes) process.goOn()
+        if (!cluster.masterProcess.isAlive) cluster.startMaster()
       })
     cluster.disk.isFull = false
     cluster.disk.commitMs = 1
-    if (!cluster.masterProcess.isAlive) cluster.startMaster()
     if (cluster.servers.every(({ isLeaving }) => isLeaving)) cluster.startServer(this.options.machines[0]!)
   }
 

@@ -28,7 +28,7 @@ export function chooseScenario(random: Random): Scenario {
   const pauseMs = random.pick([20, 60, 200])
   return {
     cluster: {
-      slotCount: random.chance(0.01) ? 16384 : random.pick([4, 16, 16, 64]),
+      slotCount: random.chance(0.002) ? 16384 : random.pick([4, 16, 16, 64]),
       budgetBytes: mayEvict ? random.pick([16, 64]) * KIB : 64 * MIB,
       zones: random.pick([[''], ['a', 'b'], ['a', 'b', 'c']]),
     },
@@ -53,6 +53,6 @@ export function chooseScenario(random: Random): Scenario {
     servers: random.integer(1, machineCount + 1),
     clients: random.integer(1, 4),
     lanes: pauseMs > 100 ? 6 : 3,
-    faultyMs: random.between(2_000, 12_000),
+    faultyMs: random.between(2_000, 8_000),
   }
 }

@@ -8,10 +8,10 @@ import type { SimClient } from './cluster.js'
 import type { World } from './virtual/world.js'
 
 /** Calls of one key at a time: with more, what is possible is too much to look at. */
-const MOST_PENDING = 6
+const MOST_PENDING = 5
 
 /** Calls of one key whose outcome is not known; a key with more is given up, and another one used in its place. */
-const MOST_ABANDONED = 3
+const MOST_ABANDONED = 2
 
 export interface WorkloadOptions {
   /** Keys that all clients read, write and delete. */

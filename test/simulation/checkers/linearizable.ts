@@ -99,24 +99,25 @@ export class LinearizableKey {
     const { operation } = this.#pending[call]!
     const before = this.#possible
     const bit = 1 << call
-    const after = new Map<string, Possibility>()
+    const after = new Possibilities()
     for (const possible of this.#closure(call, result)) {
       if (!isExplained(possible, call, operation, result)) continue
       const { value, done, found, seen } = possible
-      add(after, { value, done: done & ~bit, found: found & ~bit, seen: replaced(seen, call, undefined) })
+      after.add({ value, done: done & ~bit, found: found & ~bit, seen: replaced(seen, call, undefined) })
     }
     this.#pending[call] = undefined
-    if (after.size === 0) throw new Violation(this.#explain(operation, result, before))
-    this.#possible = [...after.values()]
+    const possible = after.all()
+    if (possible.length === 0) throw new Violation(this.#explain(operation, result, before))
+    this.#possible = possible
   }
 
   /** All that can have happened by now: what is possible, with pending writes that took effect after it. */
   #closure(call: number, result: Result): Iterable<Possibility> {
     const { operation } = this.#pending[call]!
-    const reached = new Map<string, Possibility>()
+    const reached = new Possibilities()
     const queue: Possibility[] = []
     const reach = (possible: Possibility): void => {
-      if (add(reached, possible)) queue.push(possible)
+      if (reached.add(possible)) queue.push(possible)
     }
     this.#possible.forEach(reach)
     for (let possible = queue.pop(); possible; possible = queue.pop()) {
@@ -137,7 +138,7 @@ export class LinearizableKey {
           )
       }
     }
-    return reached.values()
+    return reached.all()
   }
 
   #explain(operation: Operation, result: Result, before: readonly Possibility[]): string {
@@ -189,10 +190,26 @@ function replaced<T>(list: readonly T[], at: number, item: T): T[] {
   return next
 }
 
-function add(to: Map<string, Possibility>, possible: Possibility): boolean {
-  const { done, found, value, seen } = possible
-  const key = `${done} ${found} ${value ?? ''} ${seen.map((values) => values?.join(' ') ?? '').join()}`
-  if (to.has(key)) return false
-  to.set(key, possible)
-  return true
+/** By value and pending writes: of those that differ only in what reads may have seen, the ones that allow most. */
+class Possibilities {
+  readonly #groups = new Map<string, Possibility[]>()
+
+  /** False when one that allows as much is there already. */
+  add(possible: Possibility): boolean {
+    const { done, found, value } = possible
+    const key = `${done} ${found} ${value ?? ''}`
+    const group = this.#groups.get(key) ?? []
+    if (group.some((other) => allowsAll(other, possible))) return false
+    this.#groups.set(key, [...group.filter((other) => !allowsAll(possible, other)), possible])
+    return true
+  }
+
+  all(): Possibility[] {
+    return [...this.#groups.values()].flat()
+  }
+}
+
+/** Whether every pending read may have seen with `one` what it may have with `other`. */
+function allowsAll(one: Possibility, other: Possibility): boolean {
+  return other.seen.every((values, call) => values?.every((value) => one.seen[call]!.includes(value)) ?? true)
 }
