@@ -1,0 +1,308 @@
+import type { Mutant } from './mutant.js'
+
+const CORE = 'packages/cache-server/dist/core'
+
+export const cacheServerMutants: readonly Mutant[] = [
+  // --- who may serve
+  {
+    name: 'serves-without-lease',
+    file: `${CORE}/command-runner.js`,
+    find: `if (this.now >= this.leaseUntil)`,
+    replace: `if (false)`,
+    breaks: 'invariant 3: a server serves only while its lease runs',
+  },
+  {
+    name: 'lease-from-the-answer',
+    file: `${CORE}/cache-server-core.js`,
+    find: `this.runner.leaseRenewed(sentAt + this.leaseMs, now);`,
+    replace: `this.runner.leaseRenewed(now + this.leaseMs, now);`,
+    breaks: 'invariant 1: the lease is counted from when the answered heartbeat was sent',
+  },
+  {
+    name: 'renews-an-ended-lease',
+    file: `${CORE}/cache-server-core.js`,
+    find: `if (now >= this.runner.leaseUntil)`,
+    replace: `if (false)`,
+    breaks: 'invariant 1: once a lease is over, only a master renews it',
+  },
+  {
+    name: 'fencing-ignored',
+    file: 'packages/cache-server/dist/shell/incarnation.js',
+    find: `if (error.code === 'FENCED')`,
+    replace: `if (false)`,
+    breaks: 'who was declared dead drops its data and joins as a new member',
+  },
+  {
+    name: 'server-goes-back',
+    file: `${CORE}/cache-server-core.js`,
+    find: `if (!isNewer(topology, slots.topology))`,
+    replace: `if (topology === slots.topology)`,
+    breaks: 'invariant 5: nobody follows an older topology',
+  },
+  {
+    name: 'serves-late-frames',
+    file: `${CORE}/command-runner.js`,
+    find: `return message[2] < this.slots.primarySince[slot];`,
+    replace: `return false;`,
+    breaks: 'what was sent by a topology older than the one that made the server the primary is refused',
+  },
+  {
+    name: 'takes-links-for-another',
+    file: 'packages/cache-server/dist/shell/incarnation.js',
+    find: `if (wanted === undefined || wanted === this.id)`,
+    replace: `if (true)`,
+    breaks: 'whoever looks for the server that was here before is refused',
+  },
+
+  // --- what backups take
+  {
+    name: 'backup-takes-from-anybody',
+    file: `${CORE}/replica-intake.js`,
+    find: `return isPrimary && held[slot]`,
+    replace: `return held[slot]`,
+    breaks: 'a primary that was replaced without noticing can not acknowledge anything',
+  },
+  {
+    name: 'backup-takes-what-is-about-another-copy',
+    file: `${CORE}/replica-intake.js`,
+    find: ` && this.#version >= copySince[slot];`,
+    replace: `;`,
+    breaks: 'what was held up while the copy went elsewhere and came back is refused by its version',
+  },
+  {
+    name: 'backup-does-not-wait-for-the-topology',
+    file: `${CORE}/replica-intake.js`,
+    find: `if (this.#isAhead(message) || sender.waiting.length > 0) {`,
+    replace: `if (false) {`,
+    breaks: 'a backup that is behind asks for the topology before it answers',
+  },
+  {
+    name: 'refused-counts-as-stored',
+    file: `${CORE}/cache-server-core.js`,
+    find: `if (refused.length === 0)`,
+    replace: `if (true)`,
+    breaks: 'a write is answered when every copy has stored it',
+  },
+  {
+    name: 'batches-applied-twice',
+    file: `${CORE}/replica-intake.js`,
+    find: `const isNew = number > sender.lastStored;`,
+    replace: `const isNew = true;`,
+    breaks: 'batches are sent again after a reconnect, each is applied exactly once',
+  },
+  {
+    name: 'batches-not-sent-again',
+    file: `${CORE}/replica-channel.js`,
+    find: `this.#port = port;
+        this.#sent = 0;`,
+    replace: `this.#port = port;
+        this.#sent = this.#inFlight.length;`,
+    breaks: 'batches are kept and sent again when a connection between two servers broke',
+  },
+  {
+    name: 'gap-not-noticed',
+    file: `${CORE}/replica-intake.js`,
+    find: `if (seq === last[slot] + 1)`,
+    replace: `if (true)`,
+    breaks: 'a copy in which a write is missing takes nothing more of the slot',
+  },
+  {
+    name: 'old-copy-begun',
+    file: `${CORE}/replica-intake.js`,
+    find: `this.slots.topology.transitions.get(slot)?.since === since);`,
+    replace: `true);`,
+    breaks: 'what was held up on its way is about another copy',
+  },
+  {
+    name: 'never-expires-on-copies',
+    file: `${CORE}/replica-channel.js`,
+    find: `batch.message[index] = Math.max(1, Math.ceil(expiresAt - this.#now));`,
+    replace: `;`,
+    breaks: 'invariant 4: what expires is gone soon after, also after a failover',
+  },
+
+  // --- when a write is acknowledged
+  {
+    name: 'answers-before-the-backup-has-it',
+    file: `${CORE}/writer.js`,
+    find: `// First, and so first on the copies`,
+    replace: `ackPrimary = true;
+        // First, and so first on the copies`,
+    breaks: 'an acknowledged write has two copies',
+  },
+  {
+    name: 'removal-answered-before-the-backup-has-it',
+    file: `${CORE}/writer.js`,
+    find: `const write = new PendingWrite(entry.slot, entry.key, undefined, client, id, true);`,
+    replace: `const write = new PendingWrite(entry.slot, entry.key, undefined, undefined, id, true);
+        client?.reply(id, true);`,
+    breaks: 'an acknowledged write has two copies',
+  },
+  {
+    name: 'live-writes-pass-the-new-copy-by',
+    file: `${CORE}/writer.js`,
+    find: `copy?.put(entry, now, write, client.origin, number);`,
+    replace: `;`,
+    breaks: 'a copy under way misses nothing',
+  },
+  {
+    name: 'live-removals-pass-the-new-copy-by',
+    file: `${CORE}/writer.js`,
+    find: `copy?.remove(slot, seq, key, write, origin, number);`,
+    replace: `;`,
+    breaks: 'a copy under way misses nothing: a deleted key can not come back by a copy',
+  },
+  {
+    name: 'write-does-not-wait-for-the-new-copy',
+    file: `${CORE}/cache-server-core.js`,
+    find: `if (copy && write.remaining === 1)`,
+    replace: `if (false)`,
+    breaks: 'a write whose backup died is acknowledged when another copy has it',
+  },
+  {
+    name: 'read-does-not-wait-for-the-write',
+    file: 'packages/cache-server/dist/commands/command.js',
+    find: `entry ? entry.pending :`,
+    replace: `entry ? undefined :`,
+    breaks: 'a read shows nothing that a failover could take back',
+  },
+  {
+    name: 'miss-does-not-wait-for-the-removal',
+    file: 'packages/cache-server/dist/commands/command.js',
+    find: `: context.writer.removalOf(slot, key);`,
+    replace: `: undefined;`,
+    breaks: 'a read that finds nothing because of a delete waits for it',
+  },
+  {
+    name: 'repetition-carried-out-again',
+    file: `${CORE}/command-runner.js`,
+    find: `else if (isRepeat && `,
+    replace: `else if (false && `,
+    breaks: 'a write is carried out once',
+  },
+  {
+    name: 'repetition-answered-too-soon',
+    file: `${CORE}/writer.js`,
+    find: `if (!backup && !copy)
+            return write.answer();`,
+    replace: `if (true)
+            return write.answer();`,
+    breaks: 'a repetition is answered when the first attempt is safe',
+  },
+  {
+    name: 'history-not-told-with-the-write',
+    file: `${CORE}/replica-intake.js`,
+    find: `this.#note(slot, message[at + 7]);`,
+    replace: `;`,
+    breaks: 'the primary tells its copies the number of each write: whoever owns the slot knows a repetition',
+  },
+  {
+    name: 'history-not-copied',
+    file: `${CORE}/copier.js`,
+    find: `this.store.history.of(slot)`,
+    replace: `[]`,
+    breaks: 'copies that are begun later know the numbers, too',
+  },
+
+  // --- moving and evicting
+  {
+    name: 'reports-without-parking',
+    file: `${CORE}/copier.js`,
+    find: `this.ports.park(task.slot);`,
+    replace: `;`,
+    breaks: 'invariant 1: the old primary parks the slot before it reports',
+  },
+  {
+    name: 'parked-slot-served',
+    file: `${CORE}/command-runner.js`,
+    find: `if (serving === Serving.PARKED)
+            return slot;`,
+    replace: `if (serving === Serving.PARKED)
+            return undefined;`,
+    breaks: 'invariant 3: a slot whose move may be in effect is not served',
+  },
+  {
+    name: 'reports-without-draining',
+    file: `${CORE}/copier.js`,
+    find: `if (this.slots.unacknowledged[task.slot] === 0)`,
+    replace: `if (true)`,
+    breaks: 'the new primary has all that the old one was answering',
+  },
+  {
+    name: 'unparks-what-was-reported',
+    file: `${CORE}/copier.js`,
+    find: `if (task.intent !== 'primary' || task.isSent)`,
+    replace: `if (task.intent !== 'primary')`,
+    breaks: 'whether a master committed what it had been told only a master can tell',
+  },
+  {
+    name: 'unparks-by-any-topology',
+    file: `${CORE}/apply-topology.js`,
+    find: `if (slots.serving[slot] === Serving.PARKED && !fresh)
+        return;`,
+    replace: ``,
+    breaks: 'a parked slot is taken up again only by a topology that has no such transition',
+  },
+  {
+    name: 'waiting-commands-forgotten',
+    file: `${CORE}/cache-server-core.js`,
+    find: `for (const slot of effects.released)
+            this.runner.releaseSlot(slot);`,
+    replace: ``,
+    breaks: 'moving slots causes neither a miss nor an error',
+  },
+  {
+    name: 'copy-begun-but-not-ended',
+    file: `${CORE}/copier.js`,
+    find: `const entry = this.store.peek(slot, next.value);`,
+    replace: `const entry = task.entries > 0 ? undefined : this.store.peek(slot, next.value);`,
+    breaks: 'invariant 2: a backup holds what its primary holds',
+  },
+  {
+    name: 'eviction-not-told',
+    file: `${CORE}/writer.js`,
+    find: `this.evictions++;
+            this.#removeFromCopies(slot, key);`,
+    replace: `this.evictions++;`,
+    breaks: 'invariant 2: the primary evicts for all copies',
+  },
+  {
+    name: 'parting-forgotten',
+    file: `${CORE}/writer.js`,
+    find: `if (removal || this.slots.parted[slot] === 0)`,
+    replace: `if (true)`,
+    breaks: 'invariant 3: what was found missing does not come back',
+  },
+  {
+    name: 'fill-over-a-newer-write',
+    file: `${CORE}/replica-intake.js`,
+    find: `if (!present || present.seq < entry.seq)`,
+    replace: `if (true)`,
+    breaks: 'an entry that is copied can not overtake a write of the same key',
+  },
+  {
+    name: 'copies-what-was-there-at-first',
+    file: `${CORE}/copier.js`,
+    find: `task.keys ??= this.store.keysOf(slot)[Symbol.iterator]();
+        task.stage = 'copying';
+        while (channel.fillBytesInFlight < WINDOW_BYTES) {
+            const next = task.keys.next();
+            if (next.done) {
+                task.stage = 'ending';
+                channel.fillEnd(slot, () => this.#stored(task));
+                return true;
+            }
+            const entry = this.store.peek(slot, next.value);`,
+    replace: `task.keys ??= [...this.store.keysOf(slot)].map((key) => this.store.peek(slot, key)).values();
+        task.stage = 'copying';
+        while (channel.fillBytesInFlight < WINDOW_BYTES) {
+            const next = task.keys.next();
+            if (next.done) {
+                task.stage = 'ending';
+                channel.fillEnd(slot, () => this.#stored(task));
+                return true;
+            }
+            const entry = next.value;`,
+    breaks: 'an entry is read when it is put into the channel: a deleted key can not come back by a copy',
+  },
+]

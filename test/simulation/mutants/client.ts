@@ -1,0 +1,66 @@
+import type { Mutant } from './mutant.js'
+
+const CORE = 'packages/client/dist/core'
+
+export const clientMutants: readonly Mutant[] = [
+  {
+    name: 'late-answer-taken',
+    file: `${CORE}/peer.js`,
+    find: `return TOMBSTONE_STATE;`,
+    replace: `return call;`,
+    breaks: 'the answer of an attempt that was given up is ignored',
+  },
+  {
+    name: 'repetition-with-a-new-number',
+    file: `${CORE}/peer.js`,
+    find: `if (call.writeNumber === 0)`,
+    replace: `if (true)`,
+    breaks: 'a write that is sent again keeps its number, so that it is carried out once',
+  },
+  {
+    name: 'repetition-not-marked',
+    file: `${CORE}/peer.js`,
+    find: `frame.push(REPEAT, call.writeNumber);`,
+    replace: `;`,
+    breaks: 'a write is carried out once',
+  },
+  {
+    name: 'unsettled-called-settled',
+    file: `${CORE}/write-numbers.js`,
+    find: `return this.#settledBelow;`,
+    replace: `return this.#next;`,
+    breaks: 'servers remember the writes that may be repeated',
+  },
+  {
+    name: 'not-owner-dropped',
+    file: `${CORE}/router.js`,
+    find: `case 'NOT_OWNER':`,
+    replace: `case 'NOT_OWNER':
+                return;`,
+    breaks: 'a call settles in time, whatever happens',
+  },
+  {
+    name: 'unknown-outcome-called-none',
+    file: `${CORE}/peer.js`,
+    find: `for (const call of sent)
+            call.maybeDone = true;`,
+    replace: ``,
+    breaks: 'invariant 3: what is said not to have happened has not',
+  },
+  {
+    name: 'client-goes-back',
+    file: 'packages/client/dist/shell/masters.js',
+    find: `if (compareVersions(Number(epoch), Number(version), current.epoch, current.version) <= 0)
+            return;`,
+    replace: ``,
+    breaks: 'invariant 5: nobody follows an older topology',
+  },
+  {
+    name: 'calls-of-a-lost-link-dropped',
+    file: `${CORE}/router.js`,
+    find: `for (const call of peer.reclaim())
+            this.#routeAgain(call);`,
+    replace: `peer.reclaim();`,
+    breaks: 'a server that is killed causes no error',
+  },
+]

@@ -1,0 +1,15 @@
+import { cacheServerMutants } from './cache-server.js'
+import { clientMutants } from './client.js'
+import { masterMutants } from './master.js'
+import type { Mutant } from './mutant.js'
+
+/** Bugs that the simulator must catch, each by some seed. */
+export const mutants: readonly Mutant[] = [...cacheServerMutants, ...masterMutants, ...clientMutants]
+
+/** @throws Error when there is none of this name */
+export function findMutant(name: string): Mutant {
+  const found = mutants.find((mutant) => mutant.name === name)
+  if (!found)
+    throw new Error(`no mutant is named ${name}; there are ${mutants.map((each) => each.name).join(', ')}`)
+  return found
+}

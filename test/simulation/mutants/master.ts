@@ -1,0 +1,145 @@
+import type { Mutant } from './mutant.js'
+
+const CORE = 'packages/master/dist/core'
+
+export const masterMutants: readonly Mutant[] = [
+  // --- versions and terms
+  {
+    name: 'publishes-before-it-is-safe',
+    file: 'packages/master/dist/shell/runner.js',
+    find: `await coordination.commit({ ...state, events: eventLog.kept(stamped) });`,
+    replace: `coordination.commit({ ...state, events: eventLog.kept(stamped) }).catch(() => undefined);`,
+    breaks: 'invariant 6: a version is published only after the state file holds it',
+  },
+  {
+    name: 'term-not-told-from-the-last',
+    file: `${CORE}/versions.js`,
+    find: `this.#changes = new Changes(stored, epoch);`,
+    replace: `this.#changes = new Changes(stored, stored.epoch || epoch);`,
+    breaks: 'a restarted master goes on in a later term',
+  },
+  {
+    name: 'every-version-known',
+    file: `${CORE}/versions.js`,
+    find: `isKnown(epoch, version) {`,
+    replace: `isKnown(epoch, version) {
+        return true;`,
+    breaks: 'what a lost state would have led to is never taken for what the new line of versions has',
+  },
+  {
+    name: 'term-begins-without-waiting',
+    file: `${CORE}/inheritance.js`,
+    find: `return this.#waiting.size > 0 && (now >= this.#decideAt || this.#hasHeardAll());`,
+    replace: `return this.#waiting.size > 0;`,
+    breaks: 'a lost state is found again',
+  },
+  {
+    name: 'oldest-topology-inherited',
+    file: `${CORE}/inheritance.js`,
+    find: `if (!this.#newest || isNewer(topology, this.#newest))`,
+    replace: `if (!this.#newest || isNewer(this.#newest, topology))`,
+    breaks: 'the restarted master goes on with the newest topology among the servers',
+  },
+  {
+    name: 'version-in-flight-survives-an-adoption',
+    file: `${CORE}/versions.js`,
+    find: `this.#isInFlightVoid = this.#inFlight !== undefined;`,
+    replace: `this.#isInFlightVoid = false;`,
+    breaks: 'the master goes on with the newest topology among the servers',
+  },
+
+  // --- leases
+  {
+    name: 'dead-before-the-lease-is-over',
+    file: 'packages/common/dist/timing.js',
+    find: `deadAfterMs: 1500,`,
+    replace: `deadAfterMs: 600,`,
+    breaks: 'invariant 1: the lease is over before a backup is promoted',
+  },
+  {
+    name: 'leases-of-the-last-term-forgotten',
+    file: `${CORE}/membership.js`,
+    find: `this.silence.holdUntil(now + Math.max(this.#timing.deadAfterMs, this.#storedDeadAfterMs));`,
+    replace: `;`,
+    breaks: 'invariant 1: leases that an earlier term gave out may run still',
+  },
+  {
+    name: 'returned-member-gets-its-lease-at-once',
+    file: `${CORE}/master-core.js`,
+    find: ` && version >= member.mustFollow)`,
+    replace: `)`,
+    breaks: 'who comes back gets no lease before it follows the version in which slots were taken from it',
+  },
+  {
+    name: 'no-answer-counts-as-gone',
+    file: `${CORE}/suspicion.js`,
+    find: `if (!isGone) {`,
+    replace: `if (false) {`,
+    breaks: 'invariant 1: only a refused connection, or another process in its place, is the proof',
+  },
+
+  // --- silence and death
+  {
+    name: 'silence-takes-the-last-copy',
+    file: `${CORE}/absence.js`,
+    find: `const hasSlots = (id) => held[seatOf(draft, id)] > 0;`,
+    replace: `const hasSlots = () => false;`,
+    breaks: 'silence alone destroys nothing',
+  },
+  {
+    name: 'silent-server-promoted',
+    file: `${CORE}/slots.js`,
+    find: `if (silent.has(primary) && present.has(backup)) {`,
+    replace: `if (silent.has(primary) && backup !== NONE) {`,
+    breaks: 'a slot goes only to a server that is heard of at that time',
+  },
+  {
+    name: 'dead-server-promoted',
+    file: `${CORE}/slots.js`,
+    find: `if (hasLostBackup)
+            draft.setBackup(slot, NONE);
+        if (dead.has`,
+    replace: `if (dead.has`,
+    breaks: 'backups are promoted, none that died with the primary',
+  },
+  {
+    name: 'incomplete-copy-promoted',
+    file: `${CORE}/slots.js`,
+    find: `if (backup !== NONE) {
+        draft.setPrimary(slot, backup);`,
+    replace: `if (backup !== NONE && receiver === NONE) {
+        draft.setPrimary(slot, backup);`,
+    breaks: 'a slot goes to another server that has all of it',
+  },
+  {
+    name: 'death-told-before-it-is-in-effect',
+    file: `${CORE}/master-core.js`,
+    find: `if (this.#membership.isEnding(id))
+                return;`,
+    replace: ``,
+    breaks: 'who is declared dead is told so only when that is in effect',
+  },
+
+  // --- moving
+  {
+    name: 'late-report-believed',
+    file: `${CORE}/slots.js`,
+    find: `transition.since === since &&`,
+    replace: ``,
+    breaks: 'since in transition and report keeps an older report from being taken for the present one',
+  },
+  {
+    name: 'released-too-soon',
+    file: `${CORE}/versions.js`,
+    find: `return new Set(leaving.map((server) => server.id).filter(isEmpty));`,
+    replace: `return new Set(leaving.map((server) => server.id));`,
+    breaks: 'a leaving server goes when it knows that all is handed off, and has answered what it had parked',
+  },
+  {
+    name: 'copies-on-one-machine',
+    file: 'packages/common/dist/placement/fleet.js',
+    find: `return fleet.groups[a] !== fleet.groups[b];`,
+    replace: `return a !== b;`,
+    breaks: 'the two copies of a slot are on two machines',
+  },
+]

@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Arguments } from '../arguments.js'
+import { mutate, pathOf, type Mutant } from './mutant.js'
+
+const DEFAULT_SEEDS = 300
+
+/** What a seed may take on a busy machine, and the start of a process, in ms: a run that takes longer hangs. */
+const SEED_MS = 1_500
+const START_MS = 60_000
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
+
+/** How the run of one mutant ended. */
+export type Verdict =
+  | { readonly kind: 'caught'; readonly seed: number; readonly seeds: number; readonly violation: string }
+  | { readonly kind: 'survived'; readonly seeds: number }
+  /** Nothing is proven: it could not be run, or it did not end in time. */
+  | { readonly kind: 'broken'; readonly output: string }
+
+type Range = Pick<Arguments, 'first' | 'count'>
+
+/**
+ * Plants each of these bugs into a process of its own, and says which seed catches it.
+ * @returns whether all were caught
+ * @throws Error when a text to be replaced does not stand exactly once in its file
+ */
+export async function runMutants(
+  chosen: readonly Mutant[],
+  args: Range & Pick<Arguments, 'jobs'>,
+): Promise<boolean> {
+  for (const mutant of chosen) mutate(readFileSync(pathOf(mutant), 'utf8'), mutant)
+  const queue = [...chosen]
+  const missed: string[] = []
+  const work = async (): Promise<void> => {
+    for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
+      const verdict = await tryMutant(mutant, args)
+      if (verdict.kind !== 'caught') missed.push(mutant.name)
+      console.log(describe(mutant, verdict))
+    }
+  }
+  await Promise.all(Array.from({ length: args.jobs }, work))
+  const rest = missed.length > 0 ? `; not: ${missed.join(', ')}` : ''
+  console.log(`${chosen.length - missed.length} of ${chosen.length} mutants caught${rest}`)
+  return missed.length === 0
+}
+
+/** Runs seeds with this bug until one fails. */
+export function tryMutant(
+  { name, seeds = DEFAULT_SEEDS }: Mutant,
+  { first, count = seeds }: Range,
+): Promise<Verdict> {
+  const options = ['--mutant', name, '--until-failure', '--seed', String(first), '--count', String(count)]
+  const child = spawn(process.execPath, [MAIN, ...options], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: START_MS + count * SEED_MS,
+    killSignal: 'SIGKILL',
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve(judge(code, output, first, count)))
+  })
+}
+
+function judge(code: number | null, output: string, first: number, count: number): Verdict {
+  const failure = /^seed (\d+) failed: (.*)$/m.exec(output)
+  if (code === 0) return { kind: 'survived', seeds: count }
+  if (code !== 1 || !failure) return { kind: 'broken', output }
+  const seed = Number(failure[1])
+  return { kind: 'caught', seed, seeds: seed - first + 1, violation: failure[2]! }
+}
+
+function describe({ name, breaks }: Mutant, verdict: Verdict): string {
+  switch (verdict.kind) {
+    case 'caught':
+      return `✔ ${name}: caught at seed ${verdict.seed}, after ${verdict.seeds}: ${verdict.violation.slice(0, 200)}`
+    case 'survived':
+      return `✖ ${name}: SURVIVED after ${verdict.seeds} seeds (${breaks})`
+    case 'broken':
+      return `✖ ${name}: its run did not end as it should: ${verdict.output.slice(-1000)}`
+  }
+}
