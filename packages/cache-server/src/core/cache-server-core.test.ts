@@ -4,6 +4,7 @@ import {
   keySlot,
   MessageType,
   NONE,
+  REPEAT,
   SLOT_COUNT,
   type Topology,
 } from '@icf/common'
@@ -181,6 +182,19 @@ describe('a cache server', () => {
     adopt(topologyOf(3, 1, NONE), b)
     assert.equal(b.repeat(1, ...set('again')), true)
     assert.equal(b.get('key'), 'again')
+  })
+
+  it('does not carry a repetition out again that waited until its caller had given up', () => {
+    adopt(topologyOf(1, 0, NONE), a)
+    const frame = (...rest: unknown[]): void =>
+      a.core.clientMessage(a.client, [MessageType.COMMANDS, 1, 1, ...rest], 2e6)
+    a.numbered(1, 1, ...set('first'), ...set('second'))
+    frame(10, 0, 1, REPEAT, 1, ...set('first'))
+    frame(11, 3, 3, CommandCode.GET, 'key')
+    a.core.runner.leaseRenewed(3e6, 2e6)
+    a.core.flush(2e6)
+    wires.run()
+    assert.equal(a.results.get(11), 'second')
   })
 
   it('forgets writes that are settled', () => {

@@ -188,7 +188,11 @@ export class CommandRunner implements CommandContext {
         const own = ownMessage(message, at, isRepeat ? [REPEAT, number] : [])
         if (!this.#rooms.add(room, { client, id, message: own, at: HEADER_FIELDS, nextNumber: number }))
           throw new IcfError('BUSY', 'too many commands wait for a slot that is moving')
-      } else if (this.slots.serving[slot] === Serving.NO || this.#isStale(slot, message))
+      } else if (
+        this.slots.serving[slot] === Serving.NO ||
+        this.#isStale(slot, message) ||
+        (isRepeat && hasEnded(client, message, number))
+      )
         client.reply(id, this.notOwner())
       else if (isRepeat && this.store.history.has(slot, client.origin, number))
         this.writer.confirm(client, id, slot, key)
@@ -242,6 +246,14 @@ export class CommandRunner implements CommandContext {
     const { epoch, version } = this.slots.topology
     return [-1, errorToWire(error.code), error.message, epoch, version]
   }
+}
+
+/**
+ * Whether a repetition waited here until its caller had given up: the write's number, which keeps it from being carried out
+ * again, is forgotten then. (A number that was settled before it was sent, its client has given up, but no caller.)
+ */
+function hasEnded({ origin }: ClientSession, message: Message, number: number): boolean {
+  return origin !== undefined && number < origin.settledBelow && number >= (message[5] as number)
 }
 
 /** The message with this command alone: a command that waits must not keep the rest of its frame. */
