@@ -119,15 +119,14 @@ export class Faults {
         weight: 2,
         begin: () => this.#kill((process) => process.killMidTurn(random.integer(0, 4))),
       },
-      'power loss': {
-        weight: 1,
-        begin: () => this.#kill((process) => this.#network.machineDown(process.machine)),
-      },
+      'power loss': { weight: 1, begin: () => this.#losePower() },
+      'cut servers apart, then kill': { weight: 1, isHarsh: true, begin: () => this.#cutThenKill() },
       'pause server': { weight: 2, begin: () => this.#pause([this.#server()?.process]) },
       'pause in the middle': {
         weight: 2,
         begin: () => this.#pause([this.#server()?.process], random.integer(0, 4)),
       },
+      'pause in the middle, then cut off': { weight: 1, begin: () => this.#pauseThenCut() },
       'pause several': {
         weight: 1,
         isHarsh: true,
@@ -237,7 +236,9 @@ export class Faults {
   /** Never one that knows of no other that stays: its data would rightly be lost. */
   #leave(): number | undefined {
     const { random } = this.#world
-    const staying = this.cluster.servers.filter(({ isLeaving }) => !isLeaving)
+    const staying = this.cluster.servers.filter(
+      ({ isLeaving, incarnation }) => !isLeaving && incarnation?.isMember,
+    )
     if (staying.length < 2) return undefined
     const server = random.pick(staying)
     const { id, core } = server.incarnation
@@ -259,10 +260,9 @@ export class Faults {
   }
 
   /** One machine with all its servers; some begin anew at the same address, later. */
-  #kill(how: (process: VirtualProcess) => void): number | undefined {
+  #kill(how: (process: VirtualProcess) => void, victim = this.#server()): number | undefined {
     const { cluster } = this
     const { random } = this.#world
-    const victim = this.#server()
     if (!victim || !this.#canDestroy()) return undefined
     const victims = cluster.servers.filter(({ process }) => process.machine === victim.process.machine)
     if (victims.some(({ process }) => this.#stopped.has(process))) return undefined
@@ -273,6 +273,15 @@ export class Faults {
           if (!process.isAlive) cluster.startServer(process.machine, address)
         })
     return LONGEST_MS
+  }
+
+  /**
+   * Not while a server may have fallen silent: what that has is given to one that was heard of a moment ago, which must not
+   * be the one that goes.
+   */
+  #losePower(): number | undefined {
+    if (this.#world.now < this.#busyUntil) return undefined
+    return this.#kill((process) => this.#network.machineDown(process.machine))
   }
 
   #pause(processes: readonly (VirtualProcess | undefined)[], sends?: number): number | undefined {
@@ -290,6 +299,33 @@ export class Faults {
       })
     }
     return ms
+  }
+
+  /** What it reads when it goes on, such as an answer of the master, is old by then; and what it says is not heard. */
+  #pauseThenCut(): number | undefined {
+    const process = this.#server()?.process
+    const pausedMs = this.#pause([process], this.#world.random.integer(0, 4))
+    if (pausedMs === undefined) return undefined
+    const cutMs = this.#ms()
+    this.#later(pausedMs, () => void this.#cut([process], [this.cluster.masterProcess], cutMs))
+    return pausedMs + cutMs
+  }
+
+  /** What the other one lacks by then, nobody may have seen. */
+  #cutThenKill(): number | undefined {
+    const { random } = this.#world
+    const [victim, other] = [this.#server(), this.#server()]
+    if (!victim || !this.#canDestroy()) return undefined
+    const ms = random.between(20, 400)
+    if (this.#cut([victim.process], [other?.process], ms) === undefined) return undefined
+    this.#later(random.between(0, ms), () => {
+      const sockets = [...victim.process.sockets]
+      if (sockets.length > 0) this.#network.reset(random.pick(sockets))
+    })
+    this.#later(random.between(0.5, 0.99) * ms, () => {
+      if (victim.process.isAlive) this.#kill((process) => process.kill(), victim)
+    })
+    return ms + LONGEST_MS
   }
 
   #restartMaster(how: (process: VirtualProcess) => void, isStateLost = false): number | undefined {

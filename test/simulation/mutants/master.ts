@@ -51,9 +51,9 @@ export const masterMutants: readonly Mutant[] = [
   // --- leases
   {
     name: 'dead-before-the-lease-is-over',
-    file: 'packages/common/dist/timing.js',
-    find: `deadAfterMs: 1500,`,
-    replace: `deadAfterMs: 600,`,
+    file: `${CORE}/membership.js`,
+    find: `new Silence(timing.deadAfterMs, `,
+    replace: `new Silence(timing.leaseMs / 2, `,
     breaks: 'invariant 1: the lease is over before a backup is promoted',
   },
   {
