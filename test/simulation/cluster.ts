@@ -39,6 +39,11 @@ export interface SimClient {
   readonly client: Client
 }
 
+/** A machine is in one zone. */
+function zoneOf(machine: string, count: number): number {
+  return Number(/\d+$/.exec(machine)?.[0]) % count
+}
+
 /** A cluster of real masters, cache servers and clients, each on a virtual process. */
 export class SimCluster {
   readonly disk = new Disk()
@@ -109,7 +114,7 @@ export class SimCluster {
         advertised: {
           host: address.host,
           respPort: 0,
-          zone: zones[address.port % zones.length] ?? '',
+          zone: zones[zoneOf(machine, zones.length)]!,
           weight: 1,
           maxMemoryBytes: budgetBytes,
           machine,

@@ -161,9 +161,10 @@ export class Faults {
       'lose state': {
         weight: 1,
         isAlone: true,
-        begin: () => this.#restartMaster((process) => process.kill(), true),
+        begin: () => this.#restartMaster((process) => process.killMidTurn(random.integer(0, 6)), true),
       },
       'slow disk': { weight: 1, isHarsh: true, begin: () => this.#slowDisk() },
+      'pause server on a slow disk': { weight: 1, isHarsh: true, begin: () => this.#pauseOnSlowDisk() },
       'full disk': { weight: 1, isHarsh: true, begin: () => this.#fullDisk() },
       'reset link': { weight: 2, begin: () => this.#reset() },
       'cut server off': {
@@ -328,6 +329,12 @@ export class Faults {
     return ms + LONGEST_MS
   }
 
+  /** It may be back before it is in effect that others take over. */
+  #pauseOnSlowDisk(): number | undefined {
+    const ms = this.#pause([this.#server()?.process])
+    return ms === undefined ? undefined : Math.max(ms, this.#slowDisk())
+  }
+
   #restartMaster(how: (process: VirtualProcess) => void, isStateLost = false): number | undefined {
     const { cluster } = this
     const { random } = this.#world
@@ -338,13 +345,20 @@ export class Faults {
     const ms = random.between(20, 3000)
     this.#later(ms, () => {
       masterProcess.kill()
-      if (isStateLost)
-        if (random.chance(0.5)) cluster.disk.lose()
-        else cluster.disk.goBack(random.integer(1, 5))
+      if (isStateLost) this.#loseState()
       cluster.startMaster()
       this.#world.after(LONGEST_MS, () => (this.#isStateUncertain = false))
     })
     return ms + LONGEST_MS
+  }
+
+  #loseState(): void {
+    const { disk } = this.cluster
+    const { random } = this.#world
+    if (random.chance(0.5)) disk.lose()
+    else disk.goBack(random.integer(1, 5))
+    // Then what the next master begins with is not safe yet when it hears of something newer.
+    if (random.chance(0.3)) this.#slowDisk()
   }
 
   #slowDisk(): number {

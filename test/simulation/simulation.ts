@@ -1,5 +1,6 @@
 import type { Topology } from '@icf/common'
 import { AnswerChecker } from './checkers/answers.js'
+import { checkApart } from './checkers/apart.js'
 import { checkBounds } from './checkers/bounds.js'
 import { checkCopies } from './checkers/copies.js'
 import { OneOwnerChecker } from './checkers/one-owner.js'
@@ -84,6 +85,7 @@ class Simulation {
     const settleMs = this.#world.now - healed
     if (options.ttlShare > 0) await this.#pass(EXPIRY_MS)
     checkCopies(cluster.topology!, cluster)
+    checkApart(cluster.topology!, cluster)
     let isRead = false
     void workload.readAll(cluster.clients[0]!).then(() => (isRead = true))
     await this.#until('everything is read', READ_MS, () => isRead)
@@ -121,8 +123,8 @@ class Simulation {
           incarnation.core.slots.topology,
         )
     this.#owners.check(servers, this.#scenario.cluster.slotCount)
+    for (const { process, client } of clients) this.#order.hasSeen(process.name, client.topology)
     checkBounds(servers, this.#scenario.cluster.budgetBytes)
-    void clients
   }
 
   #follows(who: object, name: string, topology: Topology): void {
