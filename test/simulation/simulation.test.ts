@@ -1,6 +1,46 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { simulate } from './simulation.js'
 
+const MAIN = fileURLToPath(new URL('main.js', import.meta.url))
+
+const SEEDS = 2000
+const PROCESSES = 2
+
+/** Seeds that showed a bug once, with the simulator as it was then. */
+const REGRESSIONS: readonly number[] = [7, 30, 49, 118, 1150, 20070]
+
 describe('simulated clusters keep what they promise', () => {
-  for (let seed = 1; seed <= 3; seed++) it(`seed ${seed}`, async () => void (await simulate(seed)))
+  for (const seed of REGRESSIONS)
+    it(`with seed ${seed}, which showed a bug once`, async () => void (await simulate(seed)))
+
+  it(`with ${SEEDS} seeds`, async () => {
+    const count = SEEDS / PROCESSES
+    const runs = Array.from({ length: PROCESSES }, (_, process) => run(1 + process * count, count))
+    for (const { code, output } of await Promise.all(runs)) assert.equal(code, 0, output)
+  })
+
+  it('gives the same run for the same seed', async () => {
+    assert.deepEqual(await traceOf(3), await traceOf(3))
+  })
 })
+
+async function traceOf(seed: number): Promise<string[]> {
+  const lines: string[] = []
+  await simulate(seed, (line) => lines.push(line))
+  return lines
+}
+
+/** In a process of its own. */
+function run(first: number, count: number): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [MAIN, '--seed', `${first}`, '--count', `${count}`])
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, output }))
+  })
+}
