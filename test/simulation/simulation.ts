@@ -109,7 +109,9 @@ class Simulation {
       return (hasHappened = steps++ % 16 === 0 && isDone())
     })
     if (!hasHappened)
-      throw new Violation(`within ${withinMs} ms it does not happen that ${what}: ${this.#describe()}`)
+      throw new Violation(
+        `invariant 9: within ${withinMs} ms it does not happen that ${what}: ${this.#describe()}`,
+      )
   }
 
   /** After every event. */

@@ -5,7 +5,7 @@ import { Violation } from './violation.js'
 const AFTERMATH_MS = 3_000
 
 /**
- * Calls fail only while more than one thing is wrong at once, or the master, a client's way or a way between servers:
+ * Invariant 7: calls fail only while more than one thing is wrong at once, or the master, a client's way or a way between servers:
  * docs/failure-model.md says of each fault what a client sees.
  */
 export class AnswerChecker {
@@ -22,9 +22,9 @@ export class AnswerChecker {
   fail(what: string, error: unknown, begun: number): void {
     if (!(error instanceof IcfError)) throw error
     if (error.code !== 'TIMEOUT' && error.code !== 'OUTCOME_UNKNOWN')
-      throw new Violation(`${what} fails with ${error.code}: ${error.message}`)
+      throw new Violation(`invariant 7: ${what} fails with ${error.code}: ${error.message}`)
     if (begun > this.#excusedUntil)
-      throw new Violation(`${what} fails though nothing excuses it: ${error.message}`)
+      throw new Violation(`invariant 7: ${what} fails though nothing excuses it: ${error.message}`)
     this.failed++
   }
 }

@@ -7,11 +7,12 @@ import { Violation } from './violation.js'
  */
 const MOST_FILL = 1 + 1 / 16 + 1 / 4
 
-/** Entries of all servers keep within their budget. */
+/** Invariant 8: entries of all servers keep within their budget. */
 export function checkBounds(servers: readonly SimServer[], budgetBytes: number): void {
   for (const { process, incarnation } of servers) {
     if (!incarnation) continue
     const { fill } = incarnation.core.store
-    if (fill > MOST_FILL) throw new Violation(`${process.name} uses ${fill} of its ${budgetBytes} bytes`)
+    if (fill > MOST_FILL)
+      throw new Violation(`invariant 8: ${process.name} uses ${fill} of its ${budgetBytes} bytes`)
   }
 }

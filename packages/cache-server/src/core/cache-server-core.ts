@@ -159,7 +159,7 @@ export class CacheServerCore {
     this.#dirty()
   }
 
-  masterLost(_now: number): void {
+  masterLost(): void {
     const freed = this.#copier.masterLost()
     for (const slot of freed) this.slots.serving[slot] = Serving.YES
     for (const slot of freed) this.runner.releaseSlot(slot)

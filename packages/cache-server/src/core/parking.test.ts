@@ -36,7 +36,7 @@ describe('a slot on its way to another primary', () => {
   const reports = (): Message[] => a.toMaster.filter(([type]) => type === MessageType.SLOTS_HANDED_OFF)
 
   it('is served while there is no master to report it to, and parked when there is one', () => {
-    a.core.masterLost(0)
+    a.core.masterLost()
     adopt(swap)
     assert.equal(a.get('key'), null)
     assert.deepEqual(reports(), [])
@@ -55,7 +55,7 @@ describe('a slot on its way to another primary', () => {
     adopt(swap)
     const read = a.command(CommandCode.HAS, 'key')
     run()
-    a.core.masterLost(0)
+    a.core.masterLost()
     a.connect(b)
     run()
     assert.deepEqual([a.results.get(write), a.results.get(read)], [true, true])
@@ -72,12 +72,12 @@ describe('a slot on its way to another primary', () => {
   it('stays parked when a master was told: it may have committed the move before it went', () => {
     adopt(swap)
     assert.equal(reports().length, 1)
-    a.core.masterLost(0)
+    a.core.masterLost()
     run()
     assert.equal(a.get('key'), undefined)
     // Twice: a report that is due again has been sent before all the same.
     a.core.masterConnected()
-    a.core.masterLost(0)
+    a.core.masterLost()
     run()
     assert.equal(a.get('key'), undefined)
     a.core.masterConnected()

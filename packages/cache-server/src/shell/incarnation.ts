@@ -194,7 +194,7 @@ export class Incarnation {
 
   #masterLost(): void {
     if (this.#stopped) return
-    this.core.masterLost(this.#runtime.now())
+    this.core.masterLost()
     this.#options.logger.warn('lost the master; going on with the last topology')
   }
 
