@@ -151,7 +151,8 @@ class Simulation {
           core.isMember &&
           core.slots.topology.version === topology.version &&
           !core.store.hasBackgroundWork &&
-          core.slots.unacknowledged.every((count) => count === 0)
+          // With `ack: 'primary'` its client does not wait for it.
+          core.slots.unacknowledged.every((writes) => writes === 0)
         )
       }) &&
       master.core.snapshot(masterProcess.now()).isSettled

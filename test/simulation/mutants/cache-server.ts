@@ -140,13 +140,6 @@ export const cacheServerMutants: readonly Mutant[] = [
     breaks: 'a copy under way misses nothing: a deleted key can not come back by a copy',
   },
   {
-    name: 'write-does-not-wait-for-the-new-copy',
-    file: `${CORE}/cache-server-core.js`,
-    find: `if (copy && write.remaining === 1)`,
-    replace: `if (false)`,
-    breaks: 'a write whose backup died is acknowledged when another copy has it',
-  },
-  {
     name: 'read-does-not-wait-for-the-write',
     file: 'packages/cache-server/dist/commands/command.js',
     find: `entry ? entry.pending :`,
@@ -268,13 +261,6 @@ export const cacheServerMutants: readonly Mutant[] = [
     find: `if (removal || this.slots.parted[slot] === 0)`,
     replace: `if (true)`,
     breaks: 'invariant 3: what was found missing does not come back',
-  },
-  {
-    name: 'fill-over-a-newer-write',
-    file: `${CORE}/replica-intake.js`,
-    find: `if (!present || present.seq < entry.seq)`,
-    replace: `if (true)`,
-    breaks: 'an entry that is copied can not overtake a write of the same key',
   },
   {
     name: 'copies-what-was-there-at-first',

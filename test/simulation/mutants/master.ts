@@ -57,13 +57,6 @@ export const masterMutants: readonly Mutant[] = [
     breaks: 'invariant 1: the lease is over before a backup is promoted',
   },
   {
-    name: 'leases-of-the-last-term-forgotten',
-    file: `${CORE}/membership.js`,
-    find: `this.silence.holdUntil(now + Math.max(this.#timing.deadAfterMs, this.#storedDeadAfterMs));`,
-    replace: `;`,
-    breaks: 'invariant 1: leases that an earlier term gave out may run still',
-  },
-  {
     name: 'returned-member-gets-its-lease-at-once',
     file: `${CORE}/master-core.js`,
     find: ` && version >= member.mustFollow)`,
@@ -110,14 +103,6 @@ export const masterMutants: readonly Mutant[] = [
     replace: `if (backup !== NONE && receiver === NONE) {
         draft.setPrimary(slot, backup);`,
     breaks: 'a slot goes to another server that has all of it',
-  },
-  {
-    name: 'death-told-before-it-is-in-effect',
-    file: `${CORE}/master-core.js`,
-    find: `if (this.#membership.isEnding(id))
-                return;`,
-    replace: ``,
-    breaks: 'who is declared dead is told so only when that is in effect',
   },
 
   // --- moving

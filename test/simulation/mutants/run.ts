@@ -46,13 +46,35 @@ export async function runMutants(
   return missed.length === 0
 }
 
-/** Runs seeds with this bug until one fails. */
-export function tryMutant(
-  { name, seeds = DEFAULT_SEEDS }: Mutant,
-  { first, count = seeds }: Range,
+/** Runs seeds with this bug until one fails that does not fail without it. */
+export async function tryMutant(
+  mutant: Mutant,
+  { first, count = mutant.seeds ?? DEFAULT_SEEDS }: Range,
 ): Promise<Verdict> {
-  const options = ['--mutant', name, '--until-failure', '--seed', String(first), '--count', String(count)]
-  const child = spawn(process.execPath, [MAIN, ...options], {
+  const end = first + count
+  for (let seed = first; seed < end;) {
+    const { code, output } = await simulator(seed, end - seed, ['--mutant', mutant.name])
+    if (code === 0) break
+    const failure = code === 1 ? /^seed (\d+) failed: (.*)$/m.exec(output) : null
+    if (!failure) return { kind: 'broken', output }
+    const failed = Number(failure[1])
+    const without = await simulator(failed, 1, [])
+    if (without.code === 0)
+      return { kind: 'caught', seed: failed, seeds: failed - first + 1, violation: failure[2]! }
+    seed = failed + 1
+  }
+  return { kind: 'survived', seeds: count }
+}
+
+interface Ended {
+  /** null: it did not end in time. */
+  readonly code: number | null
+  readonly output: string
+}
+
+function simulator(first: number, count: number, options: readonly string[]): Promise<Ended> {
+  const args = [MAIN, '--seed', String(first), '--count', String(count), '--until-failure', ...options]
+  const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: START_MS + count * SEED_MS,
     killSignal: 'SIGKILL',
@@ -62,16 +84,8 @@ export function tryMutant(
     stream.setEncoding('utf8').on('data', (text: string) => (output += text))
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code) => resolve(judge(code, output, first, count)))
+    child.on('close', (code) => resolve({ code, output }))
   })
-}
-
-function judge(code: number | null, output: string, first: number, count: number): Verdict {
-  const failure = /^seed (\d+) failed: (.*)$/m.exec(output)
-  if (code === 0) return { kind: 'survived', seeds: count }
-  if (code !== 1 || !failure) return { kind: 'broken', output }
-  const seed = Number(failure[1])
-  return { kind: 'caught', seed, seeds: seed - first + 1, violation: failure[2]! }
 }
 
 function describe({ name, breaks }: Mutant, verdict: Verdict): string {
