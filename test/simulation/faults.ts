@@ -158,11 +158,7 @@ export class Faults {
         weight: 2,
         begin: () => this.#restartMaster((process) => process.killMidTurn(random.integer(0, 6))),
       },
-      'lose state': {
-        weight: 1,
-        isAlone: true,
-        begin: () => this.#restartMaster((process) => process.killMidTurn(random.integer(0, 6)), true),
-      },
+      'lose state': { weight: 1, isAlone: true, begin: () => this.#restartWithoutState() },
       'slow disk': { weight: 1, isHarsh: true, begin: () => this.#slowDisk() },
       'pause server on a slow disk': { weight: 1, isHarsh: true, begin: () => this.#pauseOnSlowDisk() },
       'full disk': { weight: 1, isHarsh: true, begin: () => this.#fullDisk() },
@@ -350,6 +346,18 @@ export class Faults {
       this.#world.after(LONGEST_MS, () => (this.#isStateUncertain = false))
     })
     return ms + LONGEST_MS
+  }
+
+  /** Perhaps while slots move: then not all have the newest topology. */
+  #restartWithoutState(): number | undefined {
+    const { random } = this.#world
+    if (!this.cluster.masterProcess.canRun || this.#isStateUncertain) return undefined
+    if (random.chance(0.7)) this.#join()
+    this.#later(
+      random.between(0, 40),
+      () => void this.#restartMaster((process) => process.killMidTurn(random.integer(0, 6)), true),
+    )
+    return 2 * LONGEST_MS
   }
 
   #loseState(): void {

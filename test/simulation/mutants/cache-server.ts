@@ -17,6 +17,8 @@ export const cacheServerMutants: readonly Mutant[] = [
     find: `this.runner.leaseRenewed(sentAt + this.leaseMs, now);`,
     replace: `this.runner.leaseRenewed(now + this.leaseMs, now);`,
     breaks: 'invariant 1: the lease is counted from when the answered heartbeat was sent',
+    // A server has to stop right after it sent a heartbeat, for long enough, and then not to be heard.
+    seeds: 800,
   },
   {
     name: 'renews-an-ended-lease',

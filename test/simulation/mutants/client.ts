@@ -4,13 +4,6 @@ const CORE = 'packages/client/dist/core'
 
 export const clientMutants: readonly Mutant[] = [
   {
-    name: 'late-answer-taken',
-    file: `${CORE}/peer.js`,
-    find: `return TOMBSTONE_STATE;`,
-    replace: `return call;`,
-    breaks: 'the answer of an attempt that was given up is ignored',
-  },
-  {
     name: 'repetition-with-a-new-number',
     file: `${CORE}/peer.js`,
     find: `if (call.writeNumber === 0)`,
