@@ -1,5 +1,4 @@
 import { IcfError } from '@icf/common'
-import type { Storable } from '@icf/client'
 import type { AnswerChecker } from './checkers/answers.js'
 import { ExpiryChecker } from './checkers/expiry.js'
 import { LinearizableKey, type Operation, type Result } from './checkers/linearizable.js'
@@ -207,7 +206,8 @@ export class Workload {
 async function perform({ client }: SimClient, key: string, operation: Operation): Promise<Result> {
   switch (operation.kind) {
     case 'set':
-      return void (await client.set(key, operation.value as Storable))
+      await client.set(key, operation.value)
+      return undefined
     case 'delete':
       return client.delete(key)
     case 'get':
