@@ -161,8 +161,8 @@ export class Incarnation {
   }
 
   #acceptPrimary(link: Link, id: string): void {
-    this.#replace(id, link)
     this.core.primaryConnected(id, link.remote.details[0], link)
+    this.#replace(id, link)
     link.handlers = {
       message: (message) => {
         this.core.primaryMessage(id, link, message, this.#runtime.now())
