@@ -230,19 +230,22 @@ export class Faults {
     return 0
   }
 
-  /** Never one that knows of no other that stays: its data would rightly be lost. */
+  /** Never the last member that was not asked to leave before, nor one that takes itself for it: its data would rightly be lost. */
   #leave(): number | undefined {
     const { random } = this.#world
-    const staying = this.cluster.servers.filter(
-      ({ isLeaving, incarnation }) => !isLeaving && incarnation?.isMember,
+    const { topology, servers, disk } = this.cluster
+    if (!topology || disk.isBehind) return undefined
+    const active = new Set(topology.servers.flatMap((info) => (info?.state === 'active' ? [info.id] : [])))
+    const staying = servers.filter(
+      ({ isLeaving, incarnation }) => !isLeaving && incarnation && active.has(incarnation.id),
     )
     if (staying.length < 2) return undefined
     const server = random.pick(staying)
-    const { id, core } = server.incarnation
-    if (!core.slots.topology.servers.some((other) => other && other.id !== id && other.state === 'active'))
-      return undefined
     const { masterProcess } = this.cluster
     if (!server.running || !masterProcess.canRun || !server.process.canRun) return undefined
+    const { id, core } = server.incarnation
+    const knows = core.slots.topology.servers
+    if (!knows.some((other) => other && other.id !== id && other.state === 'active')) return undefined
     server.isLeaving = true
     const { running } = server
     server.process.turn('is told to leave', () => void running.shutdown())

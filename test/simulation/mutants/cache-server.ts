@@ -165,13 +165,6 @@ export const cacheServerMutants: readonly Mutant[] = [
     breaks: 'a write is carried out once',
   },
   {
-    name: 'repetition-carried-out-after-its-call-ended',
-    file: `${CORE}/command-runner.js`,
-    find: `(isRepeat && hasEnded(client, message, number))`,
-    replace: `false`,
-    breaks: 'a write is carried out once',
-  },
-  {
     name: 'repetition-answered-too-soon',
     file: `${CORE}/writer.js`,
     find: `if (!backup && !copy)
