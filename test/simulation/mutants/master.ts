@@ -34,13 +34,6 @@ export const masterMutants: readonly Mutant[] = [
     breaks: 'a lost state is found again',
   },
   {
-    name: 'oldest-topology-inherited',
-    file: `${CORE}/inheritance.js`,
-    find: `if (!this.#newest || isNewer(topology, this.#newest))`,
-    replace: `if (!this.#newest || isNewer(this.#newest, topology))`,
-    breaks: 'the restarted master goes on with the newest topology among the servers',
-  },
-  {
     name: 'version-in-flight-survives-an-adoption',
     file: `${CORE}/versions.js`,
     find: `this.#isInFlightVoid = this.#inFlight !== undefined;`,
@@ -87,6 +80,8 @@ export const masterMutants: readonly Mutant[] = [
     find: `if (silent.has(primary) && present.has(backup)) {`,
     replace: `if (silent.has(primary) && backup !== NONE) {`,
     breaks: 'a slot goes only to a server that is heard of at that time',
+    // Both servers of a slot have to be silent.
+    seeds: 1000,
   },
   {
     name: 'dead-server-promoted',
@@ -114,6 +109,8 @@ export const masterMutants: readonly Mutant[] = [
     find: `transition.since === since &&`,
     replace: ``,
     breaks: 'since in transition and report keeps an older report from being taken for the present one',
+    // A copy has to be begun anew while the report of the one before is on its way.
+    seeds: 1000,
   },
   {
     name: 'copies-on-one-machine',
