@@ -100,7 +100,8 @@ export class Faults {
     this.#world.log(`--- ${name}?`)
     const ms = fault.begin()
     if (ms === undefined) return
-    if (fault.isAlone) this.#aloneUntil = now + ms
+    // What takes its time shows only when nothing else comes between.
+    if (fault.isAlone || random.chance(0.4)) this.#aloneUntil = now + ms
     this.#world.log(`--- ${name} for ${ms.toFixed(0)} ms`)
     this.counts[name] = (this.counts[name] ?? 0) + 1
     // Two at once are more than the promise of no error is for.
@@ -120,7 +121,7 @@ export class Faults {
         begin: () => this.#kill((process) => process.killMidTurn(random.integer(0, 4))),
       },
       'power loss': { weight: 1, begin: () => this.#losePower() },
-      'cut servers apart, then kill': { weight: 1, isHarsh: true, begin: () => this.#cutThenKill() },
+      'cut servers apart, then kill': { weight: 3, isHarsh: true, begin: () => this.#cutThenKill() },
       'pause server': { weight: 2, begin: () => this.#pause([this.#server()?.process]) },
       'pause in the middle': {
         weight: 2,
@@ -199,6 +200,16 @@ export class Faults {
             some,
             cluster.processes.filter((process) => !some.includes(process)),
           )
+        },
+      },
+      'cut server off with a client': {
+        weight: 2,
+        isHarsh: true,
+        // For long enough that others take over, and have writers.
+        begin: () => {
+          const some = [this.#server()?.process, random.pick(cluster.clients)?.process]
+          const others = cluster.processes.filter((process) => !some.includes(process))
+          return this.#cut(some, others, random.between(LONGEST_MS / 3, LONGEST_MS))
         },
       },
       flap: { weight: 1, isHarsh: true, begin: () => this.#flap() },
@@ -322,8 +333,12 @@ export class Faults {
       const sockets = [...victim.process.sockets]
       if (sockets.length > 0) this.#network.reset(random.pick(sockets))
     })
+    const disturbedUntil = this.#disturbedUntil
     this.#later(random.between(0.5, 0.99) * ms, () => {
-      if (victim.process.isAlive) this.#kill((process) => process.kill(), victim)
+      if (!victim.process.isAlive || this.#disturbedUntil !== disturbedUntil) return
+      // It was the one that was cut off: with its death that is over.
+      this.#disturbedUntil = this.#world.now
+      this.#kill((process) => process.kill(), victim)
     })
     return ms + LONGEST_MS
   }

@@ -39,7 +39,7 @@ export function chooseScenario(random: Random): Scenario {
       isHarsh: random.chance(0.6),
     },
     workload: {
-      sharedKeys: random.integer(2, 20),
+      sharedKeys: random.pick([2, 4, 8, 20]),
       ballastKeys: random.pick([0, 20, 100]),
       ballastBytes: random.pick([0, 200, 4 * KIB]),
       pauseMs,

@@ -11,7 +11,7 @@ import { Faults } from './faults.js'
 import { chooseScenario, type Scenario } from './scenario.js'
 import { Network } from './virtual/network.js'
 import { World } from './virtual/world.js'
-import { Workload } from './workload.js'
+import { CALL_TIMEOUT_MS, Workload } from './workload.js'
 
 /** How long a cluster may take to form, and to be whole again once nothing is wrong any more, in ms. */
 const FORM_MS = 30_000
@@ -65,7 +65,7 @@ class Simulation {
     const cluster = this.#cluster
     const workload = new Workload(this.#world, this.#answers, options)
     for (let i = 0; i < servers; i++) cluster.startServer(faults.machines[i % faults.machines.length]!)
-    for (let i = 0; i < clients; i++) void cluster.startClient(5000)
+    for (let i = 0; i < clients; i++) void cluster.startClient(CALL_TIMEOUT_MS)
     await this.#until(
       'the cluster forms',
       FORM_MS,
@@ -74,7 +74,10 @@ class Simulation {
     let isLoaded = false
     void workload.load(cluster.clients[0]!).then(() => (isLoaded = true))
     await this.#until('the data is stored', FORM_MS, () => isLoaded)
-    for (const client of cluster.clients) for (let lane = 0; lane < lanes; lane++) void workload.lane(client)
+    for (const client of cluster.clients) {
+      for (let lane = 1; lane < lanes; lane++) void workload.lane(client)
+      void workload.readingLane(client)
+    }
     const nemesis = new Faults(cluster, this.#answers, faults)
     await this.#pass(faultyMs)
     nemesis.heal()

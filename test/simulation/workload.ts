@@ -1,13 +1,18 @@
 import { IcfError } from '@icf/common'
 import type { AnswerChecker } from './checkers/answers.js'
 import { ExpiryChecker } from './checkers/expiry.js'
-import { LinearizableKey, type Operation, type Result } from './checkers/linearizable.js'
+import { isRead, LinearizableKey, type Operation, type Result } from './checkers/linearizable.js'
 import { Violation } from './checkers/violation.js'
 import type { SimClient } from './cluster.js'
 import type { World } from './virtual/world.js'
 
+/** Of a call by itself, in ms. */
+export const CALL_TIMEOUT_MS = 5_000
+
 /** Calls of one key at a time: with more, what is possible is too much to look at. */
 const MOST_PENDING = 5
+/** Readers shall find room. */
+const MOST_PENDING_BEFORE_A_WRITE = 3
 
 /** Calls of one key whose outcome is not known; a key with more is given up, and another one used in its place. */
 const MOST_ABANDONED = 2
@@ -62,6 +67,15 @@ export class Workload {
     }
   }
 
+  /** It only reads: so it is there still when all that write wait for a server that does not answer. */
+  async readingLane(client: SimClient): Promise<void> {
+    const { random } = this.world
+    while (!this.#isOver) {
+      await this.#call(client, random.pick(this.#names), { kind: random.chance(0.9) ? 'get' : 'has' })
+      await this.#pause(client, random.between(0, this.options.pauseMs))
+    }
+  }
+
   /** Stores what is to be moved about. */
   async load(client: SimClient): Promise<void> {
     for (const name of this.#ballast) await this.#call(client, name, this.#set(this.options.ballastBytes))
@@ -104,12 +118,14 @@ export class Workload {
   /** One call of a key that has to be linearizable. */
   async #call(client: SimClient, name: string, operation: Operation): Promise<void> {
     const key = this.#key(name)
-    if (key.pending >= MOST_PENDING) return
+    if (key.pending >= (isRead(operation) ? MOST_PENDING : MOST_PENDING_BEFORE_A_WRITE)) return
     const call = key.begin(operation)
     try {
       key.end(
         call,
-        await this.#ask(client, `${operation.kind} ${key.name}`, () => perform(client, key.name, operation)),
+        await this.#ask(client, `${operation.kind} ${key.name}`, () =>
+          perform(client, key.name, operation, this.#readTimeoutMs()),
+        ),
       )
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
@@ -194,6 +210,12 @@ export class Workload {
     }
   }
 
+  /** While calls may fail, some readers are impatient: they come to what answers, rather than wait for what does not. */
+  #readTimeoutMs(): number {
+    const { random, now } = this.world
+    return this.answers.isExcused(now) && random.chance(0.7) ? random.integer(50, 500) : CALL_TIMEOUT_MS
+  }
+
   #pickOf(keys: readonly string[]): string | undefined {
     return keys.length === 0 ? undefined : this.world.random.pick(keys)
   }
@@ -203,7 +225,12 @@ export class Workload {
   }
 }
 
-async function perform({ client }: SimClient, key: string, operation: Operation): Promise<Result> {
+async function perform(
+  { client }: SimClient,
+  key: string,
+  operation: Operation,
+  readTimeoutMs: number,
+): Promise<Result> {
   switch (operation.kind) {
     case 'set':
       await client.set(key, operation.value)
@@ -211,8 +238,8 @@ async function perform({ client }: SimClient, key: string, operation: Operation)
     case 'delete':
       return client.delete(key)
     case 'get':
-      return client.get<string>(key)
+      return client.get<string>(key, { timeoutMs: readTimeoutMs })
     case 'has':
-      return client.has(key)
+      return client.has(key, { timeoutMs: readTimeoutMs })
   }
 }

@@ -18,12 +18,16 @@ export class AnswerChecker {
     this.#excusedUntil = Math.max(this.#excusedUntil, until + AFTERMATH_MS)
   }
 
+  isExcused(now: number): boolean {
+    return now <= this.#excusedUntil
+  }
+
   /** @param begun when the call began; it has failed now */
   fail(what: string, error: unknown, begun: number): void {
     if (!(error instanceof IcfError)) throw error
     if (error.code !== 'TIMEOUT' && error.code !== 'OUTCOME_UNKNOWN')
       throw new Violation(`invariant 7: ${what} fails with ${error.code}: ${error.message}`)
-    if (begun > this.#excusedUntil)
+    if (!this.isExcused(begun))
       throw new Violation(`invariant 7: ${what} fails though nothing excuses it: ${error.message}`)
     this.failed++
   }

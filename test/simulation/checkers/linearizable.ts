@@ -155,7 +155,7 @@ function describe({ operation, isAbandoned }: Pending): string {
   return isAbandoned ? `${text} (abandoned)` : text
 }
 
-function isRead({ kind }: Operation): boolean {
+export function isRead({ kind }: Operation): boolean {
   return kind === 'get' || kind === 'has'
 }
 
