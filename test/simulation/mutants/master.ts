@@ -95,10 +95,8 @@ export const masterMutants: readonly Mutant[] = [
   {
     name: 'incomplete-copy-promoted',
     file: `${CORE}/slots.js`,
-    find: `if (backup !== NONE) {
-        draft.setPrimary(slot, backup);`,
-    replace: `if (backup !== NONE && receiver === NONE) {
-        draft.setPrimary(slot, backup);`,
+    find: `if (heir !== NONE) {`,
+    replace: `if (heir !== NONE && receiver === NONE) {`,
     breaks: 'a slot goes to another server that has all of it',
   },
 

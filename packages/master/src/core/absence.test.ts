@@ -67,6 +67,23 @@ test('the first of two that comes back takes over what they shared', () => {
   assert.equal(servers[0]!.refusal?.code, 'FENCED', 'nothing depends on the other any more')
 })
 
+test('who takes over dies before that is in effect: what it should have had stays with the silent ones', () => {
+  const { harness, servers } = settled(4)
+  const dying = 2
+  const shared = slotsWhere(harness.topology, (primary, backup) =>
+    [primary, backup].every((seat) => seat < 2 || seat === dying),
+  )
+  harness.isPersisting = false
+  harness.join()
+  silence(harness, servers, 2)
+  harness.kill(servers[dying]!)
+  harness.isPersisting = true
+  harness.persist()
+  assert.equal(harness.topology.servers[dying], undefined)
+  for (const slot of shared) assert.ok(harness.topology.primary[slot]! < 2)
+  assert.deepEqual(eventsOf(harness, 'DATA_LOST'), [])
+})
+
 test('all of a cluster fall silent one after the other: nothing changes hands', () => {
   for (const count of [1, 2, 3]) {
     const { harness, servers } = settled(count)

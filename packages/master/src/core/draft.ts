@@ -54,6 +54,11 @@ export class Draft implements Topology {
     return this.#base.primary
   }
 
+  /** Their backups in the version before this one. */
+  get backupBefore(): Readonly<Uint16Array> {
+    return this.#base.backup
+  }
+
   /** Makes a new version even though nothing else changes: a new term. */
   touch(): void {
     this.#isDirty = true

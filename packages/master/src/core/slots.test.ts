@@ -9,7 +9,7 @@ import {
   type Transition,
 } from '@icf/common'
 import { Draft } from './draft.js'
-import { bury, complete } from './slots.js'
+import { bury, complete, standIn } from './slots.js'
 
 const [A, B, C, D] = [0, 1, 2, 3]
 const VERSION = 41
@@ -117,6 +117,20 @@ test('death of any servers of a slot, with and without a copy under way', () => 
     bury(draft, new Set(dead))
     assert.deepEqual(slotOf(draft), wanted, why)
     for (const seat of dead) assert.equal(draft.servers[seat], undefined, why)
+  }
+})
+
+test('what a version takes from a silent server goes back to it when the other copy dies in the same version', () => {
+  for (const [why, silent, dead, wanted] of [
+    ['the backup that took over', A, B, [A, NONE, undefined]],
+    ['the primary that had lost its backup', B, A, [B, NONE, undefined]],
+  ] as const) {
+    const draft = new Draft(topologyWith(A, B, toC('backup')), 1)
+    standIn(draft, new Set([silent]), new Set([dead, C, D]))
+    assert.equal(bury(draft, new Set([dead])).lost, 0, why)
+    assert.deepEqual(slotOf(draft), wanted, why)
+    bury(draft, new Set([silent]))
+    assert.deepEqual(slotOf(draft), [NONE, NONE, undefined], 'until it is dead as well')
   }
 })
 

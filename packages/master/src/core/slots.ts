@@ -6,7 +6,8 @@ import type { Draft } from './draft.js'
  *
  *     primary, backup ──begin──▶ primary, backup, transition ──report──▶ new primary or backup
  *                     ◀─cancel──              │
- *                                           death of the primary: backup promoted, else the receiver, else anyone
+ *                                           death of the primary: backup promoted, else who had all in the version
+ *                                             before, else the receiver, else anyone
  *                                           its silence: backup promoted, else nothing
  */
 
@@ -91,7 +92,7 @@ export function onlyCopies(
 
 /** What a burial did, in slots. */
 export interface Burial {
-  /** The backup became the primary: nothing is lost. */
+  /** Another complete copy, in general the backup, became the primary: nothing is lost. */
   promoted: number
   /** Only an incomplete copy was left, which now serves. */
   partial: number
@@ -123,10 +124,11 @@ export function bury(draft: Draft, dead: ReadonlySet<number>): Burial {
 
 function replacePrimary(draft: Draft, slot: number, dead: ReadonlySet<number>, burial: Burial): void {
   const backup = draft.backup[slot]!
+  const heir = backup === NONE ? holderBefore(draft, slot) : backup
   const receiver = draft.transitions.get(slot)?.to ?? NONE
   draft.cancel(slot)
-  if (backup !== NONE) {
-    draft.setPrimary(slot, backup)
+  if (heir !== NONE) {
+    draft.setPrimary(slot, heir)
     draft.setBackup(slot, NONE)
     burial.promoted++
   } else if (receiver !== NONE && !dead.has(receiver)) {
@@ -136,4 +138,13 @@ function replacePrimary(draft: Draft, slot: number, dead: ReadonlySet<number>, b
     draft.setPrimary(slot, NONE)
     burial.lost++
   }
+}
+
+/**
+ * Who has all of the slot by the version before this one, and is still a member. Nobody has followed this version yet: so
+ * whom it has taken the slot from, perhaps because of silence, has not dropped it, and whom it was given to wrote nothing.
+ */
+function holderBefore({ primaryBefore, backupBefore, servers }: Draft, slot: number): number {
+  const holders = [primaryBefore[slot]!, backupBefore[slot]!]
+  return holders.find((seat) => seat !== NONE && servers[seat] !== undefined) ?? NONE
 }
