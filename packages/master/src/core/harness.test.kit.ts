@@ -198,6 +198,7 @@ export class Harness {
       if (group) group.push(task)
       else groups.set(key, [task])
     }
+    if (server.link === undefined) return
     this.onReport(tasks)
     for (const group of groups.values()) {
       const type = group[0]!.intent === 'primary' ? MessageType.SLOTS_HANDED_OFF : MessageType.SLOTS_COPIED
@@ -270,6 +271,7 @@ export class Harness {
       }
       case 'close':
         this.closed.push(effect.link)
+        this.servers.delete(effect.link)
         return
       case 'probe':
         this.probes.push(effect)
