@@ -107,6 +107,8 @@ export class Harness {
     this.servers.clear()
     this.clients.clear()
     this.unpersisted = undefined
+    // The next master counts its probes from 1 again: what the last one was about to find is no answer to those.
+    this.probes.length = 0
     this.core = this.#newCore(this.persisted, this.persisted!.topology.epoch + 1)
     this.step({ type: 'started' })
   }
