@@ -25,6 +25,8 @@ class RandomRun {
   readonly #reported = new Set<string>()
   /** Reports that are still on their way; some are out of date when they arrive. */
   readonly #delayed: { server: FakeServer; tasks: Task[] }[] = []
+  /** Ids of servers whose processes are gone or were told to end, or that an operator gave up. */
+  readonly #ended = new Set<string>()
   /** Servers that fell silent, and may come back. */
   readonly #silent: FakeServer[] = []
 
@@ -49,12 +51,12 @@ class RandomRun {
     const dice = this.#random()
     if (dice < 0.1) harness.persist()
     else if (dice < 0.15 && servers.length < MAX_SERVERS) harness.join()
-    else if (dice < 0.19 && servers.length > 1) harness.kill(this.#pick(servers))
+    else if (dice < 0.19 && servers.length > 1) this.#kill(this.#pick(servers))
     else if (dice < 0.2 && servers.length > 2) this.#killTwo(servers)
     else if (dice < 0.23 && servers.length > 1) this.#silence(this.#pick(servers))
     else if (dice < 0.24) this.#return()
     else if (dice < 0.26 && servers.length > 0) harness.shutdown(this.#pick(servers))
-    else if (dice < 0.27 && servers.length > 1) harness.beat(this.#pick(servers), 1)
+    else if (dice < 0.27 && servers.length > 1) this.#leave(this.#pick(servers))
     else if (dice < 0.28) this.#restart()
     else if (dice < 0.3 && servers.length > 0) this.#reconnect(this.#pick(servers))
     else if (dice < 0.6 && servers.length > 0) this.#prepareReport(this.#pick(servers))
@@ -76,7 +78,10 @@ class RandomRun {
     for (const probe of [...harness.probes]) harness.found(probe, { outcome: 'unknown' })
     harness.pass(3000)
     // The others never come back, and nobody can prove it: only an operator ends that.
-    for (const { id } of harness.absent()) harness.forget(id)
+    for (const { id } of harness.absent()) {
+      this.#ended.add(id)
+      harness.forget(id)
+    }
     this.#endRefused()
     this.#fillUp()
     harness.pass(2000)
@@ -106,8 +111,20 @@ class RandomRun {
     for (const server of this.harness.connected()) if (server.refusal) this.harness.loseLink(server)
   }
 
+  #kill(server: FakeServer): void {
+    this.#ended.add(server.id)
+    this.harness.kill(server)
+  }
+
+  /** By the wish of its own process: when all that are there wish it, their data goes with them. */
+  #leave(server: FakeServer): void {
+    this.#ended.add(server.id)
+    this.harness.beat(server, 1)
+  }
+
   #killTwo(servers: FakeServer[]): void {
     const [a, b] = [this.#pick(servers), this.#pick(servers)]
+    for (const { id } of [a, b]) this.#ended.add(id)
     this.harness.loseLink(a)
     this.harness.loseLink(b)
     for (const probe of [...this.harness.probes]) {
@@ -185,7 +202,7 @@ class RandomRun {
     this.#last = topology
   }
 
-  /** Only a complete copy may serve or back up, as long as one is left. */
+  /** Only a complete copy may serve or back up, as long as one is left; and silence alone takes no last one away. */
   #checkCopies(topology: Topology, slot: number): void {
     const complete = this.#complete[slot]!
     const before = this.#last?.transitions.get(slot)
@@ -194,6 +211,9 @@ class RandomRun {
     const idOf = (seat: number): string | undefined => topology.servers[seat]?.id
     const [primary, backup] = [idOf(topology.primary[slot]!), idOf(topology.backup[slot]!)]
     const isLeft = topology.servers.some((server) => server && complete.has(server.id))
+    // One of them may have been declared dead for its silence in the version in which the other's end became known.
+    const isExplained = isLeft || complete.size === 0 || [...complete].some((id) => this.#ended.has(id))
+    assert.ok(isExplained, `slot ${slot}: silence alone took the last copy`)
     if (primary !== undefined && !isLeft) complete.clear()
     if (primary !== undefined && !isLeft) complete.add(primary)
     if (primary !== undefined) assert.ok(complete.has(primary), `slot ${slot}: an incomplete copy serves`)
