@@ -97,7 +97,7 @@ export class Incarnation {
       provenGone: (at) => this.core.masterProvenGone(at, runtime.now()),
       refused: (error) => this.#refused(error),
       failed: (error) => this.#complain(error),
-      message: (message) => this.#masterMessage(message),
+      message: (message, link) => this.#masterMessage(message, link),
     })
     this.#workTimer = runtime.setInterval(() => this.#work(), WORK_INTERVAL_MS)
   }
@@ -198,19 +198,19 @@ export class Incarnation {
     this.#options.logger.warn('lost the master; going on with the last topology')
   }
 
-  #masterMessage(message: Message): void {
+  #masterMessage(message: Message, link: Link): void {
     if (this.#stopped) return
     if (message[0] === MessageType.RELEASED) return this.#options.released()
-    if (message[0] === MessageType.PROBE) return this.#probe(message)
+    if (message[0] === MessageType.PROBE) return this.#probe(message, link)
     this.core.masterMessage(message, this.#runtime.now())
     this.#followTopology()
   }
 
-  #probe([, number, id, host, port]: Message): void {
+  #probe([, number, id, host, port]: Message, asker: Link): void {
     if (typeof id !== 'string' || typeof host !== 'string' || typeof port !== 'number')
       throw new IcfError('PROTOCOL', 'malformed PROBE')
     void probe(this.#runtime, id, { host, port }, this.#options.cluster).then((outcome) =>
-      this.#master.send([MessageType.PROBE_RESULT, number, outcome]),
+      asker.send([MessageType.PROBE_RESULT, number, outcome]),
     )
   }
 

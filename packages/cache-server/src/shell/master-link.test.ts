@@ -1,11 +1,13 @@
 import { IcfError, MessageType } from '@icf/common'
 import type { Introduction } from '@icf/common/node'
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
 import type { RunningCacheServer } from './cache-server.js'
 import { FakeProcess, startServer, until, Way } from './start.test.kit.js'
 
-const { KEEP_ALIVE } = MessageType
+const { KEEP_ALIVE, PROBE, PROBE_RESULT } = MessageType
 
 describe('a cache server and what is at the address of its master', () => {
   let server: RunningCacheServer | undefined
@@ -57,6 +59,32 @@ describe('a cache server and what is at the address of its master', () => {
     way.forget()
     await until(() => master.hellos.length === 2)
     await way.close()
+  })
+
+  it('tells nobody but the master that asked what it found', async () => {
+    const mute = createServer()
+    const dialed: Socket[] = []
+    mute.on('connection', (socket) => dialed.push(socket.on('error', () => undefined)))
+    mute.listen(0, '127.0.0.1').unref()
+    await once(mute, 'listening')
+    const { port } = mute.address() as AddressInfo
+    const master = await process({})
+    server = await startServer([master.address])
+    const ask = (number: number): void =>
+      master.links.forEach((link) => link.send([PROBE, number, 'suspect', '127.0.0.1', port]))
+    await until(() => master.links.size === 1)
+    ask(1)
+    await until(() => dialed.length === 1)
+    for (const link of master.links) link.terminate()
+    await until(() => master.hellos.length === 2 && master.links.size === 1)
+    dialed[0]!.destroy()
+    ask(2)
+    await until(() => dialed.length === 2)
+    dialed[1]!.destroy()
+    await until(() => master.received.some(([type, number]) => type === PROBE_RESULT && number === 2))
+    const answered = master.received.filter(([type]) => type === PROBE_RESULT).map(([, number]) => number)
+    assert.deepEqual(answered, [2])
+    mute.close()
   })
 
   it('outlives whatever comes there once it is a member', async () => {

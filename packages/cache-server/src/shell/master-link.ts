@@ -35,7 +35,8 @@ export interface MasterLinkOptions {
   refused(error: IcfError): void
   /** Nobody answered, or not now. */
   failed(error: IcfError): void
-  message(message: Message): void
+  /** @param link on which it came: an answer belongs there, not to another master, to which it may mean something else */
+  message(message: Message, link: Link): void
 }
 
 /** The link to the master, for as long as this server lives. */
@@ -86,7 +87,7 @@ export class MasterLink {
     link.handlers = {
       message: (message) => {
         if (message[0] === MessageType.REFUSED) this.#tell(readRefusal(message))
-        else this.options.message(message)
+        else this.options.message(message, link)
       },
       close: () => {
         this.#link = undefined
