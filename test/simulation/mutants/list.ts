@@ -2,9 +2,15 @@ import { cacheServerMutants } from './cache-server.js'
 import { clientMutants } from './client.js'
 import { masterMutants } from './master.js'
 import type { Mutant } from './mutant.js'
+import { survivors } from './survivors.js'
 
-/** Bugs that the simulator must catch, each by some seed. */
-export const mutants: readonly Mutant[] = [...cacheServerMutants, ...masterMutants, ...clientMutants]
+/** Bugs that the simulator must catch, each by some seed; and those that it does not catch yet. */
+export const mutants: readonly Mutant[] = [
+  ...cacheServerMutants,
+  ...masterMutants,
+  ...clientMutants,
+  ...survivors,
+]
 
 /** @throws Error when there is none of this name */
 export function findMutant(name: string): Mutant {

@@ -33,16 +33,20 @@ export async function runMutants(
   for (const mutant of chosen) mutate(readFileSync(pathOf(mutant), 'utf8'), mutant)
   const queue = [...chosen]
   const missed: string[] = []
+  const known: string[] = []
   const work = async (): Promise<void> => {
     for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
       const verdict = await tryMutant(mutant, args)
-      if (verdict.kind !== 'caught') missed.push(mutant.name)
+      const isKnown = verdict.kind === 'survived' && mutant.survives !== undefined
+      if (isKnown) known.push(mutant.name)
+      else if (verdict.kind !== 'caught') missed.push(mutant.name)
       console.log(describe(mutant, verdict))
     }
   }
   await Promise.all(Array.from({ length: args.jobs }, work))
   const rest = missed.length > 0 ? `; not: ${missed.join(', ')}` : ''
-  console.log(`${chosen.length - missed.length} of ${chosen.length} mutants caught${rest}`)
+  const caught = chosen.length - missed.length - known.length
+  console.log(`${caught} of ${chosen.length} mutants caught, ${known.length} survive as before${rest}`)
   return missed.length === 0
 }
 
@@ -88,11 +92,13 @@ function simulator(first: number, count: number, options: readonly string[]): Pr
   })
 }
 
-function describe({ name, breaks }: Mutant, verdict: Verdict): string {
+function describe({ name, breaks, survives }: Mutant, verdict: Verdict): string {
   switch (verdict.kind) {
     case 'caught':
       return `✔ ${name}: caught at seed ${verdict.seed}, after ${verdict.seeds}: ${verdict.violation.slice(0, 200)}`
     case 'survived':
+      if (survives)
+        return `○ ${name}: survived ${verdict.seeds} seeds, as before; what does not happen: ${survives}`
       return `✖ ${name}: SURVIVED after ${verdict.seeds} seeds (${breaks})`
     case 'broken':
       return `✖ ${name}: its run did not end as it should: ${verdict.output.slice(-1000)}`

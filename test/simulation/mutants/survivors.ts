@@ -1,0 +1,133 @@
+import type { Mutant } from './mutant.js'
+
+const SERVER = 'packages/cache-server/dist/core'
+const MASTER = 'packages/master/dist/core'
+
+/** Bugs that no seed has caught yet: each says what the simulator would have to do. */
+export const survivors: readonly Mutant[] = [
+  {
+    name: 'miss-does-not-wait-for-the-removal',
+    file: 'packages/cache-server/dist/commands/command.js',
+    find: `: context.writer.removalOf(slot, key);`,
+    replace: `: undefined;`,
+    breaks: 'a read that finds nothing because of a delete waits for it',
+    survives:
+      'the primary has to die after somebody saw a delete that the backup lacks, and be asked again before the delete is repeated',
+  },
+  {
+    name: 'backup-takes-from-anybody',
+    file: `${SERVER}/replica-intake.js`,
+    find: `return isPrimary && held[slot] >= Held.BACKUP && this.#version >= copySince[slot];`,
+    replace: `return held[slot] >= Held.BACKUP;`,
+    breaks: 'a primary that was replaced without noticing can not acknowledge anything',
+    survives: 'a replaced primary and a client of its that are cut off together, but not from the backup',
+  },
+  {
+    name: 'backup-takes-what-is-about-another-copy',
+    file: `${SERVER}/replica-intake.js`,
+    find: ` && this.#version >= copySince[slot];
+    }
+    /** Whether our topology wants this copy of the slot. */
+    #isWanted(slot, since) {
+        return (this.slots.held[slot] === Held.INCOMING && this.slots.topology.transitions.get(slot)?.since === since);`,
+    replace: `;
+    }
+    /** Whether our topology wants this copy of the slot. */
+    #isWanted(slot, since) {
+        return (this.slots.held[slot] === Held.INCOMING);`,
+    breaks: 'what was held up while the copy went elsewhere and came back is refused by its version',
+    survives: 'a batch that is held up while the slot goes to another server and comes back',
+  },
+  {
+    name: 'refused-counts-as-stored',
+    file: `${SERVER}/cache-server-core.js`,
+    find: `if (refused.length === 0)`,
+    replace: `if (true)`,
+    breaks: 'a write is answered when every copy has stored it',
+    survives: 'a replaced primary whose client does not know of it, and whose backup does',
+  },
+  {
+    name: 'unparks-what-was-reported',
+    file: `${SERVER}/copier.js`,
+    find: `if (task.intent !== 'primary' || task.isSent)`,
+    replace: `if (task.intent !== 'primary')`,
+    breaks: 'whether a master committed what it had been told only a master can tell',
+    survives: 'the master has to die between a commit and its publication, with slots handed over in it',
+  },
+  {
+    name: 'oldest-topology-inherited',
+    file: `${MASTER}/inheritance.js`,
+    find: `if (!this.#newest || isNewer(topology, this.#newest))`,
+    replace: `if (!this.#newest || isNewer(this.#newest, topology))`,
+    breaks: 'the restarted master goes on with the newest topology among the servers',
+    survives: 'the state has to be lost while servers follow different versions',
+  },
+  {
+    name: 'reports-without-draining',
+    file: `${SERVER}/copier.js`,
+    find: `if (this.slots.unacknowledged[task.slot] === 0)`,
+    replace: `if (true)`,
+    breaks: 'the new primary has all that the old one was answering',
+    survives: 'a write that is not safe when its slot is handed over',
+  },
+  {
+    name: 'repetition-answered-too-soon',
+    file: `${SERVER}/writer.js`,
+    find: `if (!backup && !copy)
+            return write.answer();`,
+    replace: `if (true)
+            return write.answer();`,
+    breaks: 'a repetition is answered when the first attempt is safe',
+    survives: 'a link has to break and the primary to die while a write is not safe',
+  },
+  {
+    name: 'copies-what-was-there-at-first',
+    file: `${SERVER}/copier.js`,
+    find: `task.keys ??= this.store.keysOf(slot)[Symbol.iterator]();
+        task.stage = 'copying';
+        while (channel.fillBytesInFlight < WINDOW_BYTES) {
+            const next = task.keys.next();
+            if (next.done) {
+                task.stage = 'ending';
+                channel.fillEnd(slot, () => this.#stored(task));
+                return true;
+            }
+            const entry = this.store.peek(slot, next.value);`,
+    replace: `task.keys ??= [...this.store.keysOf(slot)].map((key) => this.store.peek(slot, key)).values();
+        task.stage = 'copying';
+        while (channel.fillBytesInFlight < WINDOW_BYTES) {
+            const next = task.keys.next();
+            if (next.done) {
+                task.stage = 'ending';
+                channel.fillEnd(slot, () => this.#stored(task));
+                return true;
+            }
+            const entry = next.value;`,
+    breaks: 'an entry is read when it is put into the channel: a deleted key can not come back by a copy',
+    survives: 'nothing that is known; it was never run to its end',
+  },
+  {
+    name: 'silent-server-promoted',
+    file: `${MASTER}/slots.js`,
+    find: `if (silent.has(primary) && present.has(backup)) {`,
+    replace: `if (silent.has(primary) && backup !== NONE) {`,
+    breaks: 'a slot goes only to a server that is heard of at that time',
+    survives: 'both servers of a slot have to be silent, one of them for longer',
+  },
+  {
+    name: 'parting-forgotten',
+    file: `${SERVER}/writer.js`,
+    find: `if (removal || this.slots.parted[slot] === 0)`,
+    replace: `if (true)`,
+    breaks: 'invariant 3: what was found missing does not come back',
+    survives: 'a backup that evicted by itself has to become the primary and be asked for that key',
+  },
+  {
+    name: 'serves-late-frames',
+    file: `${SERVER}/command-runner.js`,
+    find: `return message[2] < this.slots.primarySince[slot];`,
+    replace: `return false;`,
+    breaks: 'what was sent by a topology older than the one that made the server the primary is refused',
+    survives: 'a write that is held up on its way while its slot moves away and back',
+  },
+]
