@@ -1,22 +1,11 @@
 import type { AnswerChecker } from './checkers/answers.js'
-import type { SimCluster, SimServer } from './cluster.js'
-import type { Network } from './virtual/network.js'
-import type { VirtualProcess } from './virtual/process.js'
+import type { SimCluster } from './cluster.js'
+import { LONGEST_MS, Trouble, type Room } from './trouble.js'
 import type { World } from './virtual/world.js'
 
-/** How long something stays wrong, in ms. */
-const SHORTEST_MS = 50
-const LONGEST_MS = 5_000
-
-/** After a process was stopped or cut off, in ms. */
-const HEARD_AGAIN_MS = 600
-
-export interface FaultOptions {
+export interface FaultOptions extends Room {
   /** Pause between two faults, in ms. */
   readonly everyMs: number
-  readonly maxServers: number
-  /** Names of the machines on which servers run. */
-  readonly machines: readonly string[]
   /** Whether more may be wrong at once than one process or way. */
   readonly isHarsh: boolean
 }
@@ -32,30 +21,23 @@ interface Fault {
   begin(): number | undefined
 }
 
-/**
- * What goes wrong, as the seed decides. Whatever destroys data happens only while every slot has a second copy on another
- * machine: the promise is for the death of one machine at a time. Whatever destroys none may happen together with anything.
- */
+/** What goes wrong, and when, as the seed decides. */
 export class Faults {
   readonly counts: Record<string, number> = {}
   readonly #world: World
-  readonly #network: Network
+  readonly #trouble: Trouble
   readonly #all: readonly (readonly [string, Fault])[]
   /** When the last of those that run now is over. */
   #busyUntil = -Infinity
   #aloneUntil = -Infinity
-  /** When everybody will have been heard of again. */
-  #disturbedUntil = -Infinity
   #isQuiet = false
-  #isStateUncertain = false
-  readonly #stopped = new Set<VirtualProcess>()
 
   constructor(
     private readonly cluster: SimCluster,
     private readonly answers: AnswerChecker,
     private readonly options: FaultOptions,
   ) {
-    this.#network = cluster.network
+    this.#trouble = new Trouble(cluster, options)
     this.#world = cluster.network.world
     this.#all = Object.entries(this.#faults())
     this.#schedule()
@@ -63,19 +45,9 @@ export class Faults {
 
   /** Ends all that is wrong, for good. */
   heal(): void {
-    const { cluster } = this
     this.#isQuiet = true
     this.#world.log('--- quiet')
-    this.#network.healAll()
-    // Who was to stop, or to die, within its next turn does so still.
-    for (const afterMs of [0, 200])
-      this.#world.after(afterMs, () => {
-        for (const process of cluster.processes) process.goOn()
-        if (!cluster.masterProcess.isAlive) cluster.startMaster()
-      })
-    cluster.disk.isFull = false
-    cluster.disk.commitMs = 1
-    if (cluster.servers.every(({ isLeaving }) => isLeaving)) cluster.startServer(this.options.machines[0]!)
+    this.#trouble.heal()
   }
 
   #schedule(): void {
@@ -89,7 +61,7 @@ export class Faults {
   #something(): void {
     const { random, now } = this.#world
     if (now < this.#aloneUntil) return
-    const isFree = now >= this.#busyUntil && this.cluster.isDoubled
+    const isFree = !this.#isBusy && this.cluster.isDoubled
     const mayBe = ({ isHarsh, isAlone }: Fault): boolean =>
       this.options.isHarsh ? isFree || !isAlone : isFree && !isHarsh
     const possible = this.#all.filter(([, fault]) => mayBe(fault))
@@ -109,94 +81,100 @@ export class Faults {
     this.#busyUntil = Math.max(this.#busyUntil, now + ms)
   }
 
+  get #isBusy(): boolean {
+    return this.#world.now < this.#busyUntil
+  }
+
   #faults(): Record<string, Fault> {
     const { cluster } = this
     const { random } = this.#world
+    const trouble = this.#trouble
     return {
-      join: { weight: 3, begin: () => this.#join() },
-      leave: { weight: 2, begin: () => this.#leave() },
-      kill: { weight: 3, begin: () => this.#kill((process) => process.kill()) },
+      join: { weight: 3, begin: () => trouble.join() },
+      leave: { weight: 2, begin: () => trouble.leave() },
+      kill: { weight: 3, begin: () => trouble.kill((process) => process.kill()) },
       'kill in the middle': {
         weight: 2,
-        begin: () => this.#kill((process) => process.killMidTurn(random.integer(0, 4))),
+        begin: () => trouble.kill((process) => process.killMidTurn(random.integer(0, 4))),
       },
-      'power loss': { weight: 1, begin: () => this.#losePower() },
-      'cut servers apart, then kill': { weight: 3, isHarsh: true, begin: () => this.#cutThenKill() },
-      'pause server': { weight: 2, begin: () => this.#pause([this.#server()?.process]) },
+      // What a silent server has is given to one that was heard of a moment ago: that must not be the one that goes.
+      'power loss': { weight: 1, begin: () => (this.#isBusy ? undefined : trouble.losePower()) },
+      'cut servers apart, then kill': { weight: 3, isHarsh: true, begin: () => trouble.cutThenKill() },
+      'pause server': { weight: 2, begin: () => trouble.pause([trouble.server()?.process]) },
       'pause in the middle': {
         weight: 2,
-        begin: () => this.#pause([this.#server()?.process], random.integer(0, 4)),
+        begin: () => trouble.pause([trouble.server()?.process], random.integer(0, 4)),
       },
-      'pause in the middle, then cut off': { weight: 1, begin: () => this.#pauseThenCut() },
+      'pause in the middle, then cut off': { weight: 1, begin: () => trouble.pauseThenCut() },
       'pause several': {
         weight: 1,
         isHarsh: true,
-        begin: () => this.#pause(this.#some(cluster.servers.map(({ process }) => process))),
+        begin: () => trouble.pause(trouble.some(cluster.servers.map(({ process }) => process))),
       },
       'pause all servers': {
         weight: 1,
         isHarsh: true,
-        begin: () => this.#pause(cluster.servers.map(({ process }) => process)),
+        begin: () => trouble.pause(cluster.servers.map(({ process }) => process)),
       },
       'pause everything': {
         weight: 1,
         isHarsh: true,
-        begin: () => this.#pause(cluster.processes),
+        begin: () => trouble.pause(cluster.processes),
       },
       'pause client': {
         weight: 1,
         isHarsh: true,
-        begin: () => this.#pause([random.pick(cluster.clients)?.process]),
+        begin: () => trouble.pause([random.pick(cluster.clients)?.process]),
       },
-      'pause master': { weight: 1, isHarsh: true, begin: () => this.#pause([cluster.masterProcess]) },
+      'pause master': { weight: 1, isHarsh: true, begin: () => trouble.pause([cluster.masterProcess]) },
       'pause master in the middle': {
         weight: 1,
         isHarsh: true,
-        begin: () => this.#pause([cluster.masterProcess], random.integer(0, 6)),
+        begin: () => trouble.pause([cluster.masterProcess], random.integer(0, 6)),
       },
-      'restart master': { weight: 2, begin: () => this.#restartMaster((process) => process.kill()) },
+      'restart master': { weight: 2, begin: () => trouble.restartMaster((process) => process.kill()) },
       'restart master in the middle': {
         weight: 2,
-        begin: () => this.#restartMaster((process) => process.killMidTurn(random.integer(0, 6))),
+        begin: () => trouble.restartMaster((process) => process.killMidTurn(random.integer(0, 6))),
       },
-      'lose state': { weight: 1, isAlone: true, begin: () => this.#restartWithoutState() },
-      'slow disk': { weight: 1, isHarsh: true, begin: () => this.#slowDisk() },
-      'pause server on a slow disk': { weight: 1, isHarsh: true, begin: () => this.#pauseOnSlowDisk() },
-      'full disk': { weight: 1, isHarsh: true, begin: () => this.#fullDisk() },
-      'reset link': { weight: 2, begin: () => this.#reset() },
+      'lose state': { weight: 1, isAlone: true, begin: () => trouble.restartWithoutState() },
+      'slow disk': { weight: 1, isHarsh: true, begin: () => trouble.slowDisk() },
+      'pause server on a slow disk': { weight: 1, isHarsh: true, begin: () => trouble.pauseOnSlowDisk() },
+      'full disk': { weight: 1, isHarsh: true, begin: () => trouble.fullDisk() },
+      'reset link': { weight: 2, begin: () => trouble.reset() },
       'cut server off': {
         weight: 1,
-        begin: () => this.#cut([this.#server()?.process], cluster.processes),
+        begin: () => trouble.cut([trouble.server()?.process], cluster.processes),
       },
       'cut server from master': {
         weight: 1,
-        begin: () => this.#cut([this.#server()?.process], [cluster.masterProcess]),
+        begin: () => trouble.cut([trouble.server()?.process], [cluster.masterProcess]),
       },
       'cut servers apart': {
         weight: 1,
         isHarsh: true,
-        begin: () => this.#cut([this.#server()?.process], [this.#server()?.process]),
+        begin: () => trouble.cut([trouble.server()?.process], [trouble.server()?.process]),
       },
       'cut server from clients': {
         weight: 1,
         isHarsh: true,
         begin: () =>
-          this.#cut(
-            [this.#server()?.process],
+          trouble.cut(
+            [trouble.server()?.process],
             cluster.clients.map(({ process }) => process),
           ),
       },
       'cut master off': {
         weight: 1,
         isHarsh: true,
-        begin: () => this.#cut([cluster.masterProcess], cluster.processes),
+        begin: () => trouble.cut([cluster.masterProcess], cluster.processes),
       },
       'cut the cluster in two': {
         weight: 1,
         isHarsh: true,
         begin: () => {
-          const some = this.#some(cluster.processes)
-          return this.#cut(
+          const some = trouble.some(cluster.processes)
+          return trouble.cut(
             some,
             cluster.processes.filter((process) => !some.includes(process)),
           )
@@ -207,244 +185,12 @@ export class Faults {
         isHarsh: true,
         // For long enough that others take over, and have writers.
         begin: () => {
-          const some = [this.#server()?.process, random.pick(cluster.clients)?.process]
+          const some = [trouble.server()?.process, random.pick(cluster.clients)?.process]
           const others = cluster.processes.filter((process) => !some.includes(process))
-          return this.#cut(some, others, random.between(LONGEST_MS / 3, LONGEST_MS))
+          return trouble.cut(some, others, random.between(LONGEST_MS / 3, LONGEST_MS))
         },
       },
-      flap: { weight: 1, isHarsh: true, begin: () => this.#flap() },
+      flap: { weight: 1, isHarsh: true, begin: () => trouble.flap() },
     }
-  }
-
-  #disturb(ms: number): void {
-    this.#disturbedUntil = Math.max(this.#disturbedUntil, this.#world.now + ms + HEARD_AGAIN_MS)
-  }
-
-  #ms(): number {
-    const { random } = this.#world
-    return random.chance(0.5) ? random.between(SHORTEST_MS, 500) : random.between(SHORTEST_MS, LONGEST_MS)
-  }
-
-  #server(): SimServer | undefined {
-    const { servers } = this.cluster
-    return servers.length === 0 ? undefined : this.#world.random.pick(servers)
-  }
-
-  #some<T>(of: readonly T[]): T[] {
-    return of.filter(() => this.#world.random.chance(0.5))
-  }
-
-  #join(): number | undefined {
-    const { machines, maxServers } = this.options
-    if (this.cluster.servers.length >= maxServers) return undefined
-    this.cluster.startServer(this.#world.random.pick(machines))
-    return 0
-  }
-
-  /** Never the last member that was not asked to leave before, nor one that takes itself for it: its data would rightly be lost. */
-  #leave(): number | undefined {
-    const { random } = this.#world
-    const { topology, servers, disk } = this.cluster
-    if (!topology || disk.isBehind) return undefined
-    const active = new Set(topology.servers.flatMap((info) => (info?.state === 'active' ? [info.id] : [])))
-    const staying = servers.filter(
-      ({ isLeaving, incarnation }) => !isLeaving && incarnation && active.has(incarnation.id),
-    )
-    if (staying.length < 2) return undefined
-    const server = random.pick(staying)
-    const { masterProcess } = this.cluster
-    if (!server.running || !masterProcess.canRun || !server.process.canRun) return undefined
-    const { id, core } = server.incarnation
-    const knows = core.slots.topology.servers
-    if (!knows.some((other) => other && other.id !== id && other.state === 'active')) return undefined
-    server.isLeaving = true
-    const { running } = server
-    server.process.turn('is told to leave', () => void running.shutdown())
-    return 0
-  }
-
-  /** The promise is for one thing at a time: nobody else is dead, stopped or cut off, or was a moment ago. */
-  #canDestroy(): boolean {
-    const { masterProcess, isDoubled } = this.cluster
-    const isUndisturbed = this.#world.now >= this.#disturbedUntil
-    return isDoubled && isUndisturbed && !this.#isStateUncertain && masterProcess.canRun
-  }
-
-  /** One machine with all its servers; some begin anew at the same address, later. */
-  #kill(how: (process: VirtualProcess) => void, victim = this.#server()): number | undefined {
-    const { cluster } = this
-    const { random } = this.#world
-    if (!victim || !this.#canDestroy()) return undefined
-    const victims = cluster.servers.filter(({ process }) => process.machine === victim.process.machine)
-    if (victims.some(({ process }) => this.#stopped.has(process))) return undefined
-    for (const { process } of victims) how(process)
-    for (const { address, process } of victims)
-      if (random.chance(0.5))
-        this.#later(random.between(10, 3000), () => {
-          if (!process.isAlive) cluster.startServer(process.machine, address)
-        })
-    return LONGEST_MS
-  }
-
-  /**
-   * Not while a server may have fallen silent: what that has is given to one that was heard of a moment ago, which must not
-   * be the one that goes.
-   */
-  #losePower(): number | undefined {
-    if (this.#world.now < this.#busyUntil) return undefined
-    return this.#kill((process) => this.#network.machineDown(process.machine))
-  }
-
-  #pause(processes: readonly (VirtualProcess | undefined)[], sends?: number): number | undefined {
-    const found = processes.filter((process) => process?.canRun === true) as VirtualProcess[]
-    if (found.length === 0) return undefined
-    const ms = this.#ms()
-    this.#disturb(ms)
-    for (const process of found) {
-      this.#stopped.add(process)
-      if (sends === undefined) process.stop()
-      else process.stopMidTurn(sends)
-      this.#later(ms, () => {
-        this.#stopped.delete(process)
-        process.goOn()
-      })
-    }
-    return ms
-  }
-
-  /** What it reads when it goes on, such as an answer of the master, is old by then; and what it says is not heard. */
-  #pauseThenCut(): number | undefined {
-    const process = this.#server()?.process
-    const pausedMs = this.#pause([process], this.#world.random.integer(0, 4))
-    if (pausedMs === undefined) return undefined
-    const cutMs = this.#ms()
-    this.#later(pausedMs, () => void this.#cut([process], [this.cluster.masterProcess], cutMs))
-    return pausedMs + cutMs
-  }
-
-  /** What the other one lacks by then, nobody may have seen. */
-  #cutThenKill(): number | undefined {
-    const { random } = this.#world
-    const [victim, other] = [this.#server(), this.#server()]
-    if (!victim || !this.#canDestroy()) return undefined
-    const ms = random.between(20, 400)
-    if (this.#cut([victim.process], [other?.process], ms) === undefined) return undefined
-    this.#later(random.between(0, ms), () => {
-      const sockets = [...victim.process.sockets]
-      if (sockets.length > 0) this.#network.reset(random.pick(sockets))
-    })
-    const disturbedUntil = this.#disturbedUntil
-    this.#later(random.between(0.5, 0.99) * ms, () => {
-      if (!victim.process.isAlive || this.#disturbedUntil !== disturbedUntil) return
-      // It was the one that was cut off: with its death that is over.
-      this.#disturbedUntil = this.#world.now
-      this.#kill((process) => process.kill(), victim)
-    })
-    return ms + LONGEST_MS
-  }
-
-  /** It may be back before it is in effect that others take over. */
-  #pauseOnSlowDisk(): number | undefined {
-    const ms = this.#pause([this.#server()?.process])
-    return ms === undefined ? undefined : Math.max(ms, this.#slowDisk())
-  }
-
-  #restartMaster(how: (process: VirtualProcess) => void, isStateLost = false): number | undefined {
-    const { cluster } = this
-    const { random } = this.#world
-    const { masterProcess } = cluster
-    if (!masterProcess.canRun || this.#isStateUncertain) return undefined
-    how(masterProcess)
-    this.#isStateUncertain = true
-    const ms = random.between(20, 3000)
-    this.#later(ms, () => {
-      masterProcess.kill()
-      if (isStateLost) this.#loseState()
-      cluster.startMaster()
-      this.#world.after(LONGEST_MS, () => (this.#isStateUncertain = false))
-    })
-    return ms + LONGEST_MS
-  }
-
-  /** Perhaps while slots move: then not all have the newest topology. */
-  #restartWithoutState(): number | undefined {
-    const { random } = this.#world
-    if (!this.cluster.masterProcess.canRun || this.#isStateUncertain) return undefined
-    if (random.chance(0.7)) this.#join()
-    this.#later(
-      random.between(0, 40),
-      () => void this.#restartMaster((process) => process.killMidTurn(random.integer(0, 6)), true),
-    )
-    return 2 * LONGEST_MS
-  }
-
-  #loseState(): void {
-    const { disk } = this.cluster
-    const { random } = this.#world
-    if (random.chance(0.5)) disk.lose()
-    else disk.goBack(random.integer(1, 5))
-    // Then what the next master begins with is not safe yet when it hears of something newer.
-    if (random.chance(0.3)) this.#slowDisk()
-  }
-
-  #slowDisk(): number {
-    const { disk } = this.cluster
-    const ms = this.#ms()
-    disk.commitMs = this.#world.random.between(50, 2000)
-    this.#later(ms, () => (disk.commitMs = 1))
-    return ms + 2000
-  }
-
-  #fullDisk(): number {
-    const { disk } = this.cluster
-    const ms = this.#ms()
-    disk.isFull = true
-    this.#later(ms, () => (disk.isFull = false))
-    return ms + 1000
-  }
-
-  #cut(
-    from: readonly (VirtualProcess | undefined)[],
-    to: readonly (VirtualProcess | undefined)[],
-    ms = this.#ms(),
-  ): number | undefined {
-    const { random } = this.#world
-    this.#disturb(ms)
-    const direction = random.pick(['both', 'both', 'out', 'in'] as const)
-    let isCut = false
-    for (const one of from)
-      for (const other of to) {
-        if (!one || !other || one === other) continue
-        isCut = true
-        if (direction !== 'in') this.#network.cut(one, other, { oneWay: true })
-        if (direction !== 'out') this.#network.cut(other, one, { oneWay: true })
-        this.#later(ms, () => {
-          this.#network.heal(one, other)
-        })
-      }
-    return isCut ? ms : undefined
-  }
-
-  #reset(): number | undefined {
-    const { random } = this.#world
-    const sockets = this.cluster.servers.flatMap(({ process }) => [...process.sockets])
-    if (sockets.length === 0) return undefined
-    this.#network.reset(random.pick(sockets))
-    return 0
-  }
-
-  #flap(): number | undefined {
-    const server = this.#server()?.process
-    const periodMs = this.#world.random.between(100, 800)
-    for (let time = 0; time < 5; time++)
-      this.#later(time * periodMs, () => void this.#cut([server], this.cluster.processes, periodMs / 2))
-    return server && 5 * periodMs
-  }
-
-  /** Unless everything was healed before. */
-  #later(ms: number, job: () => void): void {
-    this.#world.after(ms, () => {
-      if (!this.#isQuiet) job()
-    })
   }
 }
