@@ -1,7 +1,7 @@
 import { defaultTiming, NONE, type Address, type Topology } from '@icf/common'
 import { CacheServer, type Incarnation, type RunningCacheServer } from '@icf/cache-server/shell'
 import { connectOn, type Client } from '@icf/client/shell'
-import { serveMaster, type RunningMaster } from '@icf/master/shell'
+import { serveMaster } from '@icf/master/shell'
 import { pino, type Logger } from 'pino'
 import { Disk, DISK_FULL } from './disk.js'
 import type { Network } from './virtual/network.js'
@@ -52,7 +52,7 @@ export class SimCluster {
   /** Of all kinds, dead ones included. */
   #processes: VirtualProcess[] = []
   /** Undefined from its start until it serves, and after its death. */
-  master: RunningMaster | undefined
+  master: Awaited<ReturnType<typeof serveMaster>> | undefined
   masterProcess!: VirtualProcess
   readonly #logger: Logger
   #nextPort = 7100

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { runMain } from './run-main.js'
 import { simulate } from './simulation.js'
-
-const MAIN = fileURLToPath(new URL('main.js', import.meta.url))
 
 const SEEDS = 2000
 const PROCESSES = 2
@@ -18,7 +15,9 @@ describe('simulated clusters keep what they promise', () => {
 
   it(`with ${SEEDS} seeds`, async () => {
     const count = SEEDS / PROCESSES
-    const runs = Array.from({ length: PROCESSES }, (_, process) => run(1 + process * count, count))
+    const runs = Array.from({ length: PROCESSES }, (_, process) =>
+      runMain(['--seed', `${1 + process * count}`, '--count', `${count}`]),
+    )
     for (const { code, output } of await Promise.all(runs)) assert.equal(code, 0, output)
   })
 
@@ -31,16 +30,4 @@ async function traceOf(seed: number): Promise<string[]> {
   const lines: string[] = []
   await simulate(seed, (line) => lines.push(line))
   return lines
-}
-
-/** In a process of its own. */
-function run(first: number, count: number): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [MAIN, '--seed', `${first}`, '--count', `${count}`])
-  let output = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, output }))
-  })
 }

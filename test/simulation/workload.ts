@@ -178,7 +178,7 @@ export class Workload {
     await this.#unlessFailed(client, `get ${key}`, async () => {
       const value = await client.client.get<string>(key)
       if (value !== undefined && !this.#fast.get(key)!.has(value))
-        throw new Violation(`${key} is ${value}, which nobody stored`)
+        throw new Violation(`invariant 4: ${key} is ${value}, which nobody stored`)
     })
   }
 

@@ -1,11 +1,8 @@
 import type { SimServer } from '../cluster.js'
 import { Violation } from './violation.js'
 
-/**
- * What backups may take beyond the budget before they evict by themselves, and one of the largest entries, which is put in
- * before something else goes: packages/cache-server/src/core/store.ts.
- */
-const MOST_FILL = 1 + 1 / 16 + 1 / 4
+/** Backups may take so much more before they evict by themselves: packages/cache-server/src/core/store.ts. */
+const MOST_FILL = 1 + 1 / 16
 
 /** Invariant 8: entries of all servers keep within their budget. */
 export function checkBounds(servers: readonly SimServer[], budgetBytes: number): void {

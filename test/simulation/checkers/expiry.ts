@@ -40,7 +40,7 @@ export class ExpiryChecker {
         )
       return
     }
-    if (value !== life.value) throw new Violation(`${key} is ${value}, not ${life.value}`)
+    if (value !== life.value) throw new Violation(`invariant 4: ${key} is ${value}, not ${life.value}`)
     if (from > life.stored + life.ttlMs * LATE + LATE_MS)
       throw new Violation(
         `invariant 4: ${key} is there ${from - life.stored} ms after it was set for ${life.ttlMs} ms`,

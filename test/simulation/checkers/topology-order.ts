@@ -43,11 +43,11 @@ function checkSound({ primary, backup, servers, transitions, version }: Topology
   for (let slot = 0; slot < primary.length; slot++) {
     const [first, second] = [primary[slot]!, backup[slot]!]
     if (first === second && first !== NONE)
-      throw new Violation(`version ${version}: slot ${slot} is its own backup`)
+      throw new Violation(`invariant 5: version ${version}: slot ${slot} is its own backup`)
     if (isVacant(first) || isVacant(second))
-      throw new Violation(`version ${version}: slot ${slot} is on a vacant seat`)
+      throw new Violation(`invariant 5: version ${version}: slot ${slot} is on a vacant seat`)
   }
   for (const [slot, { to }] of transitions)
     if (!servers[to] || to === primary[slot])
-      throw new Violation(`version ${version}: slot ${slot} moves to ${to}`)
+      throw new Violation(`invariant 5: version ${version}: slot ${slot} moves to ${to}`)
 }

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { Arguments } from '../arguments.js'
+import { runMain, type MainRun } from '../run-main.js'
 import { mutate, pathOf, type Mutant } from './mutant.js'
 
 const DEFAULT_SEEDS = 300
@@ -9,8 +8,6 @@ const DEFAULT_SEEDS = 300
 /** What a seed may take on a busy machine, and the start of a process, in ms: a run that takes longer hangs. */
 const SEED_MS = 1_500
 const START_MS = 60_000
-
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
 
 /** How the run of one mutant ended. */
 export type Verdict =
@@ -70,26 +67,9 @@ export async function tryMutant(
   return { kind: 'survived', seeds: count }
 }
 
-interface Ended {
-  /** null: it did not end in time. */
-  readonly code: number | null
-  readonly output: string
-}
-
-function simulator(first: number, count: number, options: readonly string[]): Promise<Ended> {
-  const args = [MAIN, '--seed', String(first), '--count', String(count), '--until-failure', ...options]
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: START_MS + count * SEED_MS,
-    killSignal: 'SIGKILL',
-  })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, output }))
-  })
+function simulator(first: number, count: number, options: readonly string[]): Promise<MainRun> {
+  const args = ['--seed', String(first), '--count', String(count), '--until-failure', ...options]
+  return runMain(args, START_MS + count * SEED_MS)
 }
 
 function describe({ name, breaks, survives }: Mutant, verdict: Verdict): string {

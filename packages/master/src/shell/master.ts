@@ -31,7 +31,6 @@ export interface MasterOptions {
 
 export interface RunningMaster {
   readonly id: string
-  readonly core: MasterCore
   readonly address: Address
   readonly httpAddress: Address | undefined
   /** Closes every connection; what was decided is on disk already. Idempotent. */
@@ -45,7 +44,10 @@ const RETURN_WINDOW_MS = 500
  * A master on whatever runtime; it serves when this resolves.
  * @throws IcfError INVALID_ARGUMENT when an address does not allow it, STATE_UNAVAILABLE when its state does not
  */
-export async function serveMaster(runtime: Runtime, options: MasterOptions): Promise<RunningMaster> {
+export async function serveMaster(
+  runtime: Runtime,
+  options: MasterOptions,
+): Promise<RunningMaster & { readonly core: MasterCore }> {
   const { cluster, coordination, timing, ring, slotCount, forgetAfterMs, logger } = options
   const { epoch, stored } = await coordination.begin()
   const id = runtime.newId()
