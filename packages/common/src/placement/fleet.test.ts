@@ -53,6 +53,25 @@ test('zones are kept apart while none has nearly all the weight; then machines a
   assert.ok(!areApart(lopsided, 0, 1))
 })
 
+test('a machine whose servers name different zones holds one copy only', () => {
+  const crossed = fleet('a/m', 'b/m', 'a/n', 'c/o')
+  assert.ok(!areApart(crossed, 0, 1), 'on one machine')
+  assert.ok(!areApart(crossed, 1, 2), 'b dies with m, and m with a')
+  assert.ok(areApart(crossed, 0, 3))
+})
+
+test('when zones and machines together leave one group, machines are kept apart', () => {
+  const crossed = fleet('a/m', 'b/m', 'a/n')
+  assert.ok(!areApart(crossed, 0, 1))
+  assert.ok(areApart(crossed, 1, 2))
+})
+
+test('zones are kept apart on a single machine, too', () => {
+  const single = fleet('a/m', 'b/m', 'a/m')
+  assert.ok(areApart(single, 0, 1))
+  assert.ok(!areApart(single, 0, 2))
+})
+
 test('a server is active when it exists and has weight', () => {
   const some = fleet('a', 'leaving')
   assert.deepEqual(

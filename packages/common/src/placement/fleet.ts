@@ -43,33 +43,48 @@ export function areApart(fleet: Fleet, a: number, b: number): boolean {
 const LOPSIDED = 0.75
 
 /**
- * What may fail at once is a group: a machine, or a zone where zones are named. A server of which neither is known is a
- * group of its own, since nothing is known against it. Machines are kept apart wherever there are two of them; zones
- * as long as none has nearly all the weight. With one group left, each server is one of its own.
+ * What may fail at once is a group: a machine, or a zone where zones are named. A machine whose servers name several
+ * zones makes one group of these. A server of which neither is known is a group of its own, since nothing is known
+ * against it. Machines are kept apart wherever there are two of them; zones as long as none has nearly all the weight.
+ * With one group left, each server is one of its own.
  */
 function groupsOf(servers: readonly PlacementServer[]): Uint16Array {
-  const ownMachine = ({ machine }: PlacementServer, index: number): string =>
-    machine === '' ? `server ${index}` : `machine ${machine}`
-  const byZone = grouped(servers, (server, index) =>
-    server.zone === '' ? ownMachine(server, index) : `zone ${server.zone}`,
-  )
+  const byMachine = grouped(servers, ({ machine }) => machine)
+  const byZone = grouped(servers, ({ zone }) => zone)
+  const byBoth = merged(byMachine, byZone)
+  if (largestPart(servers, byBoth) <= LOPSIDED) return byBoth
+  if (largestPart(servers, byMachine) < 1) return byMachine
   if (largestPart(servers, byZone) <= LOPSIDED) return byZone
-  const byMachine = grouped(servers, ownMachine)
-  return largestPart(servers, byMachine) < 1 ? byMachine : byMachine.map((_, index) => index)
+  return byZone.map((_, index) => index)
 }
 
-/** For each server the index of the first one with the same name. */
+/** For each server the index of the first one with the same name; its own when it has none. */
 function grouped(
   servers: readonly PlacementServer[],
-  nameOf: (server: PlacementServer, index: number) => string,
+  nameOf: (server: PlacementServer) => string,
 ): Uint16Array {
   const byName = new Map<string, number>()
   return Uint16Array.from(servers, (server, index) => {
-    const name = nameOf(server, index)
+    const name = nameOf(server)
     const group = byName.get(name) ?? index
-    byName.set(name, group)
+    if (name !== '') byName.set(name, group)
     return group
   })
+}
+
+/** Servers that are in one group of either are in one group of the result (union-find, Galler and Fischer 1964). */
+function merged(a: Uint16Array, b: Uint16Array): Uint16Array {
+  const parents = a.slice()
+  const root = (server: number): number => {
+    let at = server
+    while (parents[at] !== at) at = parents[at]!
+    return at
+  }
+  b.forEach((group, server) => {
+    const [one, other] = [root(group), root(server)]
+    parents[Math.max(one, other)] = Math.min(one, other)
+  })
+  return parents.map((_, server) => root(server))
 }
 
 /** The part of all the weight that the heaviest group has; 1: there is only one. */

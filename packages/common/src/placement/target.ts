@@ -12,7 +12,8 @@ import type { MutableColumns, TargetInput } from './types.js'
  * 1. A slot has a primary as soon as one server has weight, and a backup as soon as two have. With none, the present
  *    columns are returned as they are.
  * 2. The backup is on another server; on another machine where the servers with weight are on more than one; and in
- *    another zone where they name more than one and none has more than three quarters of the weight.
+ *    another zone where they name more than one and none has more than three quarters of the weight (zones that share
+ *    a machine count as one).
  * 3. A pinned slot's primary is where the pin says. A slot whose primary is gone or leaving promotes its backup, unless
  *    that server is over quota: then the slot goes elsewhere, and as a rule keeps its backup.
  * 4. Nobody holds more than 1.05 × its share + 1 slots, of primaries and of backups (`quota.ts`). A share is in
