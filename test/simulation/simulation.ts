@@ -155,7 +155,7 @@ class Simulation {
           core.slots.topology.version === topology.version &&
           !core.store.hasBackgroundWork &&
           // With `ack: 'primary'` its client does not wait for it.
-          core.slots.unacknowledged.every((writes) => writes === 0)
+          core.ledger.isEmpty
         )
       }) &&
       master.core.snapshot(masterProcess.now()).isSettled

@@ -20,7 +20,7 @@ export class OneOwnerChecker {
       if (!incarnation) continue
       const { topology } = incarnation.core.slots
       sum += topology.epoch + topology.version
-      leases += Math.max(0, incarnation.core.runner.leaseUntil)
+      leases += Math.max(0, incarnation.core.lease.until)
       differ ||= topology.version !== version
     }
     if (differ) sum += leases
@@ -29,7 +29,7 @@ export class OneOwnerChecker {
     const owner = new Array<SimServer | undefined>(slotCount)
     for (const server of servers) {
       const core = server.incarnation?.core
-      if (!core || core.fenced || server.process.now() >= core.runner.leaseUntil) continue
+      if (!core || core.isOver || server.process.now() >= core.lease.until) continue
       for (let slot = 0; slot < slotCount; slot++) {
         if (core.slots.serving[slot] !== YES) continue
         const other = owner[slot]

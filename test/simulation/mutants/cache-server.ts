@@ -7,7 +7,7 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'serves-without-lease',
     file: `${CORE}/command-runner.js`,
-    find: `if (this.now >= this.leaseUntil)`,
+    find: `if (this.now >= this.lease.until)`,
     replace: `if (false)`,
     breaks: 'invariant 3: a server serves only while its lease runs',
     // A client has to ask a server that was replaced before it hears of the one in its place.
@@ -16,17 +16,17 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'lease-from-the-answer',
     file: `${CORE}/cache-server-core.js`,
-    find: `this.runner.leaseRenewed(sentAt + this.leaseMs, now);`,
-    replace: `this.runner.leaseRenewed(now + this.leaseMs, now);`,
+    find: `if (this.lease.answered(message[1]))`,
+    replace: `if (this.lease.answered(message[1]) && this.lease.answered(this.lease.beat(now)))`,
     breaks: 'invariant 1: the lease is counted from when the answered heartbeat was sent',
     // A server has to stop right after it sent a heartbeat, for long enough, and then not to be heard.
     seeds: 800,
   },
   {
     name: 'renews-an-ended-lease',
-    file: `${CORE}/cache-server-core.js`,
-    find: `if (now >= this.runner.leaseUntil)`,
-    replace: `if (false)`,
+    file: `${CORE}/lease.js`,
+    find: `now < this.#until && this.#renew(at)`,
+    replace: `this.#renew(at)`,
     breaks: 'invariant 1: once a lease is over, only a master renews it',
     // The master has to die while a server whose lease is over has been replaced.
     seeds: 1000,
@@ -146,7 +146,7 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'reports-without-parking',
     file: `${CORE}/copier.js`,
-    find: `this.ports.park(task.slot);`,
+    find: `this.slots.park(task.slot);`,
     replace: `;`,
     breaks: 'invariant 1: the old primary parks the slot before it reports',
   },

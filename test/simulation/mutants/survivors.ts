@@ -65,7 +65,7 @@ export const survivors: readonly Mutant[] = [
   {
     name: 'reports-without-draining',
     file: `${SERVER}/copier.js`,
-    find: `if (this.slots.unacknowledged[task.slot] === 0)`,
+    find: `if (this.ports.isDrained(task.slot))`,
     replace: `if (true)`,
     breaks: 'the new primary has all that the old one was answering',
     survives: 'a write that is not safe when its slot is handed over',

@@ -1,11 +1,13 @@
 import type { Message } from '@icf/common'
 import type { ClientSession } from '../core/client-session.js'
 import type { Entry } from '../core/entry.js'
+import type { WriteLedger } from '../core/write-ledger.js'
 import type { Writer } from '../core/writer.js'
 
 /** What a command may use. One implementation serves every face. */
 export interface CommandContext {
   readonly writer: Writer
+  readonly ledger: WriteLedger
   /** Largest value that this server takes, in bytes. */
   readonly maxValueBytes: number
   /** The entry of the command's key if it is there and not expired; an expired one is removed on the way. */
@@ -40,6 +42,6 @@ export function answerRead(
   result: unknown,
 ): void {
   const write = entry ? entry.pending : context.writer.removalOf(slot, key)
-  if (write) context.writer.readAfter(write, client, id, result)
+  if (write) context.ledger.readAfter(write, client, id, result)
   else client.reply(id, result)
 }

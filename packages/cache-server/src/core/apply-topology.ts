@@ -4,17 +4,17 @@ import type { Copier } from './copier.js'
 import type { ReplicaChannel } from './replica-channel.js'
 import { Held, Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
+import type { CopyChanges } from './write-ledger.js'
 
-export interface TopologyEffects {
+interface TopologyEffects extends CopyChanges {
   /** Slots that stopped being parked: served again, or owned by another server. */
   readonly released: number[]
-  /** Copies begun by this topology: a write that lost a copy waits for them. */
+  /** Copies begun by this topology. */
   readonly begun: Map<number, ReplicaChannel>
-  /** True when some slot has one copy less to wait for, or is no longer ours. */
   lostTarget: boolean
 }
 
-/** Makes `next` the topology in force for this server: the only place where the slot table changes. */
+/** Makes `next` the topology in force for this server. */
 export function applyTopology(
   slots: SlotTable,
   store: Store,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { CacheServerCore } from './cache-server-core.js'
 import type { ClientSession } from './client-session.js'
-import { topologyOf } from './members.test.kit.js'
+import { LEASE_MS, nobody, renewLease, topologyOf } from './members.test.kit.js'
 
 /** As docs/protocol.md has it. */
 const MAX_WAITING = 100_000
@@ -56,10 +56,10 @@ describe('a backlog of commands', () => {
     core = new CacheServerCore({
       id: 'a'.repeat(40),
       budgetBytes: 1024 * 1024 * 1024,
-      toMaster: () => undefined,
+      ...nobody,
       flushSoon: () => (isFlushDue = true),
     })
-    core.leaseMs = 1000
+    core.masterConnected(LEASE_MS)
     core.adopt(topologyOf(1, 0, NONE), 0)
     client = new TestClient('client')
   })
@@ -75,17 +75,12 @@ describe('a backlog of commands', () => {
     return core.runner.commandsRun - before
   }
 
-  const renewLease = (): void => {
-    core.heartbeat([], 0)
-    core.masterMessage([MessageType.KEEP_ALIVE, 1], 0)
-  }
-
   it('runs a few of them in each turn, and all in the order they came', () => {
     for (let sent = 0; sent < MAX_WAITING; sent += 1000)
       client.send(...Array.from({ length: 500 }, (_, i) => [set(sent + i), get]).flat())
     assert.equal(client.results.size, 0)
     const before = core.runner.commandsRun
-    renewLease()
+    renewLease(core, 0)
     assert.ok(core.runner.commandsRun - before <= 2000)
     const most = turn()
     assert.ok(most <= 2000, String(most))
@@ -108,14 +103,14 @@ describe('a backlog of commands', () => {
     for (let sent = 0; sent < 50_000; sent += 1000) client.send(...Array.from({ length: 1000 }, () => get))
     const other = new TestClient('other')
     other.send(get)
-    renewLease()
+    renewLease(core, 0)
     turn()
     turn()
     assert.equal(other.results.size, 1)
   })
 
   it('runs those that waited for a topology in slices, too', () => {
-    renewLease()
+    renewLease(core, 0)
     core.adopt({ ...topologyOf(2, NONE, NONE) } satisfies Topology, 0)
     for (let sent = 0; sent < 50_000; sent += 10_000)
       core.clientMessage(
@@ -134,7 +129,7 @@ describe('a backlog of commands', () => {
 
   it('forgets those whose client has gone', () => {
     for (let sent = 0; sent < 10_000; sent += 1000) client.send(...Array.from({ length: 1000 }, () => get))
-    renewLease()
+    renewLease(core, 0)
     turn()
     client.session.closed = true
     turn()
@@ -143,7 +138,7 @@ describe('a backlog of commands', () => {
 
   it('leaves what is wrong among them to the link of the client that sent it', () => {
     for (let sent = 0; sent < 10_000; sent += 1000) client.send(...Array.from({ length: 1000 }, () => get))
-    renewLease()
+    renewLease(core, 0)
     turn()
     const id = client.send(get, [99, 'key'], get)
     client.wasAskedFor = 0

@@ -10,7 +10,7 @@ import {
 } from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { threeMembers, topologyOf, type Member, type Wires } from './members.test.kit.js'
+import { renewLease, threeMembers, topologyOf, type Member, type Wires } from './members.test.kit.js'
 
 describe('a cache server', () => {
   let wires: Wires
@@ -87,7 +87,7 @@ describe('a cache server', () => {
     a.core.clientMessage(a.client, [MessageType.COMMANDS, 1, 1, id, 0, 0, CommandCode.HAS, 'key'], 2e6)
     wires.run()
     assert.equal(a.results.has(id), false)
-    a.core.runner.leaseRenewed(3e6, 2e6)
+    renewLease(a.core, 2e6)
     a.core.flush(2e6)
     wires.run()
     assert.equal(a.results.get(id), false)
@@ -191,7 +191,7 @@ describe('a cache server', () => {
     a.numbered(1, 1, ...set('first'), ...set('second'))
     frame(10, 0, 1, REPEAT, 1, ...set('first'))
     frame(11, 3, 3, CommandCode.GET, 'key')
-    a.core.runner.leaseRenewed(3e6, 2e6)
+    renewLease(a.core, 2e6)
     a.core.flush(2e6)
     wires.run()
     assert.equal(a.results.get(11), 'second')

@@ -10,17 +10,18 @@ import {
   type Message,
   type Topology,
 } from '@icf/common'
-import { applyTopology, type TopologyEffects } from './apply-topology.js'
+import { applyTopology } from './apply-topology.js'
 import { ClientSession, type ClientFlow } from './client-session.js'
 import { CommandRunner } from './command-runner.js'
 import { Copier } from './copier.js'
-import type { PendingWrite } from './pending-write.js'
+import { Lease } from './lease.js'
 import type { LinkPort } from './ports.js'
 import { ReplicaChannel } from './replica-channel.js'
 import { ReplicaIntake } from './replica-intake.js'
-import { Serving, SlotTable } from './slot-table.js'
+import { SlotTable } from './slot-table.js'
 import { Store } from './store.js'
 import { Sweeper } from './sweeper.js'
+import { WriteLedger } from './write-ledger.js'
 import { Writer } from './writer.js'
 
 /** Entries that one slice of background work touches: well below a millisecond. */
@@ -37,7 +38,14 @@ export interface CacheServerOptions {
   toMaster(message: Message): void
   /** Call `flush` once the inputs of this turn are through. */
   flushSoon(): void
+  /** Another topology is in force. Called by `flush`. */
+  followed(topology: Topology): void
+  /** This incarnation is over: nothing more is sent. Called by `flush`. */
+  ended(why: Ending): void
 }
+
+/** `fenced`: declared dead, all that it has is worth nothing. `released`: all was handed over, as it had asked. */
+export type Ending = 'fenced' | 'released'
 
 /**
  * One incarnation of a cache server, without sockets or timers: messages and time come in, messages go out through
@@ -45,12 +53,10 @@ export interface CacheServerOptions {
  */
 export class CacheServerCore {
   readonly id: string
-  /** How long an answered KEEP_ALIVE lets this server serve; the master tells it. */
-  leaseMs = 0
-  /** Set when a topology without this server comes: it was declared dead (or released) and must end. */
-  fenced = false
+  readonly lease = new Lease()
   readonly slots: SlotTable
   readonly store: Store
+  readonly ledger: WriteLedger
   readonly writer: Writer
   readonly runner: CommandRunner
   readonly #options: CacheServerOptions
@@ -64,22 +70,26 @@ export class CacheServerCore {
   #isFlushDue = false
   /** As KEEP_ALIVE says it: 1: hand everything over; 2: nobody could take it when we were told, so give it up. */
   #leaving: 0 | 1 | 2 = 0
-  #beat = 0
-  /** The newest beat whose answer came. */
-  #answeredBeat = 0
-  readonly #beatsSentAt = new Map<number, number>()
+  #ending: Ending | undefined
+  /** The topology as of the last `flush`. */
+  #followed: Topology
 
   constructor(options: CacheServerOptions) {
     this.id = options.id
     this.#options = options
     this.slots = new SlotTable(options.slotCount)
     this.store = new Store(options.budgetBytes, options.slotCount)
-    this.writer = new Writer(this.slots, this.store, (slot) => this.#copier.drained(slot))
+    this.#followed = this.slots.topology
+    this.ledger = new WriteLedger(this.slots, this.store, {
+      drained: (slot) => this.#copier.drained(slot),
+      abandoned: () => this.runner.notOwner(),
+    })
+    this.writer = new Writer(this.slots, this.store, this.ledger)
     this.#sweeper = new Sweeper(this.slots, this.store, this.writer)
-    this.runner = new CommandRunner(this.slots, this.store, this.writer)
+    this.runner = new CommandRunner(this.slots, this.store, this.writer, this.ledger, this.lease)
     this.#copier = new Copier(this.slots, this.store, {
       toMaster: options.toMaster,
-      park: (slot) => (this.slots.serving[slot] = Serving.PARKED),
+      isDrained: (slot) => this.ledger.isDrained(slot),
     })
     this.#intake = new ReplicaIntake(this.slots, this.store, () => this.writer.enforceBudget())
   }
@@ -152,17 +162,15 @@ export class CacheServerCore {
 
   // --- the master
 
-  masterConnected(): void {
-    this.#beatsSentAt.clear()
-    this.#answeredBeat = this.#beat
+  /** @param leaseMs how long its answers let this server serve */
+  masterConnected(leaseMs: number): void {
+    this.lease.masterConnected(leaseMs)
     this.#copier.masterConnected()
     this.#dirty()
   }
 
   masterLost(): void {
-    const freed = this.#copier.masterLost()
-    for (const slot of freed) this.slots.serving[slot] = Serving.YES
-    for (const slot of freed) this.runner.releaseSlot(slot)
+    for (const slot of this.#copier.masterLost()) this.runner.releaseSlot(slot)
     this.#dirty()
   }
 
@@ -170,7 +178,10 @@ export class CacheServerCore {
   masterMessage(message: Message, now: number): void {
     switch (message[0]) {
       case MessageType.KEEP_ALIVE:
-        this.#leaseAnswered(message, now)
+        if (this.lease.answered(message[1])) this.runner.leaseRenewed(now)
+        break
+      case MessageType.RELEASED:
+        this.#end('released')
         break
       case MessageType.DISTRIBUTION_RESPOND:
       case MessageType.ADD_CACHE_SERVER:
@@ -196,24 +207,19 @@ export class CacheServerCore {
   }
 
   heartbeat(processStatistics: readonly number[], now: number): void {
-    this.#beatsSentAt.set(++this.#beat, now)
-    this.#beatsSentAt.delete(this.#beat - 1000)
+    const { answeredBeat } = this.lease
     const { epoch, version } = this.slots.topology
     const { primaryKeys, primaryBytes, backupKeys, backupBytes } = this.store.counts()
     const { evictions, backupEvictions } = this.writer
     const statistics = [primaryKeys, primaryBytes, backupKeys, backupBytes, evictions, backupEvictions]
     statistics.push(this.runner.commandsRun, ...processStatistics)
-    const heartbeat = [this.#beat, this.#leaving, epoch, version, statistics, this.#answeredBeat]
+    const heartbeat = [this.lease.beat(now), this.#leaving, epoch, version, statistics, answeredBeat]
     this.#options.toMaster([MessageType.KEEP_ALIVE, ...heartbeat])
   }
 
-  /**
-   * No master process exists at its address, which we began to find out at `at`. While the lease ran until now, none can
-   * have given our slots to others before either. Once it is over, one may have: then only a master renews it.
-   */
+  /** No master process exists at its address, which we began to find out at `at`. */
   masterProvenGone(at: number, now: number): void {
-    if (now >= this.runner.leaseUntil) return
-    this.runner.leaseRenewed(at + this.leaseMs, now)
+    if (this.lease.masterProvenGone(at, now)) this.runner.leaseRenewed(now)
     this.#dirty()
   }
 
@@ -247,6 +253,11 @@ export class CacheServerCore {
     return this.slots.seat !== NONE
   }
 
+  /** It must not answer anything more. */
+  get isOver(): boolean {
+    return this.#ending !== undefined
+  }
+
   /** Adopts a topology if it is newer than the present one. */
   adopt(topology: Topology, now: number): void {
     const { slots } = this
@@ -254,47 +265,16 @@ export class CacheServerCore {
     const seat = seatOf(topology, this.id)
     // Versions never restart: a lower one is of a master that does not know what this server has.
     const isForeign = topology.version < slots.topology.version
-    if (this.isMember && (seat === NONE || isForeign)) this.fenced = true
+    if (this.isMember && (seat === NONE || isForeign)) this.#end('fenced')
     slots.seat = seat
     for (const channel of this.#channels.values()) channel.follow(topology.epoch, topology.version)
     const channelTo = (id: string): ReplicaChannel => this.#channelTo(id)
     const effects = applyTopology(slots, this.store, this.#copier, topology, this.id, channelTo)
-    this.#retarget(effects, now)
+    this.ledger.retarget(this.#channels.values(), effects, now)
     for (const id of [...this.#channels.keys()]) if (seatOf(topology, id) === NONE) this.#channels.delete(id)
     for (const slot of effects.released) this.runner.releaseSlot(slot)
     this.runner.topologyChanged()
     this.#intake.topologyChanged()
-  }
-
-  /**
-   * Writes that waited for a copy which is none any more wait for the new copy instead, or for nobody; and those that went
-   * to a copy which is begun anew, for that: it has or will refuse what was sent before.
-   */
-  #retarget({ begun, lostTarget }: Omit<TopologyEffects, 'released'>, now: number): void {
-    const { slots } = this
-    const moved: PendingWrite[] = []
-    for (const channel of this.#channels.values()) {
-      if (!lostTarget && begun.size === 0 && !channel.holdsWrites) continue
-      const isMoved = ({ slot }: PendingWrite): boolean =>
-        (slots.backup[slot] !== channel && slots.copy[slot] !== channel) || begun.get(slot) === channel
-      for (const write of channel.takeWrites(isMoved))
-        if (isMoved(write)) moved.push(write)
-        else channel.hold(write)
-    }
-    for (const write of moved) {
-      const { slot } = write
-      // Also one that was begun before by a topology of its own, after the write: it may lack it still.
-      const copy = slots.copy[slot] ?? slots.backup[slot]
-      if (copy && write.remaining === 1) this.#waitForCopy(write, copy, now)
-      if (slots.serving[slot] !== Serving.NO) this.writer.acknowledged(write)
-      else if (--write.remaining === 0) this.writer.abandon(write, this.runner.notOwner())
-    }
-  }
-
-  #waitForCopy(write: PendingWrite, copy: ReplicaChannel, now: number): void {
-    const { entry, slot, key } = write
-    if (entry && this.store.peek(slot, key) === entry) copy.fill(entry, now, write)
-    else copy.expect(write)
   }
 
   /** @throws IcfError PROTOCOL */
@@ -319,16 +299,16 @@ export class CacheServerCore {
       !Array.isArray(refused)
     )
       throw new IcfError('PROTOCOL', 'malformed BACK_ACK')
-    if (refused.length === 0) return channel.acknowledge(number, this.writer.acknowledged)
+    if (refused.length === 0) return channel.acknowledge(number, this.ledger.acknowledged)
     const slots = new Set<unknown>(refused)
-    channel.acknowledge(number, this.writer.acknowledged, slots)
+    channel.acknowledge(number, this.ledger.acknowledged, slots)
     const mine = this.slots.topology
     if (compareVersions(epoch, version, mine.epoch, mine.version) > 0)
       return channel.port?.send([MessageType.DISTRIBUTION_REQUEST])
     const begun = new Map<number, ReplicaChannel>()
     for (const slot of slots as Set<number>)
       if (this.#copier.refused(slot, channel, number)) begun.set(slot, channel)
-    this.#retarget({ begun, lostTarget: false }, now)
+    this.ledger.retarget(this.#channels.values(), { begun, lostTarget: false }, now)
   }
 
   /** Two servers tell each other the topology when one knows a newer one. @throws IcfError PROTOCOL */
@@ -339,12 +319,10 @@ export class CacheServerCore {
     else throw new IcfError('PROTOCOL', `a cache server can not send message ${String(message[0])} here`)
   }
 
-  #leaseAnswered(message: Message, now: number): void {
-    const sentAt = this.#beatsSentAt.get(message[1] as number)
-    if (sentAt === undefined) return
-    this.#beatsSentAt.delete(message[1] as number)
-    this.#answeredBeat = Math.max(this.#answeredBeat, message[1] as number)
-    this.runner.leaseRenewed(sentAt + this.leaseMs, now)
+  /** The first reason counts. */
+  #end(why: Ending): void {
+    this.#ending ??= why
+    this.#dirty()
   }
 
   #channelTo(serverId: string): ReplicaChannel {
@@ -357,9 +335,18 @@ export class CacheServerCore {
     return channel
   }
 
+  #tellTopology(): void {
+    const { topology } = this.slots
+    if (topology === this.#followed) return
+    this.#followed = topology
+    this.#options.followed(topology)
+  }
+
   /** Sends what the inputs since the last time caused: at most one message to each peer. */
   flush(now: number): void {
+    if (this.#ending) return this.#options.ended(this.#ending)
     this.#isFlushDue = false
+    this.#tellTopology()
     if (this.runner.runBacklog(now)) this.#dirty()
     this.#copier.advance(now)
     for (const channel of this.#dirtyChannels) {

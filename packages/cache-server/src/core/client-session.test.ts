@@ -5,7 +5,7 @@ import { beforeEach, describe, it } from 'node:test'
 import { CacheServerCore } from './cache-server-core.js'
 import { ClientSession } from './client-session.js'
 import { Entry } from './entry.js'
-import { Member, topologyOf, Wires } from './members.test.kit.js'
+import { LEASE_MS, Member, nobody, renewLease, topologyOf, Wires } from './members.test.kit.js'
 import { ownedValue } from './owned-value.js'
 
 function resultsOf(message: Message): [number, unknown][] {
@@ -70,9 +70,9 @@ describe('answers to a client', () => {
     const core = new CacheServerCore({
       id: 'a'.repeat(40),
       budgetBytes: 64 * 1024 * 1024,
-      toMaster: () => undefined,
-      flushSoon: () => undefined,
+      ...nobody,
     })
+    core.masterConnected(LEASE_MS)
     core.adopt(topologyOf(1, 0, NONE), 0)
     const port = {
       send: (message: Message) => {
@@ -88,7 +88,7 @@ describe('answers to a client', () => {
     run(0, 1, ...set(Buffer.alloc(200_000)))
     run(1, 2, ...Array.from({ length: 30 }, () => [CommandCode.GET, 'k']).flat())
     run(31, 2, REPEAT, 1, ...set(Buffer.from('never carried out')), ...set(Buffer.from('b')))
-    core.runner.leaseRenewed(1e9, 0)
+    renewLease(core, 0)
     core.flush(0)
     assert.ok(client.isFull && sent.flatMap(resultsOf).length < 30)
     run(33, 3, CommandCode.GET, 'k')
@@ -139,11 +139,11 @@ describe('answers to a client', () => {
     const core = new CacheServerCore({
       id: 'a'.repeat(40),
       budgetBytes: 64 * 1024 * 1024,
-      toMaster: () => undefined,
-      flushSoon: () => undefined,
+      ...nobody,
     })
+    core.masterConnected(LEASE_MS)
     core.adopt(topologyOf(1, 0, NONE), 0)
-    core.runner.leaseRenewed(1e9, 0)
+    renewLease(core, 0)
     const port = {
       send: (message: Message) => {
         sent.push(message)

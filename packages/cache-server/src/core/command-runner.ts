@@ -14,10 +14,12 @@ import { commands } from '../commands/table.js'
 import type { ClientSession } from './client-session.js'
 import type { Entry } from './entry.js'
 import type { SuspendedFrame } from './frame-queue.js'
+import type { Lease } from './lease.js'
 import { ownedValue } from './owned-value.js'
 import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 import { WaitingRooms } from './waiting-rooms.js'
+import type { WriteLedger } from './write-ledger.js'
 import type { Writer } from './writer.js'
 
 /** Rooms beside those of the parked slots, which are named by their number. */
@@ -38,8 +40,6 @@ const HEADER_FIELDS = 6
 export class CommandRunner implements CommandContext {
   now = 0
   writeNumber = 0
-  /** Monotonic ms until which this server may answer. */
-  leaseUntil = -Infinity
   commandsRun = 0
   readonly maxValueBytes: number
   readonly #rooms: WaitingRooms
@@ -50,6 +50,8 @@ export class CommandRunner implements CommandContext {
     private readonly slots: SlotTable,
     private readonly store: Store,
     readonly writer: Writer,
+    readonly ledger: WriteLedger,
+    private readonly lease: Lease,
   ) {
     // More than half of the memory would drive out everything else, and itself.
     this.maxValueBytes = Math.min(limits.maxValueBytes, Math.floor(store.maxBytes / 2))
@@ -160,10 +162,9 @@ export class CommandRunner implements CommandContext {
     this.#runAgain(AWAITING_TOPOLOGY)
   }
 
-  leaseRenewed(until: number, now: number): void {
-    if (until <= this.leaseUntil) return
-    this.leaseUntil = until
-    if (now < until) this.#runAgain(AWAITING_LEASE)
+  /** The lease ends later than before. */
+  leaseRenewed(now: number): void {
+    if (now < this.lease.until) this.#runAgain(AWAITING_LEASE)
   }
 
   /** Tells a client that it has to ask elsewhere. */
@@ -221,7 +222,7 @@ export class CommandRunner implements CommandContext {
 
   /** Where a command for this slot has to wait, if it has to. */
   #roomFor(slot: number, message: Message): string | number | undefined {
-    if (this.now >= this.leaseUntil) return AWAITING_LEASE
+    if (this.now >= this.lease.until) return AWAITING_LEASE
     const serving = this.slots.serving[slot]
     if (serving === Serving.YES) return undefined
     if (serving === Serving.PARKED) return slot

@@ -31,8 +31,8 @@ interface CopyTask {
 
 export interface CopierPorts {
   toMaster(message: readonly unknown[]): void
-  /** Stop serving the slot; its requests wait. */
-  park(slot: number): void
+  /** Whether all that was written to the slot is on every copy of it. */
+  isDrained(slot: number): boolean
 }
 
 /**
@@ -117,7 +117,7 @@ export class Copier {
 
   /**
    * No master commits a move now, so nothing is parked for one.
-   * @returns slots that were parked, but of which no master can know: they may be served again. The others stay: the
+   * @returns slots that were parked, but of which no master can know: they are served again. The others stay: the
    * master may have committed their moves before it went
    */
   masterLost(): number[] {
@@ -129,6 +129,7 @@ export class Copier {
       task.stage = 'copied'
       this.#parked--
       this.#toPark.push(task)
+      this.slots.unpark(task.slot)
       freed.push(task.slot)
     }
     return freed
@@ -186,8 +187,8 @@ export class Copier {
     if (!this.#isCurrent(task)) return
     task.stage = 'parked'
     this.#parked++
-    this.ports.park(task.slot)
-    if (this.slots.unacknowledged[task.slot] === 0) this.#report(task)
+    this.slots.park(task.slot)
+    if (this.ports.isDrained(task.slot)) this.#report(task)
   }
 
   #report(task: CopyTask): void {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { CacheServerCore } from './cache-server-core.js'
 import type { ClientSession } from './client-session.js'
+import { LEASE_MS, nobody, renewLease } from './members.test.kit.js'
 
 describe('time to live', () => {
   let core: CacheServerCore
@@ -14,11 +15,10 @@ describe('time to live', () => {
     core = new CacheServerCore({
       id: 'a'.repeat(40),
       budgetBytes: 64 * 1024 * 1024,
-      toMaster: () => undefined,
-      flushSoon: () => undefined,
+      ...nobody,
     })
-    core.leaseMs = 1000
-    core.runner.leaseRenewed(1e9, 0)
+    core.masterConnected(LEASE_MS)
+    renewLease(core, 0)
     const server = {
       id: core.id,
       host: 'h',

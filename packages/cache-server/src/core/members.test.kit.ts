@@ -9,9 +9,24 @@ import {
   type ServerInfo,
   type Topology,
 } from '@icf/common'
-import { CacheServerCore } from './cache-server-core.js'
+import { CacheServerCore, type Ending } from './cache-server-core.js'
 import type { ClientSession } from './client-session.js'
 import type { LinkPort } from './ports.js'
+
+export const LEASE_MS = 1e6
+
+/** What a core tells, and nobody hears. */
+export const nobody = Object.freeze({
+  toMaster: () => undefined,
+  flushSoon: () => undefined,
+  followed: () => undefined,
+  ended: () => undefined,
+})
+
+/** A heartbeat is sent and answered. */
+export function renewLease(core: CacheServerCore, now: number): void {
+  core.masterMessage([MessageType.KEEP_ALIVE, core.lease.beat(now)], now)
+}
 
 /** Links in memory: what a core sends waits here until the test delivers it. */
 export class Wires {
@@ -45,6 +60,7 @@ export class Member {
   readonly core: CacheServerCore
   readonly results = new Map<number, unknown>()
   readonly client: ClientSession
+  ended: Ending | undefined
   #id = 0
   readonly #ports = new Map<Member, { cut: boolean }[]>()
 
@@ -60,10 +76,11 @@ export class Member {
       slotCount,
       toMaster: (message) => this.toMaster.push(message),
       flushSoon: () => wires.queue.push(() => this.core.flush(0)),
+      followed: () => undefined,
+      ended: (why) => (this.ended = why),
     })
-    this.core.leaseMs = 1000
-    this.core.masterConnected()
-    this.core.runner.leaseRenewed(1e6, 0)
+    this.core.masterConnected(LEASE_MS)
+    renewLease(this.core, 0)
     this.client = this.core.openClient(
       wires.port((message) => this.#receive(message)),
       'client',

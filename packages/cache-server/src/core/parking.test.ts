@@ -2,7 +2,7 @@
 import { CommandCode, keySlot, MessageType, type Message, type Topology } from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { Member, topologyOf, Wires } from './members.test.kit.js'
+import { LEASE_MS, Member, topologyOf, Wires } from './members.test.kit.js'
 
 describe('a slot on its way to another primary', () => {
   let wires: Wires
@@ -40,7 +40,7 @@ describe('a slot on its way to another primary', () => {
     adopt(swap)
     assert.equal(a.get('key'), null)
     assert.deepEqual(reports(), [])
-    a.core.masterConnected()
+    a.core.masterConnected(LEASE_MS)
     run()
     assert.equal(a.get('key'), undefined)
     assert.deepEqual(
@@ -61,7 +61,7 @@ describe('a slot on its way to another primary', () => {
     assert.deepEqual([a.results.get(write), a.results.get(read)], [true, true])
     assert.equal(a.get('key'), 'value')
     assert.deepEqual(reports(), [])
-    a.core.masterConnected()
+    a.core.masterConnected(LEASE_MS)
     run()
     assert.deepEqual(
       reports().map((report) => report[4]),
@@ -76,11 +76,11 @@ describe('a slot on its way to another primary', () => {
     run()
     assert.equal(a.get('key'), undefined)
     // Twice: a report that is due again has been sent before all the same.
-    a.core.masterConnected()
+    a.core.masterConnected(LEASE_MS)
     a.core.masterLost()
     run()
     assert.equal(a.get('key'), undefined)
-    a.core.masterConnected()
+    a.core.masterConnected(LEASE_MS)
     run()
     assert.equal(reports().length, 2)
     adopt(topologyOf(3, 1, 0))

@@ -13,8 +13,8 @@ interface Reader {
  * answered when the last copy has it: so nobody sees a value that a failover could take back.
  */
 export class PendingWrite {
-  /** Copies that have not acknowledged it. */
-  remaining = 0
+  /** Copies that have not stored it. */
+  #missing = 0
   #readers: Reader[] | undefined
 
   constructor(
@@ -26,6 +26,21 @@ export class PendingWrite {
     readonly id: number,
     readonly result: unknown,
   ) {}
+
+  /** One copy more has to store it. */
+  sent(): void {
+    this.#missing++
+  }
+
+  /** One copy has stored it, or need not any more. True when it was the last. */
+  stored(): boolean {
+    return --this.#missing === 0
+  }
+
+  /** Whether a single copy has not stored it. */
+  get isMissingOnce(): boolean {
+    return this.#missing === 1
+  }
 
   get readerCount(): number {
     return this.#readers?.length ?? 0

@@ -268,7 +268,7 @@ export class ReplicaChannel {
 
   #expect(batch: Batch, write: PendingWrite | undefined): void {
     if (!write) return
-    write.remaining++
+    write.sent()
     batch.writes.push(write)
   }
 

@@ -191,7 +191,7 @@ export class ReplicaIntake {
     else if (op === ReplicaOp.PUT) this.#put(message, at, slot, refused, now)
     else if (op === ReplicaOp.REMOVE) this.#remove(message, at, slot, refused)
     else if (op === ReplicaOp.FILL) this.#fill(message, at, slot, now)
-    else if (op === ReplicaOp.PARTED) this.slots.parted[slot] = 1
+    else if (op === ReplicaOp.PARTED) this.slots.part(slot)
     else if (op === ReplicaOp.WRITTEN) this.#note(slot, message[at + 2])
     return at + fields + 1
   }
@@ -212,9 +212,7 @@ export class ReplicaIntake {
 
   #beginCopy(slot: number, seq: number): void {
     this.store.clear(slot)
-    this.slots.seq[slot] = seq
-    this.slots.parted[slot] = 0
-    this.slots.torn[slot] = 0
+    this.slots.beginCopy(slot, seq)
   }
 
   #begin(message: Message, at: number, now: number): void {
@@ -232,7 +230,7 @@ export class ReplicaIntake {
 
   #put(message: Message, at: number, slot: number, refused: Set<number>, now: number): void {
     const entry = readEntry(message, at, slot, now)
-    if (!this.#advance(slot, entry.seq)) return void refused.add(slot)
+    if (!this.slots.advance(slot, entry.seq)) return void refused.add(slot)
     this.store.put(entry)
     this.#note(slot, message[at + 7])
   }
@@ -240,7 +238,7 @@ export class ReplicaIntake {
   #remove(message: Message, at: number, slot: number, refused: Set<number>): void {
     const key = message[at + 3]
     if (typeof key !== 'string') throw malformed()
-    if (!this.#advance(slot, count(message[at + 2]))) return void refused.add(slot)
+    if (!this.slots.advance(slot, count(message[at + 2]))) return void refused.add(slot)
     this.store.remove(slot, key)
     this.#note(slot, message[at + 4])
   }
@@ -249,14 +247,6 @@ export class ReplicaIntake {
     const entry = readEntry(message, at, slot, now)
     const present = this.store.peek(slot, entry.key)
     if (!present || present.seq < entry.seq) this.store.put(entry)
-  }
-
-  /** A slot's writes come without gaps. False for anything else: the copies have parted, and this one is torn. */
-  #advance(slot: number, seq: number): boolean {
-    const { seq: last, torn } = this.slots
-    if (seq === last[slot]! + 1) last[slot] = seq
-    else torn[slot] = 1
-    return torn[slot] === 0
   }
 }
 

@@ -7,7 +7,10 @@ export const Serving = { NO: 0, YES: 1, PARKED: 2 } as const
 /** What this server holds of a slot. */
 export const Held = { NOTHING: 0, PRIMARY: 1, BACKUP: 2, INCOMING: 3 } as const
 
-/** What the latest topology means for this server, slot by slot: read by every command, written by `applyTopology` alone. */
+/**
+ * What the latest topology means for this server, slot by slot, and how far its copies are: read by every command.
+ * `applyTopology` changes it with each topology; in between, only the methods do.
+ */
 export class SlotTable {
   topology: Topology
   readonly count: number
@@ -31,8 +34,6 @@ export class SlotTable {
   readonly torn: Uint8Array
   /** Writes that the slot has seen; goes on across changes of owner. */
   readonly seq: Float64Array
-  /** Writes of the slot that some copy has not acknowledged. */
-  readonly unacknowledged: Uint32Array
   /** To the complete copy, where this server is the primary. */
   readonly backup: (ReplicaChannel | undefined)[]
   /** To the copy being made, where this server is the primary. */
@@ -48,8 +49,41 @@ export class SlotTable {
     this.copySince = new Float64Array(count)
     this.torn = new Uint8Array(count)
     this.seq = new Float64Array(count)
-    this.unacknowledged = new Uint32Array(count)
     this.backup = new Array<undefined>(count).fill(undefined)
     this.copy = new Array<undefined>(count).fill(undefined)
+  }
+
+  /** Stops serving the slot, which is about to have another primary: its commands wait. */
+  park(slot: number): void {
+    this.serving[slot] = Serving.PARKED
+  }
+
+  /** Serves the parked slot again. */
+  unpark(slot: number): void {
+    this.serving[slot] = Serving.YES
+  }
+
+  /** A write of the slot, where this server is the primary. @returns its sequence number */
+  nextSeq(slot: number): number {
+    return ++this.seq[slot]!
+  }
+
+  /** A copy begins here, of a slot that has seen `seq` writes. */
+  beginCopy(slot: number, seq: number): void {
+    this.seq[slot] = seq
+    this.parted[slot] = 0
+    this.torn[slot] = 0
+  }
+
+  /** The primary's next write came. False for any other, since writes come without gaps: this copy is torn then. */
+  advance(slot: number, seq: number): boolean {
+    if (seq === this.seq[slot]! + 1) this.seq[slot] = seq
+    else this.torn[slot] = 1
+    return this.torn[slot] === 0
+  }
+
+  /** This copy lacks something that another complete copy may have. */
+  part(slot: number): void {
+    this.parted[slot] = 1
   }
 }

@@ -1,7 +1,7 @@
 import { IcfError, MessageType, type Message, type Runtime, type Timer, type Timing } from '@icf/common'
 import { StagingBudget, type Address, type Introduction, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
-import { CacheServerCore } from '../core/cache-server-core.js'
+import { CacheServerCore, type Ending } from '../core/cache-server-core.js'
 import { ClientLinks } from './client-links.js'
 import { MasterLink } from './master-link.js'
 import type { ProcessMemory } from './memory.js'
@@ -80,6 +80,8 @@ export class Incarnation {
       toMaster,
       // After all that this turn of the event loop reads from its sockets.
       flushSoon: () => runtime.setImmediate(this.#flush),
+      followed: (topology) => this.#peers.follow(topology),
+      ended: (why) => this.#ended(why),
     })
     this.#clients = new ClientLinks(runtime, this.core)
     const reserve = (): void =>
@@ -88,7 +90,7 @@ export class Incarnation {
     const clientBytes = Math.max(maxValueBytes, options.budgetBytes * CLIENT_VALUES_SHARE)
     this.#clientValues = new StagingBudget(clientBytes, reserve)
     this.#peerValues = new StagingBudget(Infinity, reserve)
-    this.#peers = new PeerLinks(runtime, this.core, options.cluster, toMaster, () => this.#followTopology())
+    this.#peers = new PeerLinks(runtime, this.core, options.cluster, toMaster)
     this.#master = new MasterLink(runtime, {
       masters: options.masters,
       introduce: () => this.#introduce(this.#registration()),
@@ -164,10 +166,7 @@ export class Incarnation {
     this.core.primaryConnected(id, link.remote.details[0], link)
     this.#replace(id, link)
     link.handlers = {
-      message: (message) => {
-        this.core.primaryMessage(id, link, message, this.#runtime.now())
-        this.#followTopology()
-      },
+      message: (message) => this.core.primaryMessage(id, link, message, this.#runtime.now()),
       close: () => {
         this.core.primaryLost(id, link)
         if (this.#primaries.get(id) === link) this.#primaries.delete(id)
@@ -183,12 +182,11 @@ export class Incarnation {
   }
 
   #masterConnected(timing: Timing): void {
-    this.core.leaseMs = timing.leaseMs
     this.#complaints.clear()
     this.#options.logger.info({ id: this.id }, 'connected to the master')
     this.#runtime.clear(this.#heartbeatTimer)
     this.#heartbeatTimer = this.#runtime.setInterval(() => this.#heartbeat(), timing.heartbeatIntervalMs)
-    this.core.masterConnected()
+    this.core.masterConnected(timing.leaseMs)
     this.#heartbeat()
   }
 
@@ -200,10 +198,8 @@ export class Incarnation {
 
   #masterMessage(message: Message, link: Link): void {
     if (this.#stopped) return
-    if (message[0] === MessageType.RELEASED) return this.#options.released()
-    if (message[0] === MessageType.PROBE) return this.#probe(message, link)
-    this.core.masterMessage(message, this.#runtime.now())
-    this.#followTopology()
+    if (message[0] === MessageType.PROBE) this.#probe(message, link)
+    else this.core.masterMessage(message, this.#runtime.now())
   }
 
   #probe([, number, id, host, port]: Message, asker: Link): void {
@@ -228,10 +224,10 @@ export class Incarnation {
     this.#options.logger.warn(`${error.message}; trying again until the master answers`)
   }
 
-  #followTopology(): void {
+  #ended(why: Ending): void {
     if (this.#stopped) return
-    if (this.core.fenced) this.#options.fenced()
-    else this.#peers.follow(this.core.slots.topology)
+    if (why === 'fenced') this.#options.fenced()
+    else this.#options.released()
   }
 
   #heartbeat(): void {
@@ -240,6 +236,7 @@ export class Incarnation {
 
   /** After every input, and so after each that may have brought backups forward, or made them fewer. */
   readonly #flush = (): void => {
+    if (this.#stopped) return
     this.core.flush(this.#runtime.now())
     this.#clients.backupsAdvanced()
   }

@@ -16,7 +16,6 @@ export class PeerLinks {
     private readonly core: CacheServerCore,
     private readonly cluster: string,
     private readonly toMaster: (message: Message) => void,
-    private readonly received: () => void,
   ) {}
 
   /** Opens and closes links after the servers of the topology. */
@@ -41,7 +40,7 @@ export class PeerLinks {
   }
 
   #connect(server: ServerInfo): PeerLink {
-    return new PeerLink(this.runtime, server, this.core, this.cluster, this.toMaster, this.received)
+    return new PeerLink(this.runtime, server, this.core, this.cluster, this.toMaster)
   }
 }
 
@@ -57,7 +56,6 @@ class PeerLink {
     private readonly core: CacheServerCore,
     private readonly cluster: string,
     private readonly toMaster: (message: Message) => void,
-    private readonly received: () => void,
   ) {
     this.#redialer = new Redialer(runtime, {
       address: () => server,
@@ -87,9 +85,7 @@ class PeerLink {
     this.#link = link
     link.handlers = {
       message: (message) => {
-        if (this.#stopped) return
-        core.peerMessage(server.id, link, message, this.runtime.now())
-        this.received()
+        if (!this.#stopped) core.peerMessage(server.id, link, message, this.runtime.now())
       },
       close: () => {
         this.#link = undefined
