@@ -16,8 +16,8 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'lease-from-the-answer',
     file: `${CORE}/cache-server-core.js`,
-    find: `if (this.lease.answered(message[1]))`,
-    replace: `if (this.lease.answered(message[1]) && this.lease.answered(this.lease.beat(now)))`,
+    find: `if (this.lease.answered(readLease(message)))`,
+    replace: `if (this.lease.answered(readLease(message)) && this.lease.answered(this.lease.beat(now)))`,
     breaks: 'invariant 1: the lease is counted from when the answered heartbeat was sent',
     // A server has to stop right after it sent a heartbeat, for long enough, and then not to be heard.
     seeds: 800,
@@ -50,7 +50,7 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'backup-does-not-wait-for-the-topology',
     file: `${CORE}/replica-intake.js`,
-    find: `if (this.#isAhead(message) || sender.waiting.length > 0) {`,
+    find: `if (this.#isAhead(header) || sender.waiting.length > 0) {`,
     replace: `if (false) {`,
     breaks: 'a backup that is behind asks for the topology before it answers',
   },

@@ -43,7 +43,7 @@ export const clientMutants: readonly Mutant[] = [
   {
     name: 'client-goes-back',
     file: 'packages/client/dist/shell/masters.js',
-    find: `if (compareVersions(Number(epoch), Number(version), current.epoch, current.version) <= 0)
+    find: `if (compareVersions(epoch, version, current.epoch, current.version) <= 0)
             return;`,
     replace: ``,
     breaks: 'invariant 5: nobody follows an older topology',

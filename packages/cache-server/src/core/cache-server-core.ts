@@ -1,12 +1,18 @@
 import {
   compareVersions,
-  decodeTopology,
-  encodeTopology,
   IcfError,
   isNewer,
+  isTopologyUpdate,
+  keepAliveMessage,
+  Leaving,
   MessageType,
   NONE,
+  readBackAck,
+  readLease,
+  readTopologyUpdate,
   seatOf,
+  topologyRequest,
+  wholeTopologyMessage,
   type Message,
   type Topology,
 } from '@icf/common'
@@ -68,8 +74,7 @@ export class CacheServerCore {
   readonly #dirtyChannels: ReplicaChannel[] = []
   #lastChannelId = 0
   #isFlushDue = false
-  /** As KEEP_ALIVE says it: 1: hand everything over; 2: nobody could take it when we were told, so give it up. */
-  #leaving: 0 | 1 | 2 = 0
+  #leaving: Leaving = Leaving.NO
   #ending: Ending | undefined
   /** The topology as of the last `flush`. */
   #followed: Topology
@@ -143,9 +148,8 @@ export class CacheServerCore {
 
   // --- other servers, as their backup
 
-  /** @param channel by its HELLO. @throws IcfError PROTOCOL */
-  primaryConnected(serverId: string, channel: unknown, port: LinkPort): void {
-    if (typeof channel !== 'number') throw new IcfError('PROTOCOL', 'HELLO without the number of a channel')
+  /** @param channel by its HELLO */
+  primaryConnected(serverId: string, channel: number, port: LinkPort): void {
     this.#intake.connected(serverId, channel, port)
   }
 
@@ -176,45 +180,39 @@ export class CacheServerCore {
 
   /** @throws IcfError PROTOCOL */
   masterMessage(message: Message, now: number): void {
-    switch (message[0]) {
-      case MessageType.KEEP_ALIVE:
-        if (this.lease.answered(message[1])) this.runner.leaseRenewed(now)
-        break
-      case MessageType.RELEASED:
-        this.#end('released')
-        break
-      case MessageType.DISTRIBUTION_RESPOND:
-      case MessageType.ADD_CACHE_SERVER:
-      case MessageType.SHUTDOWN_CACHE:
-      case MessageType.REFLESH_IP:
-        this.#receiveTopology(message, now)
-        break
-      case MessageType.DISTRIBUTION_REQUEST:
-        this.#options.toMaster([MessageType.DISTRIBUTION_RESPOND, encodeTopology(this.slots.topology), []])
-        break
-      default:
-        throw new IcfError('PROTOCOL', `a master can not send message ${String(message[0])}`)
-    }
+    const [type] = message
+    if (type === MessageType.KEEP_ALIVE) {
+      if (this.lease.answered(readLease(message))) this.runner.leaseRenewed(now)
+    } else if (isTopologyUpdate(message)) this.#receiveTopology(message, now)
+    else if (type === MessageType.RELEASED) this.#end('released')
+    else if (type === MessageType.DISTRIBUTION_REQUEST)
+      this.#options.toMaster(wholeTopologyMessage(this.slots.topology))
+    else throw new IcfError('PROTOCOL', `a master can not send message ${String(type)}`)
     this.#dirty()
   }
 
   /** From now on heartbeats ask the master to take everything off this server. */
   leave(): void {
-    if (this.#leaving !== 0) return
+    if (this.#leaving !== Leaving.NO) return
     const { servers } = this.slots.topology
     const hasHeir = servers.some((server) => server && server.id !== this.id && server.state === 'active')
-    this.#leaving = hasHeir ? 1 : 2
+    this.#leaving = hasHeir ? Leaving.HAND_OVER : Leaving.GIVE_UP
   }
 
-  heartbeat(processStatistics: readonly number[], now: number): void {
-    const { answeredBeat } = this.lease
+  /** @param rssBytes memory of the whole process */
+  heartbeat(rssBytes: number, now: number): void {
     const { epoch, version } = this.slots.topology
-    const { primaryKeys, primaryBytes, backupKeys, backupBytes } = this.store.counts()
     const { evictions, backupEvictions } = this.writer
-    const statistics = [primaryKeys, primaryBytes, backupKeys, backupBytes, evictions, backupEvictions]
-    statistics.push(this.runner.commandsRun, ...processStatistics)
-    const heartbeat = [this.lease.beat(now), this.#leaving, epoch, version, statistics, answeredBeat]
-    this.#options.toMaster([MessageType.KEEP_ALIVE, ...heartbeat])
+    const load = {
+      ...this.store.counts(),
+      evictions,
+      backupEvictions,
+      commands: this.runner.commandsRun,
+      rssBytes,
+    }
+    const [leaving, { answeredBeat }] = [this.#leaving, this.lease]
+    const beat = this.lease.beat(now)
+    this.#options.toMaster(keepAliveMessage({ beat, leaving, epoch, version, load, answeredBeat }))
   }
 
   /** No master process exists at its address, which we began to find out at `at`. */
@@ -279,9 +277,9 @@ export class CacheServerCore {
 
   /** @throws IcfError PROTOCOL */
   #receiveTopology(message: Message, now: number): void {
-    const topology = decodeTopology(message[1], this.slots.topology)
+    const topology = readTopologyUpdate(message, this.slots.topology)
     if (topology) this.adopt(topology, now)
-    else this.#options.toMaster([MessageType.DISTRIBUTION_REQUEST])
+    else this.#options.toMaster(topologyRequest)
   }
 
   #dirty(): void {
@@ -291,23 +289,15 @@ export class CacheServerCore {
   }
 
   #acknowledged(channel: ReplicaChannel, message: Message, now: number): void {
-    const [, number, epoch, version, refused] = message
-    if (
-      typeof number !== 'number' ||
-      typeof epoch !== 'number' ||
-      typeof version !== 'number' ||
-      !Array.isArray(refused)
-    )
-      throw new IcfError('PROTOCOL', 'malformed BACK_ACK')
+    const { number, epoch, version, refused } = readBackAck(message, this.slots.count)
     if (refused.length === 0) return channel.acknowledge(number, this.ledger.acknowledged)
-    const slots = new Set<unknown>(refused)
+    const slots = new Set(refused)
     channel.acknowledge(number, this.ledger.acknowledged, slots)
     const mine = this.slots.topology
     if (compareVersions(epoch, version, mine.epoch, mine.version) > 0)
-      return channel.port?.send([MessageType.DISTRIBUTION_REQUEST])
+      return channel.port?.send(topologyRequest)
     const begun = new Map<number, ReplicaChannel>()
-    for (const slot of slots as Set<number>)
-      if (this.#copier.refused(slot, channel, number)) begun.set(slot, channel)
+    for (const slot of slots) if (this.#copier.refused(slot, channel, number)) begun.set(slot, channel)
     this.ledger.retarget(this.#channels.values(), { begun, lostTarget: false }, now)
   }
 
@@ -315,7 +305,7 @@ export class CacheServerCore {
   #exchangeTopology(port: LinkPort, message: Message, now: number): void {
     if (message[0] === MessageType.DISTRIBUTION_RESPOND) this.#receiveTopology(message, now)
     else if (message[0] === MessageType.DISTRIBUTION_REQUEST)
-      port.send([MessageType.DISTRIBUTION_RESPOND, encodeTopology(this.slots.topology), []])
+      port.send(wholeTopologyMessage(this.slots.topology))
     else throw new IcfError('PROTOCOL', `a cache server can not send message ${String(message[0])} here`)
   }
 

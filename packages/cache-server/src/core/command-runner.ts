@@ -1,11 +1,13 @@
 import {
   commandArity,
+  COMMANDS_AT,
   compareVersions,
   errorToWire,
   IcfError,
   isWrite,
   keySlot,
   limits,
+  readCommandsHeader,
   REPEAT,
   type Message,
 } from '@icf/common'
@@ -32,9 +34,6 @@ const WAITING_SHARE = 1 / 8
 /** Commands of a backlog that are run in one turn of the event loop: a few milliseconds; and of one client in a row. */
 const BACKLOG_SLICE = 2000
 const BACKLOG_PORTION = 500
-
-/** Fields of a COMMANDS message before its first command. */
-const HEADER_FIELDS = 6
 
 /** Takes clients' frames apart and runs each command, or lets it wait, or says who owns the key. */
 export class CommandRunner implements CommandContext {
@@ -64,13 +63,10 @@ export class CommandRunner implements CommandContext {
    */
   runFrame(client: ClientSession, message: Message, now: number): void {
     this.now = now
-    checkNumber(message[1], 'epoch')
-    checkNumber(message[2], 'version')
-    const firstId = checkNumber(message[3], 'first id')
-    const nextNumber = checkNumber(message[4], 'first write number')
+    const { firstId, nextNumber, settledBelow } = readCommandsHeader(message)
     client.origin = client.clientId === '' ? undefined : this.store.history.origin(client.clientId, now)
-    client.origin?.settle(checkNumber(message[5], 'bound of settled writes'))
-    const frame = { message, at: HEADER_FIELDS, id: firstId, nextNumber }
+    client.origin?.settle(settledBelow)
+    const frame = { message, at: COMMANDS_AT, id: firstId, nextNumber }
     if (client.isFull || client.suspended.length > 0) client.suspend(frame)
     else this.#runFrom(client, frame, Infinity)
   }
@@ -187,7 +183,7 @@ export class CommandRunner implements CommandContext {
       const room = this.#roomFor(slot, message)
       if (room !== undefined) {
         const own = ownMessage(message, at, isRepeat ? [REPEAT, number] : [])
-        if (!this.#rooms.add(room, { client, id, message: own, at: HEADER_FIELDS, nextNumber: number }))
+        if (!this.#rooms.add(room, { client, id, message: own, at: COMMANDS_AT, nextNumber: number }))
           throw new IcfError('BUSY', 'too many commands wait for a slot that is moving')
       } else if (
         this.slots.serving[slot] === Serving.NO ||
@@ -259,7 +255,7 @@ function hasEnded({ origin }: ClientSession, message: Message, number: number): 
 
 /** The message with this command alone: a command that waits must not keep the rest of its frame. */
 function ownMessage(message: Message, at: number, repeat: readonly unknown[]): Message {
-  const own = message.slice(0, HEADER_FIELDS).concat(repeat)
+  const own = message.slice(0, COMMANDS_AT).concat(repeat)
   const key = own.length + 1
   for (let field = at; field <= at + commandArity[message[at] as number]!; field++) own.push(message[field])
   const value = own[key + 1]

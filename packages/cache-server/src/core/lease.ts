@@ -36,12 +36,12 @@ export class Lease {
     return this.#beat
   }
 
-  /** @param beat as the master says it. @returns whether the lease ends later now */
-  answered(beat: unknown): boolean {
-    const sentAt = this.#sentAt.get(beat as number)
+  /** @returns whether the lease ends later now */
+  answered(beat: number): boolean {
+    const sentAt = this.#sentAt.get(beat)
     if (sentAt === undefined) return false
-    this.#sentAt.delete(beat as number)
-    this.#answeredBeat = Math.max(this.#answeredBeat, beat as number)
+    this.#sentAt.delete(beat)
+    this.#answeredBeat = Math.max(this.#answeredBeat, beat)
     return this.#renew(sentAt)
   }
 

@@ -1,4 +1,4 @@
-import { limits, MessageType, ReplicaOp } from '@icf/common'
+import { closeBatch, ENTRY_TTL_AT, ENTRY_VALUE_AT, limits, openBatch, ReplicaOp } from '@icf/common'
 import type { Entry, StoredValue } from './entry.js'
 import type { Origin } from './origin.js'
 import type { PendingWrite } from './pending-write.js'
@@ -36,7 +36,6 @@ interface CopyEnd {
 
 interface Batch {
   readonly number: number
-  /** The message as it is sent: type, epoch, version, number, operations. */
   readonly message: unknown[]
   readonly writes: PendingWrite[]
   /** Whose numbers stand in the operations added last. */
@@ -242,7 +241,7 @@ export class ReplicaChannel {
     this.dirty.push(this)
     this.#open = {
       number,
-      message: [MessageType.KEY_VALUE_RESPONCE_BACK, 0, 0, number],
+      message: openBatch(number),
       writes: [],
       origin: undefined,
       large: undefined,
@@ -277,12 +276,12 @@ export class ReplicaChannel {
     this.#now = now
     if (expiresAt !== 0) {
       batch.expiries ??= []
-      batch.expiries.push({ index: batch.message.length + 6, expiresAt })
+      batch.expiries.push({ index: batch.message.length + ENTRY_TTL_AT, expiresAt })
     }
     const large = isLarge(value)
     if (large) {
       batch.large ??= []
-      batch.large.push({ index: batch.message.length + 4, bytes: value, port: undefined })
+      batch.large.push({ index: batch.message.length + ENTRY_VALUE_AT, bytes: value, port: undefined })
     }
     batch.message.push(op, slot, seq, key, large ? null : value, kind, 0)
     const size = key.length + value.length + OPERATION_BYTES
@@ -294,8 +293,7 @@ export class ReplicaChannel {
     const batch = this.#open
     if (!batch) return
     this.#open = undefined
-    batch.message[1] = this.#epoch
-    batch.message[2] = this.#version
+    closeBatch(batch.message, this.#epoch, this.#version)
     this.#inFlight.push(batch)
   }
 

@@ -1,11 +1,16 @@
 import {
+  backAckMessage,
   compareVersions,
   IcfError,
   limits,
-  MessageType,
   NONE,
+  OPERATIONS_AT,
+  readBatchHeader,
   ReplicaOp,
+  replicaOpFields,
   seatOf,
+  topologyRequest,
+  type BatchHeader,
   type Message,
 } from '@icf/common'
 import { Entry } from './entry.js'
@@ -15,10 +20,8 @@ import type { LinkPort } from './ports.js'
 import { Held, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 
-/** How many fields follow the number of each operation. */
-const OPERATION_FIELDS = [7, 4, 3, 6, 1, 2, 2, 1] as const
-
 interface Waiting {
+  readonly header: BatchHeader
   readonly message: Message
   /** From then on the time of its entries runs. */
   readonly receivedAt: number
@@ -92,16 +95,18 @@ export class ReplicaIntake {
     const sender = this.#senders.get(senderId)
     if (!sender || sender.port !== port) return
     if (sender.refusal) throw sender.refusal
-    if (this.#isAhead(message) || sender.waiting.length > 0) {
-      if (sender.waiting.length === 0) port.send([MessageType.DISTRIBUTION_REQUEST])
-      sender.waiting.push({ message, receivedAt: now })
-    } else this.#apply(senderId, sender, message, now)
+    const header = readBatchHeader(message)
+    const batch = { header, message, receivedAt: now }
+    if (this.#isAhead(header) || sender.waiting.length > 0) {
+      if (sender.waiting.length === 0) port.send(topologyRequest)
+      sender.waiting.push(batch)
+    } else this.#apply(senderId, sender, batch)
   }
 
   /** Our topology is newer than before: goes on with what waited for it, and forgets servers that are gone. */
   topologyChanged(): void {
     for (const [id, sender] of this.#senders) {
-      for (let next = sender.waiting[0]; next && !this.#isAhead(next.message); next = sender.waiting[0]) {
+      for (let next = sender.waiting[0]; next && !this.#isAhead(next.header); next = sender.waiting[0]) {
         sender.waiting.shift()
         this.#applyWaiting(id, sender, next)
       }
@@ -110,9 +115,9 @@ export class ReplicaIntake {
   }
 
   /** The topology came on another link than the batch. */
-  #applyWaiting(id: string, sender: Sender, { message, receivedAt }: Waiting): void {
+  #applyWaiting(id: string, sender: Sender, batch: Waiting): void {
     try {
-      this.#apply(id, sender, message, receivedAt)
+      this.#apply(id, sender, batch)
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
       sender.refusal = error
@@ -120,25 +125,23 @@ export class ReplicaIntake {
     }
   }
 
-  #isAhead([, epoch, version]: Message): boolean {
+  #isAhead({ epoch, version }: BatchHeader): boolean {
     const mine = this.slots.topology
-    if (!isCount(epoch) || !isCount(version)) throw new IcfError('PROTOCOL', 'a batch names no topology')
     return compareVersions(epoch, version, mine.epoch, mine.version) > 0
   }
 
-  #apply(senderId: string, sender: Sender, message: Message, now: number): void {
-    const number = message[3]
-    if (!isCount(number)) throw new IcfError('PROTOCOL', 'a batch has no number')
+  #apply(senderId: string, sender: Sender, { header, message, receivedAt }: Waiting): void {
+    const { number, version } = header
     // One that comes again is not applied again, but what was refused of it is said again.
     const isNew = number > sender.lastStored
     // What was refused of one batch says nothing about the next.
     if (sender.refused.size > 0) this.#acknowledge(sender)
     sender.lastSeen = number
     const seat = seatOf(this.slots.topology, senderId)
-    this.#version = message[2] as number
+    this.#version = version
     this.#origin = undefined
-    for (let at = 4; at < message.length;)
-      at = this.#applyOperation(message, at, seat, sender.refused, isNew, now)
+    for (let at = OPERATIONS_AT; at < message.length;)
+      at = this.#applyOperation(message, at, seat, sender.refused, isNew, receivedAt)
     if (isNew) {
       sender.lastStored = number
       this.stored()
@@ -159,7 +162,7 @@ export class ReplicaIntake {
 
   #acknowledge({ port, lastSeen, refused }: Sender): void {
     const { epoch, version } = this.slots.topology
-    port?.send([MessageType.BACK_ACK, lastSeen, epoch, version, refused.size > 0 ? [...refused] : EMPTY])
+    port?.send(backAckMessage(lastSeen, epoch, version, refused))
     refused.clear()
   }
 
@@ -173,7 +176,7 @@ export class ReplicaIntake {
     now: number,
   ): number {
     const op = message[at]
-    const fields = typeof op === 'number' ? OPERATION_FIELDS[op] : undefined
+    const fields = typeof op === 'number' ? replicaOpFields[op] : undefined
     if (fields === undefined || at + fields >= message.length) throw malformed()
     if (op === ReplicaOp.ORIGIN) {
       this.#begin(message, at, now)
@@ -249,8 +252,6 @@ export class ReplicaIntake {
     if (!present || present.seq < entry.seq) this.store.put(entry)
   }
 }
-
-const EMPTY: readonly number[] = Object.freeze([])
 
 function malformed(): IcfError {
   return new IcfError('PROTOCOL', 'malformed operation in a batch')

@@ -1,5 +1,18 @@
-import { IcfError, MessageType, type Message, type Runtime, type Timer, type Timing } from '@icf/common'
-import { StagingBudget, type Address, type Introduction, type Link } from '@icf/common/node'
+import {
+  IcfError,
+  meantServer,
+  MessageType,
+  probeResultMessage,
+  readChannel,
+  readProbe,
+  registrationDetails,
+  type Introduction,
+  type Message,
+  type Runtime,
+  type Timer,
+  type Timing,
+} from '@icf/common'
+import { StagingBudget, type Address, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { CacheServerCore, type Ending } from '../core/cache-server-core.js'
 import { ClientLinks } from './client-links.js'
@@ -124,8 +137,8 @@ export class Incarnation {
    * the one that it has here.
    * @throws IcfError UNKNOWN_SERVER
    */
-  admit({ role, details }: Introduction): void {
-    const wanted = role === 'cache-server' ? details[1] : role === 'client' ? details[0] : undefined
+  admit(hello: Introduction): void {
+    const wanted = meantServer(hello)
     if (wanted === undefined || wanted === this.id) return
     throw new IcfError(
       'UNKNOWN_SERVER',
@@ -163,7 +176,7 @@ export class Incarnation {
   }
 
   #acceptPrimary(link: Link, id: string): void {
-    this.core.primaryConnected(id, link.remote.details[0], link)
+    this.core.primaryConnected(id, readChannel(link.remote), link)
     this.#replace(id, link)
     link.handlers = {
       message: (message) => this.core.primaryMessage(id, link, message, this.#runtime.now()),
@@ -202,11 +215,10 @@ export class Incarnation {
     else this.core.masterMessage(message, this.#runtime.now())
   }
 
-  #probe([, number, id, host, port]: Message, asker: Link): void {
-    if (typeof id !== 'string' || typeof host !== 'string' || typeof port !== 'number')
-      throw new IcfError('PROTOCOL', 'malformed PROBE')
-    void probe(this.#runtime, id, { host, port }, this.#options.cluster).then((outcome) =>
-      asker.send([MessageType.PROBE_RESULT, number, outcome]),
+  #probe(message: Message, asker: Link): void {
+    const { number, serverId, address } = readProbe(message)
+    void probe(this.#runtime, serverId, address, this.#options.cluster).then((outcome) =>
+      asker.send(probeResultMessage(number, outcome)),
     )
   }
 
@@ -231,7 +243,7 @@ export class Incarnation {
   }
 
   #heartbeat(): void {
-    if (!this.#stopped) this.core.heartbeat([this.#options.memory.residentBytes()], this.#runtime.now())
+    if (!this.#stopped) this.core.heartbeat(this.#options.memory.residentBytes(), this.#runtime.now())
   }
 
   /** After every input, and so after each that may have brought backups forward, or made them fewer. */
@@ -248,11 +260,15 @@ export class Incarnation {
   }
 
   /** With the epoch and version of the topology that it follows: a master must know it. */
-  #registration(): unknown[] {
+  #registration(): readonly unknown[] {
     const { port, advertised } = this.#options
-    const { host, respPort, zone, weight, maxMemoryBytes, machine } = advertised
     const { epoch, version } = this.core.slots.topology
-    return [host, port, respPort, zone, weight, maxMemoryBytes, epoch, version, machine]
+    return registrationDetails({
+      info: { ...advertised, port },
+      maxMemoryBytes: advertised.maxMemoryBytes,
+      epoch,
+      version,
+    })
   }
 
   #introduce(details: readonly unknown[]): Introduction {

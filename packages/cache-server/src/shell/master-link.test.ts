@@ -1,5 +1,4 @@
-import { IcfError, MessageType } from '@icf/common'
-import type { Introduction } from '@icf/common/node'
+import { IcfError, MessageType, type Introduction } from '@icf/common'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'

@@ -1,21 +1,15 @@
 import {
-  checkTiming,
   type ErrorCode,
   IcfError,
   MessageType,
+  readRefusal,
+  readTiming,
+  type Introduction,
   type Message,
   type Runtime,
   type Timing,
 } from '@icf/common'
-import {
-  isRefused,
-  readRefusal,
-  Redialer,
-  watchLiveness,
-  type Address,
-  type Introduction,
-  type Link,
-} from '@icf/common/node'
+import { isRefused, Redialer, watchLiveness, type Address, type Link } from '@icf/common/node'
 
 const DIAL_TIMEOUT_MS = 1000
 const MIN_DELAY_MS = 20
@@ -121,13 +115,8 @@ function readMaster({ remote, remoteAddress }: Link): Timing | IcfError {
       'WRONG_ROLE',
       `${remoteAddress} is a ${remote.role.replace('-', ' ')}, not a master: check --masters`,
     )
-  const [heartbeatIntervalMs, leaseMs, deadAfterMs] = remote.details as number[]
   try {
-    return checkTiming({
-      heartbeatIntervalMs: heartbeatIntervalMs!,
-      leaseMs: leaseMs!,
-      deadAfterMs: deadAfterMs!,
-    })
+    return readTiming(remote)
   } catch (cause) {
     return new IcfError('PROTOCOL', `${remoteAddress}: ${(cause as IcfError).message}`, { cause })
   }

@@ -1,5 +1,13 @@
-import { MessageType, type Message, type Runtime, type ServerInfo, type Topology } from '@icf/common'
-import { Redialer, watchLiveness, type Introduction, type Link } from '@icf/common/node'
+import {
+  primaryDetails,
+  suspectMessage,
+  type Introduction,
+  type Message,
+  type Runtime,
+  type ServerInfo,
+  type Topology,
+} from '@icf/common'
+import { Redialer, watchLiveness, type Link } from '@icf/common/node'
 import type { CacheServerCore } from '../core/cache-server-core.js'
 
 const DIAL_TIMEOUT_MS = 1000
@@ -77,7 +85,12 @@ class PeerLink {
 
   #introduce(): Introduction {
     const { core, cluster, server } = this
-    return { role: 'cache-server', cluster, id: core.id, details: [core.channelIdTo(server.id), server.id] }
+    return {
+      role: 'cache-server',
+      cluster,
+      id: core.id,
+      details: primaryDetails(core.channelIdTo(server.id), server.id),
+    }
   }
 
   #opened(link: Link): void {
@@ -102,6 +115,6 @@ class PeerLink {
   }
 
   #suspect(): void {
-    this.toMaster([MessageType.SUSPECT, this.server.id])
+    this.toMaster(suspectMessage(this.server.id))
   }
 }

@@ -1,21 +1,18 @@
 import {
   defaultTiming,
   emptyTopology,
-  encodeTopology,
   MessageType,
   NONE,
+  leaseMessage,
+  readKeepAlive,
   SLOT_COUNT,
+  timingDetails,
+  wholeTopologyMessage,
   type IcfError,
+  type Introduction,
   type Message,
 } from '@icf/common'
-import {
-  listen,
-  nodeRuntime,
-  type Address,
-  type Introduction,
-  type Link,
-  type Listener,
-} from '@icf/common/node'
+import { listen, nodeRuntime, type Address, type Link, type Listener } from '@icf/common/node'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { pino } from 'pino'
@@ -23,7 +20,6 @@ import type { RunningCacheServer } from './cache-server.js'
 import { startCacheServer } from './start.js'
 
 const HOST = '127.0.0.1'
-const { heartbeatIntervalMs, leaseMs, deadAfterMs } = defaultTiming
 
 /** Any process at an address, such as a master or another cache server, by what it answers to HELLO. */
 export class FakeProcess {
@@ -42,7 +38,7 @@ export class FakeProcess {
     port = 0,
     refusal: () => IcfError | undefined = () => undefined,
   ): Promise<FakeProcess> {
-    const details = self.role === 'cache-server' ? [] : [heartbeatIntervalMs, leaseMs, deadAfterMs]
+    const details = self.role === 'cache-server' ? [] : timingDetails(defaultTiming)
     const process = new FakeProcess({ role: 'master', cluster: 'test', id: '', details, ...self }, refusal)
     await process.#listen(port)
     return process
@@ -74,13 +70,12 @@ export class FakeProcess {
       primary: new Uint16Array(SLOT_COUNT),
       backup: new Uint16Array(SLOT_COUNT).fill(servers.length > 1 ? 1 : NONE),
     }
-    for (const link of this.links) link.send([MessageType.DISTRIBUTION_RESPOND, encodeTopology(topology), []])
+    for (const link of this.links) link.send(wholeTopologyMessage(topology))
   }
 
   #receive(link: Link, message: Message): void {
     this.received.push(message)
-    const [type, beat] = message
-    if (type === MessageType.KEEP_ALIVE) link.send([MessageType.KEEP_ALIVE, beat, 1, 1])
+    if (message[0] === MessageType.KEEP_ALIVE) link.send(leaseMessage(readKeepAlive(message).beat, 1, 1))
   }
 
   async #listen(port: number): Promise<void> {

@@ -1,4 +1,12 @@
-import { CommandCode, isWrite, limits, MessageType, REPEAT, type Message, type ServerInfo } from '@icf/common'
+import {
+  CommandCode,
+  isWrite,
+  limits,
+  openCommands,
+  REPEAT,
+  type Message,
+  type ServerInfo,
+} from '@icf/common'
 import type { Staged } from '@icf/common/node'
 import { CallState, type PendingCall } from './call.js'
 import { InFlight } from './in-flight.js'
@@ -256,8 +264,8 @@ export class Peer {
 
   #beginFrame(): unknown[] {
     const { epoch, version } = this.#stamp
-    const { next, settledBelow } = this.#numbers
-    return [MessageType.COMMANDS, epoch, version, this.#inFlight.beginFrame(), next, settledBelow]
+    const { next: nextNumber, settledBelow } = this.#numbers
+    return openCommands({ epoch, version, firstId: this.#inFlight.beginFrame(), nextNumber, settledBelow })
   }
 
   #add(frame: unknown[], call: PendingCall, wire: unknown): void {

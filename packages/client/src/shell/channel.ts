@@ -1,5 +1,5 @@
-import type { IcfError, Message, Runtime, Timer } from '@icf/common'
-import { Redialer, type Address, type Introduction, type Link } from '@icf/common/node'
+import type { IcfError, Introduction, Message, Runtime, Timer } from '@icf/common'
+import { Redialer, type Address, type Link } from '@icf/common/node'
 
 export interface ChannelOptions {
   readonly address: Address

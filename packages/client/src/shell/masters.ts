@@ -1,20 +1,19 @@
 import {
   compareVersions,
-  decodeTopology,
   IcfError,
+  isTopologyUpdate,
   MessageType,
+  readRefusal,
+  readTopologyUpdate,
+  readUpdateVersion,
+  suspectMessage,
+  topologyRequest,
+  type Introduction,
   type Message,
   type Runtime,
   type Topology,
 } from '@icf/common'
-import {
-  formatAddress,
-  readRefusal,
-  watchLiveness,
-  type Address,
-  type Introduction,
-  type Link,
-} from '@icf/common/node'
+import { formatAddress, watchLiveness, type Address, type Link } from '@icf/common/node'
 import { Channel } from './channel.js'
 
 export interface MasterAddress extends Address {
@@ -67,13 +66,13 @@ export class Masters {
   ask(): void {
     const open = this.#channels.filter((channel) => channel.link !== undefined)
     const asked = open.find((channel) => channel === this.#informant) ?? open[0]
-    asked?.link?.send([MessageType.DISTRIBUTION_REQUEST])
+    asked?.link?.send(topologyRequest)
     const at = asked ? open.indexOf(asked) : -1
     if (open.length > 1) this.#informant = open[(at + 1) % open.length]
   }
 
   suspect(serverId: string): void {
-    for (const channel of this.#channels) channel.link?.send([MessageType.SUSPECT, serverId])
+    for (const channel of this.#channels) channel.link?.send(suspectMessage(serverId))
   }
 
   async close(): Promise<void> {
@@ -107,24 +106,15 @@ export class Masters {
     return channel
   }
 
-  /** Which of the four messages carries an update says why the topology changed; all are handled alike. */
+  /** Why the topology changed makes no difference here. */
   #receive(channel: Channel, link: Link, message: Message): void {
-    switch (message[0]) {
-      case MessageType.DISTRIBUTION_RESPOND:
-      case MessageType.SHUTDOWN_CACHE:
-      case MessageType.ADD_CACHE_SERVER:
-      case MessageType.REFLESH_IP:
-        return this.#follow(channel, link, message[1])
-    }
-  }
-
-  #follow(channel: Channel, link: Link, update: unknown): void {
+    if (!isTopologyUpdate(message)) return
     const current = this.#options.current()
-    const [, epoch, version] = Array.isArray(update) ? (update as unknown[]) : []
+    const { epoch, version } = readUpdateVersion(message)
     // The same update comes from every master; and nobody goes back to an older one.
-    if (compareVersions(Number(epoch), Number(version), current.epoch, current.version) <= 0) return
-    const topology = decodeTopology(update, current)
-    if (topology === undefined) return link.send([MessageType.DISTRIBUTION_REQUEST])
+    if (compareVersions(epoch, version, current.epoch, current.version) <= 0) return
+    const topology = readTopologyUpdate(message, current)
+    if (topology === undefined) return link.send(topologyRequest)
     this.#informant = channel
     this.#options.topology(topology)
   }

@@ -1,5 +1,13 @@
-import { IcfError, MessageType, type Message, type Runtime } from '@icf/common'
-import { isRefused, readRefusal, type Introduction, type Link } from '@icf/common/node'
+import {
+  clientDetails,
+  IcfError,
+  MessageType,
+  readRefusal,
+  type Introduction,
+  type Message,
+  type Runtime,
+} from '@icf/common'
+import { isRefused, type Link } from '@icf/common/node'
 import type { Peer } from '../core/peer.js'
 import type { Router } from '../core/router.js'
 import { Channel } from './channel.js'
@@ -33,7 +41,7 @@ export class Servers {
     const channel: Channel = new Channel(this.#runtime, {
       address: { host, port },
       // Another one there would take this link for the one that replaces ours to it.
-      self: { ...self, details: [id] },
+      self: { ...self, details: clientDetails(id) },
       dialTimeoutMs: DIAL_TIMEOUT_MS,
       maxDelayMs: () => MAX_DELAY_MS,
       check: (link) => impostor(peer, link),

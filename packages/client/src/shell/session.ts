@@ -3,12 +3,13 @@ import {
   IcfError,
   presentServers,
   SLOT_COUNT,
+  type Introduction,
   type Runtime,
   type ServerInfo,
   type Timer,
   type Topology,
 } from '@icf/common'
-import { formatAddress, type Introduction } from '@icf/common/node'
+import { formatAddress } from '@icf/common/node'
 import { pace } from '../core/pace.js'
 import type { Peer } from '../core/peer.js'
 import { Router, type RouterShell } from '../core/router.js'

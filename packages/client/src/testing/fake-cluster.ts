@@ -13,6 +13,7 @@ import {
   REPEAT,
   SLOT_COUNT,
   ValueKind,
+  wholeTopologyMessage,
   type ErrorCode,
   type Message,
   type ServerInfo,
@@ -134,7 +135,7 @@ export class FakeMaster extends FakeProcess {
   }
 
   tell(link: Link): void {
-    link.send([MessageType.DISTRIBUTION_RESPOND, encodeTopology(this.owner.topology), []])
+    link.send(wholeTopologyMessage(this.owner.topology))
   }
 
   push(type: number, update: unknown[]): void {

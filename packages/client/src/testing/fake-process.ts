@@ -1,13 +1,6 @@
 import { EventEmitter, once } from 'node:events'
-import type { Message } from '@icf/common'
-import {
-  listen,
-  nodeRuntime,
-  StagingBudget,
-  type Introduction,
-  type Link,
-  type Listener,
-} from '@icf/common/node'
+import type { Introduction, Message } from '@icf/common'
+import { listen, nodeRuntime, StagingBudget, type Link, type Listener } from '@icf/common/node'
 
 export const HOST = '127.0.0.1'
 

@@ -1,6 +1,6 @@
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
-import { MessageType, type Message } from '../messages.js'
+import { MessageType, type Message } from '../wire/messages.js'
 import type { StagingBudget } from './staging-budget.js'
 
 /** Values that may wait to be named at once. */

@@ -1,6 +1,6 @@
 import msgpackr from 'msgpackr/index-no-eval'
 import { IcfError } from '../errors.js'
-import type { Message } from '../messages.js'
+import type { Message } from '../wire/messages.js'
 
 const { addExtension, Packr, Unpackr } = msgpackr
 

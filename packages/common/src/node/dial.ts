@@ -2,8 +2,9 @@ import { IcfError } from '../errors.js'
 import { FRAME, type Address, type Runtime } from '../runtime.js'
 import { formatAddress, unreachable } from './address.js'
 import { decodeFrame, encodeFrame } from './codec.js'
-import { helloMessage, readWelcome } from './handshake.js'
-import { Link, type Introduction } from './link.js'
+import { helloMessage, readWelcome } from '../wire/handshake.js'
+import type { Introduction } from '../wire/introduction.js'
+import { Link } from './link.js'
 
 /**
  * Opens a link: connects, sends HELLO, waits for WELCOME.

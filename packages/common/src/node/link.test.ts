@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
-import { MessageType, PROTOCOL_VERSION, type Message } from '../messages.js'
+import type { Introduction } from '../wire/introduction.js'
+import { MessageType, PROTOCOL_VERSION, type Message } from '../wire/messages.js'
 import {
   decodeFrame,
   dial,
@@ -14,7 +15,6 @@ import {
   listen,
   nodeRuntime,
   Redialer,
-  type Introduction,
   type Link,
   StagingBudget,
   type Listener,

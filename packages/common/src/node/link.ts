@@ -1,20 +1,12 @@
-import { errorToWire, IcfError } from '../errors.js'
+import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
-import { MessageType, type Message, type Role } from '../messages.js'
 import { FRAME, SocketState, type Runtime, type Socket, type Timer } from '../runtime.js'
+import { refusalMessage } from '../wire/handshake.js'
+import type { Introduction } from '../wire/introduction.js'
+import { MessageType, type Message } from '../wire/messages.js'
 import { chunkAt, ChunkReceiver } from './chunks.js'
 import { decodeFrame, encodeFrame, Staged } from './codec.js'
 import type { StagingBudget } from './staging-budget.js'
-
-/** What each end says of itself when a link opens. */
-export interface Introduction {
-  readonly role: Role
-  readonly cluster: string
-  /** Id of the process; '' where it has none. */
-  readonly id: string
-  /** Depends on the role: see docs/protocol.md. */
-  readonly details: readonly unknown[]
-}
 
 export interface LinkHandlers {
   /** May throw IcfError PROTOCOL: the peer is told and the link closed. */
@@ -146,7 +138,7 @@ export class Link {
 
   /** Tells the peer why, then closes. */
   refuse(error: IcfError): void {
-    this.send(refusal(error))
+    this.send(refusalMessage(error))
     this.close(4000, error.code)
   }
 
@@ -275,8 +267,4 @@ export class Link {
     }
     this.#pumping = false
   }
-}
-
-export function refusal(error: IcfError): Message {
-  return [MessageType.REFUSED, errorToWire(error.code), error.message]
 }

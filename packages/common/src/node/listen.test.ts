@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import type { Role } from '../messages.js'
-import { dial, listen, nodeRuntime, type Introduction, type Link, type Listener } from './index.js'
+import type { Introduction } from '../wire/introduction.js'
+import type { Role } from '../wire/messages.js'
+import { dial, listen, nodeRuntime, type Link, type Listener } from './index.js'
 
 describe('an acceptor', () => {
   let listener: Listener

@@ -2,8 +2,9 @@ import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import { FRAME, type Address, type Runtime, type Socket } from '../runtime.js'
 import { decodeFrame, encodeFrame } from './codec.js'
-import { readHello, welcomeMessage } from './handshake.js'
-import { CLOSE_PATIENCE_MS, Link, refusal, type Introduction } from './link.js'
+import { readHello, refusalMessage, welcomeMessage } from '../wire/handshake.js'
+import type { Introduction } from '../wire/introduction.js'
+import { CLOSE_PATIENCE_MS, Link } from './link.js'
 import { StagingBudget } from './staging-budget.js'
 
 const HELLO_TIMEOUT_MS = 5000
@@ -105,7 +106,7 @@ function greet(
     socket.once('close', () => acceptor.closed?.(link))
   } catch (error) {
     if (!(error instanceof IcfError)) throw error
-    socket.send(encodeFrame(refusal(error)), FRAME)
+    socket.send(encodeFrame(refusalMessage(error)), FRAME)
     socket.close(4000, error.code)
     runtime.setTimeout(() => socket.terminate(), CLOSE_PATIENCE_MS).unref()
   }

@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { MessageType } from '../messages.js'
-import {
-  dial,
-  listen,
-  nodeRuntime,
-  watchLiveness,
-  type Introduction,
-  type Link,
-  type Listener,
-} from './index.js'
+import type { Introduction } from '../wire/introduction.js'
+import { MessageType } from '../wire/messages.js'
+import { dial, listen, nodeRuntime, watchLiveness, type Link, type Listener } from './index.js'
 
 const acceptor: Introduction = { role: 'master', cluster: 'test', id: 'm', details: [] }
 const opener: Introduction = { role: 'client', cluster: 'test', id: '', details: [] }

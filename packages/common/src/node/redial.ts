@@ -1,7 +1,8 @@
 import type { IcfError } from '../errors.js'
 import type { Address, Runtime, Timer } from '../runtime.js'
 import { dial } from './dial.js'
-import type { Introduction, Link } from './link.js'
+import type { Introduction } from '../wire/introduction.js'
+import type { Link } from './link.js'
 
 export interface RedialOptions {
   /** Asked before each attempt; undefined skips it. */

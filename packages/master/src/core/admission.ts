@@ -1,8 +1,14 @@
-import { decodeTopology, IcfError, MessageType, type Message, type Timing } from '@icf/common'
+import {
+  IcfError,
+  MessageType,
+  readTopologyUpdate,
+  type Message,
+  type Registration,
+  type Timing,
+} from '@icf/common'
 import type { Counters } from './counters.js'
 import { fenced } from './detector.js'
 import type { Hello, LinkId } from './events.js'
-import type { ServerHello } from './hello.js'
 import { Inheritance, type Held } from './inheritance.js'
 import type { Membership } from './membership.js'
 import { unsoundSlot } from './sound.js'
@@ -63,7 +69,7 @@ export class Admission {
       if (this.#inheritance!.said(link, message)) return
       throw new IcfError('BUSY', 'too many messages before this master has begun: connect again')
     }
-    const topology = decodeTopology(message[1], undefined, this.#slotCount)
+    const topology = readTopologyUpdate(message, undefined, this.#slotCount)
     if (!topology || unsoundSlot(topology) !== undefined)
       throw new IcfError('PROTOCOL', 'that is no whole and sound topology')
     this.#inheritance!.told(link, topology)
@@ -96,7 +102,7 @@ export class Admission {
    * Whoever holds data by a topology that is not of this master's line, or is no member any more, must begin empty.
    * @throws IcfError FENCED
    */
-  check({ info, epoch, version }: ServerHello): void {
+  check({ info, epoch, version }: Registration): void {
     const isMember = this.#membership.get(info.id) !== undefined
     if (this.#versions.isKnown(epoch, version)) {
       if (version > 0 && !isMember) throw fenced('this incarnation was declared dead')

@@ -1,14 +1,7 @@
-import { MessageType, type IcfError, type Topology } from '@icf/common'
+import { MessageType, type IcfError, type Topology, type UpdateType } from '@icf/common'
 import { Draft } from './draft.js'
 import type { ClusterEvent, LinkId } from './events.js'
 import type { Outlook } from './reconciler.js'
-
-/** Why a topology changed: the number of the message that carries it. */
-export type Cause =
-  | typeof MessageType.DISTRIBUTION_RESPOND
-  | typeof MessageType.ADD_CACHE_SERVER
-  | typeof MessageType.SHUTDOWN_CACHE
-  | typeof MessageType.REFLESH_IP
 
 /** An answer to an operator that is only true once its topology is in effect. */
 export interface Answer {
@@ -37,7 +30,7 @@ export class Changes {
 /** A version whose state is being made safe, or is. */
 export interface Commit {
   readonly topology: Topology
-  readonly cause: Cause
+  readonly cause: UpdateType
   /** Ids of the servers that the cause is about. */
   readonly concerned: readonly string[]
   readonly released: readonly LinkId[]

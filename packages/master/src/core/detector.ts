@@ -1,4 +1,4 @@
-import { IcfError, MessageType, seatOf } from '@icf/common'
+import { IcfError, probeMessage, seatOf } from '@icf/common'
 import type { Changes } from './changes.js'
 import type { DeathReason, Effect, Finding } from './events.js'
 import type { Membership } from './membership.js'
@@ -90,7 +90,11 @@ export class Detector {
       effects.push({ type: 'probe', probe, server: { id, host, port }, timeoutMs: PROBE_TIMEOUT_MS })
       const links = peers.map(({ link }) => link)
       if (links.length > 0)
-        effects.push({ type: 'send', links, message: [MessageType.PROBE, probe, id, host, port] })
+        effects.push({
+          type: 'send',
+          links,
+          message: probeMessage({ number: probe, serverId: id, address: { host, port } }),
+        })
     }
     return effects
   }

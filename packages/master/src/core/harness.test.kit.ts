@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import {
-  decodeTopology,
   defaultTiming,
-  encodeTopology,
+  isTopologyUpdate,
   MessageType,
   NONE,
+  probeResultMessage,
+  readTopologyUpdate,
   seatOf,
+  wholeTopologyMessage,
   type IcfError,
   type Message,
   type Topology,
@@ -182,7 +184,7 @@ export class Harness {
 
   /** The answer to DISTRIBUTION_REQUEST. */
   tellTopology(server: FakeServer, topology = server.topology!): void {
-    this.say(server, [MessageType.DISTRIBUTION_RESPOND, encodeTopology(topology), []])
+    this.say(server, wholeTopologyMessage(topology))
   }
 
   /** @param beat its number, and that of the newest that was answered */
@@ -253,7 +255,7 @@ export class Harness {
 
   #answerProbe(peer: FakeServer, probe: number): void {
     const isAsked = peer.inbox.some(([type, number]) => type === MessageType.PROBE && number === probe)
-    if (isAsked) this.say(peer, [MessageType.PROBE_RESULT, probe, 'gone'])
+    if (isAsked) this.say(peer, probeResultMessage(probe, 'gone'))
   }
 
   #perform(effect: Effect): void {
@@ -289,12 +291,12 @@ export class Harness {
   #deliver(link: LinkId, message: Message): void {
     const peer = this.servers.get(link) ?? this.clients.get(link)
     if (!peer) return
-    const isUpdate = ([4, 6, 7, 10] as unknown[]).includes(message[0])
+    const isUpdate = isTopologyUpdate(message)
     if (!isUpdate) peer.inbox.push(message)
     if (message[0] === MessageType.RELEASED) peer.isReleased = true
     if (!isUpdate) return
     peer.inbox.push([message[0], message[2]])
-    const topology = decodeTopology(message[1], peer.topology, this.topology.primary.length)
+    const topology = readTopologyUpdate(message, peer.topology, this.topology.primary.length)
     if (!topology) throw new Error('got a difference from a topology that it does not have')
     if (peer.id !== '' && topology.version < (peer.topology?.version ?? 0))
       throw new Error(

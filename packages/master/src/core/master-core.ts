@@ -1,9 +1,16 @@
 import {
   emptyTopology,
   IcfError,
+  Leaving,
+  leaseMessage,
   MessageType,
   NONE,
+  readCopiesReport,
+  readKeepAlive,
+  readProbeResult,
+  readSuspect,
   seatOf,
+  topologyRequest,
   type Intent,
   type Message,
   type Topology,
@@ -14,14 +21,13 @@ import { Counters } from './counters.js'
 import { Departures, NO_DEPARTURES } from './departures.js'
 import { Detector, fenced, type Death } from './detector.js'
 import type { Effect, Hello, LinkId, MasterEvent } from './events.js'
-import { checkRole } from './hello.js'
 import { Membership, type LeaveReason, type Member } from './membership.js'
 import { DEFAULT_FORGET_AFTER_MS, DEFAULT_MAX_TRANSITIONS_PER_SERVER, type MasterOptions } from './options.js'
-import { readKeepAlive, readProbeResult, readReport, readSuspect } from './parse.js'
 import { preview, type Preview } from './preview.js'
 import { Progress } from './progress.js'
 import { Publisher } from './publisher.js'
 import { isAnyoneLeaving, Reconciler } from './reconciler.js'
+import { checkRole } from './role.js'
 import { complete, onlyCopies } from './slots.js'
 import { type Snapshot, takeSnapshot } from './snapshot.js'
 import { Versions, type Frozen } from './versions.js'
@@ -162,8 +168,7 @@ export class MasterCore {
       this.#sendWhole(link)
     } else if (hello.role !== 'cache-server') return
     else if (!this.#admission.isWaiting) this.#serverConnected(link, hello)
-    else if (this.#admission.hold(link, hello, this.#now))
-      this.#send(link, [MessageType.DISTRIBUTION_REQUEST])
+    else if (this.#admission.hold(link, hello, this.#now)) this.#send(link, topologyRequest)
   }
 
   /** Those that had to wait, and what they said meanwhile. */
@@ -257,8 +262,8 @@ export class MasterCore {
       case MessageType.SUSPECT:
         return this.#detector.hint(readSuspect(message), this.#now)
       case MessageType.PROBE_RESULT: {
-        const { probe, outcome } = readProbeResult(message)
-        return this.#bury(this.#detector.heard(probe, id, outcome === 'gone', this.#now))
+        const { number, outcome } = readProbeResult(message)
+        return this.#bury(this.#detector.heard(number, id, outcome === 'gone', this.#now))
       }
       default:
         throw new IcfError(
@@ -269,23 +274,23 @@ export class MasterCore {
   }
 
   #keepAlive(member: Member, link: LinkId, message: Message): void {
-    const { beat, answered, isLeaving, isGivingUp, epoch, version, load } = readKeepAlive(message)
+    const { beat, answeredBeat, leaving, epoch, version, load } = readKeepAlive(message)
     const { topology } = this
     if (!this.#versions.isKnown(epoch, version))
       throw fenced('this server follows a topology that its master does not know')
-    if (this.#membership.isDeaf(member, answered)) return
+    if (this.#membership.isDeaf(member, answeredBeat)) return
     this.#membership.silence.heard(member.id, this.#now)
     this.#heard(member)
     member.load = load
     if (seatOf(topology, member.id) !== NONE && version >= member.mustFollow) {
       member.answeredBeat = beat
-      this.#send(link, [MessageType.KEEP_ALIVE, beat, topology.epoch, topology.version])
+      this.#send(link, leaseMessage(beat, topology.epoch, topology.version))
     }
-    if (isLeaving) this.#leaveByItself(member.id, isGivingUp)
+    if (leaving !== Leaving.NO) this.#leaveByItself(member.id, leaving === Leaving.GIVE_UP)
   }
 
   #report(member: Member, intent: Intent, message: Message): void {
-    const { to, entries, bytes, completions } = readReport(message, this.topology.primary.length)
+    const { to, entries, bytes, completions } = readCopiesReport(message, this.topology.primary.length)
     const { draft } = this.#versions.changes
     const [reporter, receiver] = [seatOf(draft, member.id), seatOf(draft, to)]
     let done = 0

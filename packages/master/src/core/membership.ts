@@ -1,13 +1,22 @@
+import {
+  IcfError,
+  limits,
+  NONE,
+  presentServers,
+  readRegistration,
+  seatOf,
+  type Load,
+  type Registration,
+  type Timing,
+  type Topology,
+} from '@icf/common'
 import { formatServer } from './address.js'
 import type { Changes } from './changes.js'
 import { slotsHeld } from './draft.js'
 import type { DeathReason, Hello, LinkId, MasterState } from './events.js'
-import { readServerHello, type ServerHello } from './hello.js'
-import type { Load } from './parse.js'
 import { RetiredServers } from './retired.js'
 import { Silence } from './silence.js'
 import { bury, type Burial } from './slots.js'
-import { IcfError, limits, NONE, presentServers, seatOf, type Timing, type Topology } from '@icf/common'
 import { canHold } from './reconciler.js'
 
 /** A cache server that is part of the cluster, or will be with the next version. */
@@ -102,8 +111,8 @@ export class Membership {
   }
 
   /** @throws IcfError the refusal */
-  admit(hello: Hello, { draft }: Changes): ServerHello {
-    const server = readServerHello(hello)
+  admit(hello: Hello, { draft }: Changes): Registration {
+    const server = readRegistration(hello)
     if (this.isEnding(hello.id))
       throw new IcfError('BUSY', 'what becomes of this incarnation is being decided: connect again')
     if (this.retired.how(hello.id) === 'dead')
@@ -114,7 +123,7 @@ export class Membership {
   }
 
   /** Another link replaces the one before. @returns the link that was replaced */
-  attach(member: Member, link: LinkId, { maxMemoryBytes }: ServerHello, now: number): LinkId | undefined {
+  attach(member: Member, link: LinkId, { maxMemoryBytes }: Registration, now: number): LinkId | undefined {
     const replaced = member.link
     member.link = link
     member.answeredBeat = 0
@@ -123,7 +132,7 @@ export class Membership {
     return replaced
   }
 
-  join({ info, maxMemoryBytes }: ServerHello, changes: Changes, now: number): Member {
+  join({ info, maxMemoryBytes }: Registration, changes: Changes, now: number): Member {
     changes.draft.seat(info)
     changes.joined.push(info.id)
     changes.events.push({ type: 'ADD_CACHE_SERVER', server: info.id, address: formatServer(info) })
@@ -131,7 +140,7 @@ export class Membership {
   }
 
   /** Others that are registered at the same address: at most one of them is really there. */
-  namesakes({ info }: ServerHello, { draft }: Changes): string[] {
+  namesakes({ info }: Registration, { draft }: Changes): string[] {
     return presentServers(draft)
       .filter(({ id, host, port }) => id !== info.id && host === info.host && port === info.port)
       .map(({ id }) => id)

@@ -1,6 +1,6 @@
+import type { Load } from '@icf/common'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Load } from './parse.js'
 import { settled } from './harness.test.kit.js'
 import { preview } from './preview.js'
 

@@ -1,5 +1,4 @@
-import { NONE, plan, summarize, type Topology } from '@icf/common'
-import type { Load } from './parse.js'
+import { NONE, plan, summarize, type Load, type Topology } from '@icf/common'
 import { wish } from './reconciler.js'
 import { countBySeat } from './snapshot.js'
 

@@ -1,9 +1,10 @@
 import {
   encodeDifference,
   encodeTopology,
-  MessageType,
   NONE,
   seatOf,
+  topologyUpdateMessage,
+  wholeTopologyMessage,
   type Message,
   type Topology,
 } from '@icf/common'
@@ -60,7 +61,7 @@ export class Publisher {
 
   #wholeOf(topology: Topology): Message {
     if (this.#whole?.topology !== topology)
-      this.#whole = { topology, message: [MessageType.DISTRIBUTION_RESPOND, encodeTopology(topology), []] }
+      this.#whole = { topology, message: wholeTopologyMessage(topology) }
     return this.#whole.message
   }
 
@@ -76,7 +77,7 @@ export class Publisher {
     }
     return [...byBase].map(([base, links]) => {
       const update = base ? encodeDifference(base, topology) : encodeTopology(topology)
-      return { type: 'send', links, message: [cause, update, concerned] }
+      return { type: 'send', links, message: topologyUpdateMessage(cause, update, concerned) }
     })
   }
 }

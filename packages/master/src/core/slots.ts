@@ -1,4 +1,4 @@
-import { NONE, type Intent } from '@icf/common'
+import { NONE, type Completion, type Intent } from '@icf/common'
 import type { Draft } from './draft.js'
 
 /**
@@ -10,12 +10,6 @@ import type { Draft } from './draft.js'
  *                                             before, else the receiver, else anyone
  *                                           its silence: backup promoted, else nothing
  */
-
-/** A report: this slot's copy, which the transition `since` asked for, is complete. */
-export interface Completion {
-  readonly slot: number
-  readonly since: number
-}
 
 /** @returns whether the report was about the slot's present transition, and so took effect. */
 export function complete(

@@ -1,8 +1,7 @@
-import { NONE, type ServerInfo, type Topology } from '@icf/common'
+import { NONE, type Load, type ServerInfo, type Topology } from '@icf/common'
 import type { Commit } from './changes.js'
 import type { Counters } from './counters.js'
 import type { Membership } from './membership.js'
-import type { Load } from './parse.js'
 import { countTogether, type Together } from './together.js'
 import type { MovedTotals, MoveProgress, Progress } from './progress.js'
 

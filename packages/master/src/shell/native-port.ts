@@ -1,5 +1,5 @@
-import type { Runtime, Timing } from '@icf/common'
-import { listen, type Address, type Introduction, type Listener } from '@icf/common/node'
+import { timingDetails, type Introduction, type Runtime, type Timing } from '@icf/common'
+import { listen, type Address, type Listener } from '@icf/common/node'
 import type { MasterCore } from '../core/index.js'
 import { serveAdmin, type Administration } from './admin.js'
 import type { Runner } from './runner.js'
@@ -17,13 +17,12 @@ export interface NativePortOptions {
 /** Accepts cache servers, clients and operators. */
 export function listenNative(runtime: Runtime, options: NativePortOptions): Promise<Listener> {
   const { address, cluster, masterId, core, runner, administration } = options
-  const { heartbeatIntervalMs, leaseMs, deadAfterMs } = options.timing
   return listen(runtime, address, cluster, {
     introduce: ({ role }: Introduction) => ({
       role: 'master',
       cluster,
       id: masterId,
-      details: role === 'cache-server' ? [heartbeatIntervalMs, leaseMs, deadAfterMs] : [],
+      details: role === 'cache-server' ? timingDetails(options.timing) : [],
     }),
     admit: (hello) => core.admit(hello),
     opened: (link) => (link.remote.role === 'admin' ? serveAdmin(link, administration) : runner.opened(link)),

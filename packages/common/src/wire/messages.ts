@@ -60,36 +60,3 @@ export type Message = readonly unknown[]
 /** Who a connection's opener is. */
 export type Role = 'client' | 'cache-server' | 'master' | 'admin' | 'probe'
 export const roles: readonly Role[] = ['client', 'cache-server', 'master', 'admin', 'probe']
-
-/** Operations inside a KEY_VALUE_RESPONCE_BACK batch, each followed by its fields in one flat array. */
-export const ReplicaOp = {
-  /** slot, seq, key, value, kind, ttlMs (0 = none), number (0 = none): a live write. */
-  PUT: 0,
-  /** slot, seq, key, number (0 = none): deleted, expired or evicted. */
-  REMOVE: 1,
-  /** slot, seq, since: forget what you hold of the slot; its copy follows. */
-  FILL_BEGIN: 2,
-  /** slot, seq, key, value, kind, ttlMs: an entry that the slot held before; the newer seq wins. */
-  FILL: 3,
-  /** slot: the copy is complete. */
-  FILL_END: 4,
-  /** client id, settledBelow: numbers in the operations that follow are this client's. */
-  ORIGIN: 5,
-  /** slot, number: the slot has this write already; comes after FILL_BEGIN. */
-  WRITTEN: 6,
-  /** slot: entries may be missing that the slot's backup has; comes after FILL_BEGIN. */
-  PARTED: 7,
-} as const
-
-/** How a stored value is to be read. */
-export const ValueKind = {
-  /** bytes as the caller gave them */
-  BYTES: 0,
-  /** text; on the wire a msgpack string, or its UTF-8 bytes when long */
-  TEXT: 1,
-  /** any other value, as msgpack that only the SDK reads */
-  ENCODED: 2,
-} as const
-
-/** What a probe of a server's address found. */
-export type ProbeOutcome = 'gone' | 'alive' | 'unknown'

@@ -1,5 +1,8 @@
-import { IcfError, limits, type Role, type ServerInfo } from '@icf/common'
-import type { Hello } from './events.js'
+import { IcfError } from '../errors.js'
+import { limits } from '../limits.js'
+import type { ServerInfo } from '../topology/topology.js'
+import { isCount } from './checks.js'
+import type { Introduction } from './introduction.js'
 
 /** A ring point for each virtual node and unit of weight: beyond this a single server would flood the ring. */
 const MAX_WEIGHT = 1000
@@ -11,8 +14,8 @@ const IPV6_SHORTENED = /^(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4})*)?::(?:[0-9a-f]{1,4}
 /** What ends in a number is read as an IPv4 address wherever addresses are read. */
 const HOST_NAME = /^(?:[\w-]+\.)*(?!(?:\d+|0x[0-9a-f]*)\.?$)[\w-]+\.?$/i
 
-/** What a cache server says of itself. */
-export interface ServerHello {
+/** What a cache server says of itself to a master. */
+export interface Registration {
   readonly info: ServerInfo
   readonly maxMemoryBytes: number
   /** Of the topology that it follows; 0: of none, it is new and empty. */
@@ -20,23 +23,19 @@ export interface ServerHello {
   readonly version: number
 }
 
-/** @throws IcfError WRONG_ROLE */
-export function checkRole(role: Role): void {
-  switch (role) {
-    case 'client':
-    case 'admin':
-    case 'cache-server':
-      return
-    case 'master':
-    case 'probe':
-      throw new IcfError('WRONG_ROLE', `a master does not accept the role "${role}"`)
-    default:
-      return role satisfies never
-  }
+/** The details of its introduction; its id is not among them. */
+export function registrationDetails({
+  info,
+  maxMemoryBytes,
+  epoch,
+  version,
+}: Omit<Registration, 'info'> & { readonly info: Omit<ServerInfo, 'id' | 'state'> }): readonly unknown[] {
+  const { host, port, respPort, zone, weight, machine } = info
+  return [host, port, respPort, zone, weight, maxMemoryBytes, epoch, version, machine]
 }
 
 /** @throws IcfError INVALID_ARGUMENT with a text that tells an operator what to change */
-export function readServerHello({ id, details }: Hello): ServerHello {
+export function readRegistration({ id, details }: Pick<Introduction, 'id' | 'details'>): Registration {
   const [host, port, respPort, zone, weight, maxMemoryBytes, epoch = 0, version = 0, machine = ''] = details
   check(/^[0-9a-f]{40}$/.test(id), 'the id of a cache server must be 40 lowercase hex characters')
   check(isText(host), NO_HOST)
@@ -83,10 +82,6 @@ export function readServerHello({ id, details }: Hello): ServerHello {
 
 function check(isRight: boolean, text: string): void {
   if (!isRight) throw new IcfError('INVALID_ARGUMENT', text)
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 function isText(value: unknown): value is string {

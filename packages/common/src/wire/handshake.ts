@@ -1,7 +1,7 @@
-import { errorFromWire, IcfError } from '../errors.js'
+import { errorFromWire, errorToWire, IcfError } from '../errors.js'
 import { limits } from '../limits.js'
-import { MessageType, PROTOCOL_VERSION, roles, type Message, type Role } from '../messages.js'
-import type { Introduction } from './link.js'
+import { MessageType, PROTOCOL_VERSION, roles, type Message, type Role } from './messages.js'
+import type { Introduction } from './introduction.js'
 
 const MAX_DETAILS = 32
 
@@ -30,6 +30,10 @@ export function readWelcome(message: Message, cluster: string): Introduction {
   if (message[0] !== MessageType.WELCOME)
     throw new IcfError('PROTOCOL', 'HELLO was not answered with WELCOME')
   return readIntroduction(message, cluster)
+}
+
+export function refusalMessage(error: IcfError): Message {
+  return [MessageType.REFUSED, errorToWire(error.code), error.message]
 }
 
 export function readRefusal(message: Message): IcfError {

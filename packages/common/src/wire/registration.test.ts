@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readServerHello } from './hello.js'
+import { readRegistration } from './registration.js'
 
 function hostOf(host: string): string {
   const details = [host, 7100, 0, '', 1, 1e6]
-  return readServerHello({ role: 'cache-server', id: 'a'.repeat(40), details }).info.host
+  return readRegistration({ id: 'a'.repeat(40), details }).info.host
 }
 
 test('a host by which the others can reach a cache server is taken as it is', () => {

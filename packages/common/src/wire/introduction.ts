@@ -1,0 +1,50 @@
+import { IcfError } from '../errors.js'
+import { checkTiming, type Timing } from '../timing.js'
+import type { Role } from './messages.js'
+
+/** What each end says of itself when a link opens. */
+export interface Introduction {
+  readonly role: Role
+  readonly cluster: string
+  /** Id of the process; '' where it has none. */
+  readonly id: string
+  /** Depends on both roles: the functions beside this and in `registration.ts` make and read them. */
+  readonly details: readonly unknown[]
+}
+
+/** Of a master to a cache server. */
+export function timingDetails({ heartbeatIntervalMs, leaseMs, deadAfterMs }: Timing): readonly number[] {
+  return [heartbeatIntervalMs, leaseMs, deadAfterMs]
+}
+
+/** @throws IcfError INVALID_ARGUMENT for what makes no sense */
+export function readTiming({ details }: Introduction): Timing {
+  const [heartbeatIntervalMs, leaseMs, deadAfterMs] = details as number[]
+  return checkTiming({
+    heartbeatIntervalMs: heartbeatIntervalMs!,
+    leaseMs: leaseMs!,
+    deadAfterMs: deadAfterMs!,
+  })
+}
+
+/** Of a client to the cache server that it means. */
+export function clientDetails(serverId: string): readonly string[] {
+  return [serverId]
+}
+
+/** Of a primary to the cache server that it means. @param channel that the link belongs to */
+export function primaryDetails(channel: number, serverId: string): readonly (number | string)[] {
+  return [channel, serverId]
+}
+
+/** @throws IcfError PROTOCOL */
+export function readChannel({ details: [channel] }: Introduction): number {
+  if (typeof channel !== 'number') throw new IcfError('PROTOCOL', 'HELLO without the number of a channel')
+  return channel
+}
+
+/** The server that the opener of a link means; undefined: whichever is there. */
+export function meantServer({ role, details }: Introduction): unknown {
+  if (role === 'client') return details[0]
+  return role === 'cache-server' ? details[1] : undefined
+}

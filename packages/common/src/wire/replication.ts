@@ -1,0 +1,81 @@
+import { count, isCount, malformed } from './checks.js'
+import { MessageType, type Message } from './messages.js'
+
+/** Operations of a batch, each followed by its fields in one flat array. */
+export const ReplicaOp = {
+  /** slot, seq, key, value, kind, ttlMs (0 = none), number (0 = none): a live write. */
+  PUT: 0,
+  /** slot, seq, key, number (0 = none): deleted, expired or evicted. */
+  REMOVE: 1,
+  /** slot, seq, since: forget what you hold of the slot; its copy follows. */
+  FILL_BEGIN: 2,
+  /** slot, seq, key, value, kind, ttlMs: an entry that the slot held before; the newer seq wins. */
+  FILL: 3,
+  /** slot: the copy is complete. */
+  FILL_END: 4,
+  /** client id, settledBelow: numbers in the operations that follow are this client's. */
+  ORIGIN: 5,
+  /** slot, number: the slot has this write already; comes after FILL_BEGIN. */
+  WRITTEN: 6,
+  /** slot: entries may be missing that the slot's backup has; comes after FILL_BEGIN. */
+  PARTED: 7,
+} as const
+
+/** How many fields follow the number of each operation. */
+export const replicaOpFields: readonly number[] = [7, 4, 3, 6, 1, 2, 2, 1]
+
+/** Where the fields of PUT and FILL stand that are known only when the batch is sent, counted from the operation. */
+export const ENTRY_VALUE_AT = 4
+export const ENTRY_TTL_AT = 6
+
+/** Where the first operation of a batch stands. */
+export const OPERATIONS_AT = 4
+
+/** A batch without operations yet. */
+export function openBatch(number: number): unknown[] {
+  return [MessageType.KEY_VALUE_RESPONCE_BACK, 0, 0, number]
+}
+
+/** The batch goes by this topology. */
+export function closeBatch(batch: unknown[], epoch: number, version: number): void {
+  batch[1] = epoch
+  batch[2] = version
+}
+
+export interface BatchHeader {
+  /** Of the topology that it goes by. */
+  readonly epoch: number
+  readonly version: number
+  readonly number: number
+}
+
+/** @throws IcfError PROTOCOL */
+export function readBatchHeader([, epoch, version, number]: Message): BatchHeader {
+  const what = 'KEY_VALUE_RESPONCE_BACK'
+  return { epoch: count(epoch, what), version: count(version, what), number: count(number, what) }
+}
+
+/** A backup has processed all batches up to this one. */
+export interface BackAck extends BatchHeader {
+  /** Slots of that batch of which it took nothing. */
+  readonly refused: readonly number[]
+}
+
+const NONE_REFUSED: readonly number[] = Object.freeze([])
+
+export function backAckMessage(
+  number: number,
+  epoch: number,
+  version: number,
+  refused: ReadonlySet<number>,
+): Message {
+  return [MessageType.BACK_ACK, number, epoch, version, refused.size > 0 ? [...refused] : NONE_REFUSED]
+}
+
+/** @throws IcfError PROTOCOL */
+export function readBackAck([, number, epoch, version, refused]: Message, slotCount: number): BackAck {
+  const what = 'BACK_ACK'
+  if (!Array.isArray(refused) || !refused.every((slot) => isCount(slot) && slot < slotCount))
+    throw malformed(what)
+  return { number: count(number, what), epoch: count(epoch, what), version: count(version, what), refused }
+}

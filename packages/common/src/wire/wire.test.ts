@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { IcfError } from '../errors.js'
+import { decodeFrame, encodeFrame } from '../node/codec.js'
+import { defaultTiming } from '../timing.js'
+import { emptyTopology } from '../topology/topology.js'
+import { CommandCode, commandArity, openCommands, readCommandsHeader, REPEAT } from './commands.js'
+import { readCopiesReport, slotsCopiedMessage, slotsHandedOffMessage } from './copies.js'
+import { clientDetails, meantServer, primaryDetails, readChannel, readTiming, timingDetails } from './introduction.js' // prettier-ignore
+import { keepAliveMessage, leaseMessage, Leaving, readKeepAlive, readLease } from './keep-alive.js'
+import { MessageType, type Message } from './messages.js'
+import * as probing from './probe.js'
+import { readRegistration, registrationDetails } from './registration.js'
+import { backAckMessage, closeBatch, openBatch, readBackAck, readBatchHeader, ReplicaOp, replicaOpFields } from './replication.js' // prettier-ignore
+import { isTopologyUpdate, readTopologyUpdate, readUpdateVersion, topologyRequest, wholeTopologyMessage } from './topology-update.js' // prettier-ignore
+
+const load = {
+  primaryKeys: 1,
+  primaryBytes: 2,
+  backupKeys: 3,
+  backupBytes: 4,
+  evictions: 5,
+  backupEvictions: 6,
+  commands: 7,
+  rssBytes: 8.5,
+}
+
+/** Over the wire and back. */
+function sent(message: Message): Message {
+  return decodeFrame(encodeFrame(message), () => undefined)
+}
+
+describe('what is written is read', () => {
+  it('KEEP_ALIVE, and its answer', () => {
+    const keepAlive = { beat: 9, leaving: Leaving.GIVE_UP, epoch: 2, version: 3, load, answeredBeat: 8 }
+    assert.deepEqual(readKeepAlive(sent(keepAliveMessage(keepAlive))), keepAlive)
+    assert.equal(readLease(sent(leaseMessage(9, 2, 3))), 9)
+  })
+
+  it('reports of copies', () => {
+    const completions = [
+      { slot: 0, since: 7 },
+      { slot: 3, since: 9 },
+    ]
+    const report = { to: 'server', entries: 5, bytes: 6, completions }
+    for (const message of [slotsCopiedMessage(report), slotsHandedOffMessage(report)])
+      assert.deepEqual(readCopiesReport(sent(message), 4), report)
+    assert.throws(() => readCopiesReport(slotsCopiedMessage(report), 3), { code: 'PROTOCOL' })
+  })
+
+  it('suspicions and probes', () => {
+    const { probeMessage, probeResultMessage, readProbe, readProbeResult, readSuspect, suspectMessage } =
+      probing
+    assert.equal(readSuspect(sent(suspectMessage('server'))), 'server')
+    const probe = { number: 1, serverId: 'server', address: { host: 'h', port: 7100 } }
+    assert.deepEqual(readProbe(sent(probeMessage(probe))), probe)
+    const result = { number: 1, outcome: 'gone' } as const
+    assert.deepEqual(readProbeResult(sent(probeResultMessage(result.number, result.outcome))), result)
+  })
+
+  it('batches, and what is refused of them', () => {
+    const batch = openBatch(7)
+    closeBatch(batch, 2, 3)
+    assert.deepEqual(readBatchHeader(sent(batch)), { epoch: 2, version: 3, number: 7 })
+    const ack = { number: 7, epoch: 2, version: 3, refused: [1, 5] }
+    assert.deepEqual(readBackAck(sent(backAckMessage(7, 2, 3, new Set([1, 5]))), 6), ack)
+    assert.throws(() => readBackAck(backAckMessage(7, 2, 3, new Set([1, 5])), 5), { code: 'PROTOCOL' })
+  })
+
+  it('COMMANDS', () => {
+    const header = { epoch: 2, version: 3, firstId: 4, nextNumber: 5, settledBelow: 6 }
+    assert.deepEqual(readCommandsHeader(sent(openCommands(header))), header)
+  })
+
+  it('topologies', () => {
+    const topology = { ...emptyTopology({ virtualNodes: 1, seed: 2 }, 16), epoch: 3, version: 4 }
+    const update = sent(wholeTopologyMessage(topology))
+    assert.ok(isTopologyUpdate(update) && !isTopologyUpdate(topologyRequest))
+    assert.deepEqual(readUpdateVersion(update), { epoch: 3, version: 4 })
+    assert.deepEqual(readTopologyUpdate(update, undefined, 16), topology)
+  })
+
+  it('introductions', () => {
+    const about = (role: 'client' | 'cache-server' | 'master', details: readonly unknown[]) => ({
+      role,
+      cluster: 'c',
+      id: 'a'.repeat(40),
+      details,
+    })
+    assert.deepEqual(readTiming(about('master', timingDetails(defaultTiming))), defaultTiming)
+    assert.equal(meantServer(about('client', clientDetails('server'))), 'server')
+    const primary = about('cache-server', primaryDetails(5, 'server'))
+    assert.deepEqual([readChannel(primary), meantServer(primary)], [5, 'server'])
+    const place = { host: 'h', port: 7100, respPort: 6379, zone: 'z', machine: 'm', weight: 2 }
+    const registration = { maxMemoryBytes: 1e6, epoch: 2, version: 3 }
+    const details = registrationDetails({ info: place, ...registration })
+    assert.deepEqual(readRegistration({ id: 'a'.repeat(40), details }), {
+      info: { id: 'a'.repeat(40), ...place, state: 'active' },
+      ...registration,
+    })
+  })
+})
+
+describe('what is malformed', () => {
+  const nonsense = [undefined, null, -1, 1.5, NaN, 2 ** 53, 'text', [], {}, true]
+  const readers: readonly [string, Message, (message: Message) => unknown][] = [
+    ['KEEP_ALIVE', keepAliveMessage({ beat: 1, leaving: 0, epoch: 1, version: 1, load, answeredBeat: 0 }), readKeepAlive],
+    ['its answer', leaseMessage(1, 1, 1), readLease],
+    ['a report', slotsCopiedMessage({ to: 'x', entries: 1, bytes: 1, completions: [{ slot: 0, since: 1 }] }), (message) => readCopiesReport(message, 4)],
+    ['SUSPECT', probing.suspectMessage('x'), probing.readSuspect],
+    ['PROBE', probing.probeMessage({ number: 1, serverId: 'x', address: { host: 'h', port: 1 } }), probing.readProbe],
+    ['PROBE_RESULT', probing.probeResultMessage(1, 'gone'), probing.readProbeResult],
+    ['a batch', openBatch(1), readBatchHeader],
+    ['BACK_ACK', backAckMessage(1, 1, 1, new Set([2])), (message) => readBackAck(message, 4)],
+    ['COMMANDS', openCommands({ epoch: 1, version: 1, firstId: 1, nextNumber: 1, settledBelow: 1 }), readCommandsHeader],
+  ] // prettier-ignore
+
+  for (const [name, message, read] of readers)
+    it(`in ${name} is refused, or means nothing`, () => {
+      read(message)
+      let refused = 0
+      for (let field = 1; field < message.length; field++)
+        for (const value of nonsense) {
+          const broken = message.with(field, value)
+          try {
+            read(broken)
+          } catch (error) {
+            assert.ok(error instanceof IcfError && error.code === 'PROTOCOL', String(error))
+            refused++
+          }
+        }
+      assert.ok(refused > 0)
+    })
+})
+
+describe('docs/protocol.md', () => {
+  const text = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8')
+
+  it('names every message with its number', () => {
+    for (const [name, number] of Object.entries(MessageType)) assert.match(text, new RegExp(`${name} ${number}\\b`))
+  }) // prettier-ignore
+
+  it('lists every command with its number and arguments', () => {
+    for (const [name, code] of Object.entries({ ...CommandCode, REPEAT }))
+      assert.ok(text.includes(`| ${name} | ${code} |`), name)
+    assert.equal(commandArity.length, Object.keys(CommandCode).length)
+  })
+
+  it('lists every operation of a batch with as many fields as it has', () => {
+    for (const [name, code] of Object.entries(ReplicaOp)) {
+      const row = new RegExp(`\\| ${name} \\| ${code} \\| ([^|]*) \\|`).exec(text)
+      assert.ok(row, name)
+      const fields = row[1]!.replaceAll(/\([^)]*\)/g, '').split(',')
+      assert.equal(fields.length, replicaOpFields[code], name)
+    }
+  })
+})
