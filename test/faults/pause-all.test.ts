@@ -15,12 +15,12 @@ describe('under load, all servers are stopped for 3 s', () => {
   after(() => lab.close())
 
   it('and go on one after the other', async (t) => {
-    await lab.endure(t, (cluster) => pauseAll(t, cluster))
+    await lab.endure(t, (cluster) => pause(t, serversOf(cluster), PAUSE_MS))
   })
 
   it('while the master is killed and started again', async (t) => {
     await lab.endure(t, (cluster) =>
-      pauseAll(t, cluster, () => {
+      pause(t, serversOf(cluster), PAUSE_MS, () => {
         cluster.killMaster()
         cluster.restartMaster()
       }),
@@ -33,22 +33,51 @@ describe('under load, the only server', () => {
   after(() => lab.close())
 
   it('is stopped for 3 s', async (t) => {
-    await lab.endure(t, (cluster) => pauseAll(t, cluster))
+    await lab.endure(t, (cluster) => pause(t, serversOf(cluster), PAUSE_MS))
   })
 })
 
+describe('under load, all servers and the master are stopped', () => {
+  const lab = new FaultLab({ servers: 3, ...load })
+  after(() => lab.close())
+
+  for (const seconds of [3, 60])
+    it(`for ${seconds} s`, async (t) => {
+      const everything = (cluster: Cluster): Switch[] => [
+        (signal) => cluster.pauseMaster(signal),
+        ...serversOf(cluster),
+      ]
+      await lab.endure(t, (cluster) => pause(t, everything(cluster), seconds * 1000), { timeouts: true })
+    })
+})
+
+/** Stops a process, or lets it go on. */
+type Switch = (signal: 'SIGSTOP' | 'SIGCONT') => void
+
 /** They may come back as whoever they were: the signals go past the cluster, which would expect new members. */
-async function pauseAll(t: TestContext, { members }: Cluster, meanwhile = () => {}): Promise<void> {
-  for (const { child } of members) child.signal('SIGSTOP')
+function serversOf({ members }: Cluster): Switch[] {
+  return members.map(
+    ({ child }) =>
+      (signal) =>
+        child.signal(signal),
+  )
+}
+
+/** Stops them all; they go on one after the other, in any order. */
+async function pause(
+  t: TestContext,
+  switches: Switch[],
+  pauseMs: number,
+  meanwhile = () => {},
+): Promise<void> {
+  for (const turn of switches) turn('SIGSTOP')
   meanwhile()
-  await delay(PAUSE_MS)
+  await delay(pauseMs)
   const seed = Math.floor(Math.random() * 2 ** 32)
   t.diagnostic(`they go on in the order of seed ${seed}`)
   const random = new Random(seed)
-  const waiting = [...members]
-  while (waiting.length > 0) {
-    const [next] = waiting.splice(random.integer(0, waiting.length), 1)
-    next!.child.signal('SIGCONT')
-    if (waiting.length > 0) await delay(GAP_MS)
+  while (switches.length > 0) {
+    switches.splice(random.integer(0, switches.length), 1)[0]!('SIGCONT')
+    if (switches.length > 0) await delay(GAP_MS)
   }
 }

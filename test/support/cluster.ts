@@ -126,6 +126,11 @@ export class Cluster {
     master.child.signal('SIGKILL')
   }
 
+  /** Stops it, or lets it go on: nothing else is expected of anybody. */
+  pauseMaster(signal: 'SIGSTOP' | 'SIGCONT', index = 0): void {
+    this.#masters[index]!.child.signal(signal)
+  }
+
   /** Its state file is gone; the master must be dead. */
   loseMasterState(index = 0): void {
     rmSync(this.#dataDir(index), { recursive: true })
