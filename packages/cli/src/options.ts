@@ -1,3 +1,4 @@
+import { limits } from '@icf/common'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { CliError, Exit } from './errors.js'
 import { parseBytes, parseDuration } from './units.js'
@@ -132,13 +133,13 @@ export const optionalPort = integer(0, 65_535)
 
 export function weight(text: string): number {
   const number = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
-  if (number <= 1000) return number
-  throw new InvalidArgumentError('It must be a number from 0 to 1000, for example 1 or 2.5.')
+  if (number <= limits.maxWeight) return number
+  throw new InvalidArgumentError(`It must be a number from 0 to ${limits.maxWeight}, for example 1 or 2.5.`)
 }
 
 function clusterName(text: string): string {
-  if (text.length >= 1 && text.length <= 255) return text
-  throw new InvalidArgumentError('A name has 1 to 255 characters.')
+  if (text.length >= 1 && text.length <= limits.maxNameLength) return text
+  throw new InvalidArgumentError(`A name has 1 to ${limits.maxNameLength} characters.`)
 }
 
 /** What Kubernetes sets in every pod for each service: one named `icf` makes ICF_PORT of it, `icf-http` ICF_HTTP_PORT. */

@@ -16,6 +16,9 @@ export const defaultTiming: Timing = Object.freeze({
   deadAfterMs: 1500,
 })
 
+/** A process that does not answer a probe within so many milliseconds may be alive. The master waits as long for its peers. */
+export const PROBE_TIMEOUT_MS = 300
+
 /** Clocks of two machines may drift apart by this share while one lease runs. */
 const MAX_CLOCK_DRIFT = 0.1
 

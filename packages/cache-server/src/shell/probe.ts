@@ -1,7 +1,5 @@
-import type { ProbeOutcome, Runtime } from '@icf/common'
+import { PROBE_TIMEOUT_MS, type ProbeOutcome, type Runtime } from '@icf/common'
 import { dial, isRefused, type Address } from '@icf/common/node'
-
-const PROBE_TIMEOUT_MS = 300
 
 /** Is the process with this id gone? Only a refused connection, or another process in its place, proves it. */
 export async function probe(

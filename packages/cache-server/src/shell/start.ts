@@ -60,7 +60,8 @@ function checkOptions({
     throw new IcfError('INVALID_ARGUMENT', message)
   }
   if (masters.length === 0) bad('masters: at least one address is needed, for example 127.0.0.1:7000')
-  if (!(weight >= 0 && weight <= 1000)) bad(`weight must be a number from 0 to 1000, got ${weight}`)
+  if (!(weight >= 0 && weight <= limits.maxWeight))
+    bad(`weight must be a number from 0 to ${limits.maxWeight}, got ${weight}`)
   if (!Number.isSafeInteger(maxMemoryBytes) || maxMemoryBytes < MIN_MEMORY_BYTES)
     bad(`max-memory must be at least ${MIN_MEMORY_BYTES / 1024 / 1024} MiB, got ${maxMemoryBytes} bytes`)
   if (machine !== undefined && (machine === '' || machine.length > limits.maxNameLength))

@@ -20,9 +20,6 @@ export interface ChannelOptions {
   failed(error: IcfError): void
 }
 
-/** A link that breaks sooner than this after it opened is not tried again at once. */
-const SHORT_LIFE_MS = 1_000
-const RETRY_SHORT_LIVED_MS = 200
 /** How long a close handshake may take before the connection is cut. */
 const CLOSE_PATIENCE_MS = 200
 
@@ -33,7 +30,6 @@ export class Channel {
   readonly #options: ChannelOptions
   readonly #redialer: Redialer
   #timer: Timer | undefined
-  #shortLives = 0
   #isClosed = false
   #whenGone: (() => void) | undefined
 
@@ -84,38 +80,25 @@ export class Channel {
     if (problem) {
       link.handlers = { message: () => undefined, close: () => undefined }
       link.terminate()
-      this.#redialLater(this.#shortLives++)
+      this.#redialer.lost()
       return options.failed(problem)
     }
-    const openedAtMs = this.#runtime.now()
     this.link = link
     options.opened(link)
     link.handlers = {
       message: (message) => options.message(link, message),
       progress: () => options.progress?.(),
       drain: () => options.drain?.(link),
-      close: () => this.#gone(link, this.#runtime.now() - openedAtMs),
+      close: () => this.#gone(link),
     }
   }
 
-  #gone(link: Link, livedMs: number): void {
+  #gone(link: Link): void {
     this.link = undefined
     if (this.#isClosed) {
       this.#runtime.clear(this.#timer)
       this.#whenGone?.()
-    } else if (livedMs < SHORT_LIFE_MS) this.#redialLater(this.#shortLives++)
-    else {
-      this.#shortLives = 0
-      this.#redialer.lost()
-    }
+    } else this.#redialer.lost()
     this.#options.lost(link)
-  }
-
-  #redialLater(before: number): void {
-    const delayMs = Math.min(RETRY_SHORT_LIVED_MS * 2 ** Math.min(before, 10), this.#options.maxDelayMs())
-    this.#timer = this.#runtime.setTimeout(
-      () => this.#redialer.lost(),
-      delayMs * (0.5 + this.#runtime.random() / 2),
-    )
   }
 }

@@ -4,9 +4,6 @@ import type { ServerInfo } from '../topology/topology.js'
 import { isCount } from './checks.js'
 import type { Introduction } from './introduction.js'
 
-/** A ring point for each virtual node and unit of weight: beyond this a single server would flood the ring. */
-const MAX_WEIGHT = 1000
-
 const NO_HOST = 'the host of a cache server must be a name or an IP address, without brackets, port or zone'
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?=\d)|$)){4}$/
 const IPV6_WHOLE = /^[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7}$/i
@@ -55,8 +52,8 @@ export function readRegistration({ id, details }: Pick<Introduction, 'id' | 'det
     `the zone of a cache server must be a text of at most ${limits.maxNameLength} characters`,
   )
   check(
-    typeof weight === 'number' && weight >= 0 && weight <= MAX_WEIGHT,
-    `the weight of a cache server must be a number from 0 to ${MAX_WEIGHT}`,
+    typeof weight === 'number' && weight >= 0 && weight <= limits.maxWeight,
+    `the weight of a cache server must be a number from 0 to ${limits.maxWeight}`,
   )
   check(
     Number.isSafeInteger(maxMemoryBytes) && (maxMemoryBytes as number) > 0,

@@ -138,7 +138,7 @@ describe('docs/protocol.md', () => {
   const text = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8')
 
   it('names every message with its number', () => {
-    for (const [name, number] of Object.entries(MessageType)) assert.match(text, new RegExp(`${name} ${number}\\b`))
+    for (const [name, number] of Object.entries(MessageType)) assert.match(text, new RegExp(`${name} \\[?${number}\\b`))
   }) // prettier-ignore
 
   it('lists every command with its number and arguments', () => {

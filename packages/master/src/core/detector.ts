@@ -1,8 +1,8 @@
-import { IcfError, probeMessage, seatOf } from '@icf/common'
+import { IcfError, PROBE_TIMEOUT_MS, probeMessage, seatOf } from '@icf/common'
 import type { Changes } from './changes.js'
 import type { DeathReason, Effect, Finding } from './events.js'
 import type { Membership } from './membership.js'
-import { PROBE_TIMEOUT_MS, Suspicions, type Verdict } from './suspicion.js'
+import { Suspicions, type Verdict } from './suspicion.js'
 
 /** Other servers that are asked whether a suspect's process is gone. */
 const PROBE_PEERS = 3

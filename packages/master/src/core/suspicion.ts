@@ -1,7 +1,6 @@
+import { PROBE_TIMEOUT_MS } from '@icf/common'
 import type { Finding } from './events.js'
 
-/** A process that does not answer a probe in this time may be alive. */
-export const PROBE_TIMEOUT_MS = 300
 /** The master's own dial takes up to PROBE_TIMEOUT_MS; its result must not come too late for its round. */
 const ROUND_TIMEOUT_MS = PROBE_TIMEOUT_MS + 50
 /** A killed process' port can take a moment to be released. */
