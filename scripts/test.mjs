@@ -67,12 +67,12 @@ function testFiles() {
   )
 }
 
-/** Simulations share neither ports nor clocks with anyone; everything else below test/ needs the machine for itself. */
+/** Simulations and fuzzers share neither ports nor clocks with anyone; everything else below test/ needs the machine for itself. */
 function select(files) {
   const wanted = patterns.map((pattern) => pattern.replace(`${root}/`, '').replace(/^\.\//, ''))
   const chosen =
     wanted.length === 0 ? files : files.filter(({ name }) => wanted.some((text) => name.includes(text)))
-  const isAlone = ({ name }) => name.startsWith('test/') && !name.startsWith('test/simulation/')
+  const isAlone = ({ name }) => /^test\/(?!simulation|fuzz)/.test(name)
   return { unit: chosen.filter((file) => !isAlone(file)), crossProcess: chosen.filter(isAlone) }
 }
 

@@ -263,9 +263,9 @@ function ownMessage(message: Message, at: number, repeat: readonly unknown[]): M
   return own
 }
 
-function checkNumber(value: unknown, what: string): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
-    throw new IcfError('PROTOCOL', `COMMANDS without a ${what}`)
+function checkNumber(value: unknown, what: string, max = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > max)
+    throw new IcfError('PROTOCOL', `the ${what} of COMMANDS must be a whole number from 0 to ${max}`)
   return value
 }
 

@@ -84,16 +84,7 @@ describe('a copy of a slot', () => {
       c.core.primaryMessage(a.core.id, port, [MessageType.KEY_VALUE_RESPONCE_BACK, 1, ...batch], 0)
     return { sent, send }
   }
-  const put = (of: number, seq: number): unknown[] => [
-    ReplicaOp.PUT,
-    of,
-    seq,
-    `key ${of} ${seq}`,
-    'v',
-    1,
-    0,
-    0,
-  ]
+  const put = (of: number, seq: number): unknown[] => [ReplicaOp.PUT, of, seq, keyOf(of, seq), 'v', 1, 0, 0]
   const ack = (number: number, ...refused: number[]): unknown[] => [
     MessageType.BACK_ACK,
     number,
@@ -111,8 +102,8 @@ describe('a copy of a slot', () => {
     send(2, 4, ReplicaOp.FILL_BEGIN, 1, 5, 2, ...put(1, 6))
     c.core.flush(0)
     assert.deepEqual(sent, [ack(2, 1), ack(3, 1), ack(4)])
-    assert.deepEqual([...c.core.store.keysOf(1)], ['key 1 6'])
-    assert.deepEqual([...c.core.store.keysOf(2)], ['key 2 1'])
+    assert.deepEqual([...c.core.store.keysOf(1)], [keyOf(1, 6)])
+    assert.deepEqual([...c.core.store.keysOf(2)], [keyOf(2, 1)])
   })
 
   it('is made anew when it turns out to lack a write, and only then counts as complete', () => {
@@ -164,7 +155,7 @@ describe('a copy of a slot', () => {
     send(2, 2, ReplicaOp.FILL_BEGIN, 1, 0, 1)
     c.core.flush(0)
     assert.deepEqual(sent, [ack(2, 1)])
-    assert.deepEqual([...c.core.store.keysOf(1)], ['key 1 1'])
+    assert.deepEqual([...c.core.store.keysOf(1)], [keyOf(1, 1)])
   })
 
   it('says of each batch that comes again what it refused, and nothing of the others', () => {
@@ -190,4 +181,40 @@ describe('a copy of a slot', () => {
     b.core.primaryMessage('f'.repeat(40), port, [MessageType.KEY_VALUE_RESPONCE_BACK, 1, 1, 1, ...put], 0)
     assert.equal(b.core.store.peek(slot, 'key'), undefined)
   })
+
+  it('takes no key that is of another slot', () => {
+    adopt(topologyOf(2, 0, 2), c)
+    for (const operation of [
+      [ReplicaOp.PUT, 1, 1, keyOf(2, 1), 'v', 1, 0, 0],
+      [ReplicaOp.REMOVE, 1, 1, keyOf(2, 1), 0],
+      [ReplicaOp.FILL, 1, 1, keyOf(2, 1), 'v', 1, 0],
+    ]) {
+      const { send } = rawPort()
+      send(2, 1, ...put(2, 1))
+      assert.throws(() => send(2, 2, ...operation), { code: 'PROTOCOL', message: /not the key's slot/ })
+      assert.equal(c.core.store.peek(2, keyOf(2, 1))?.value, 'v')
+    }
+  })
+
+  it('takes no entry whose kind or time to live nobody could read', () => {
+    adopt(topologyOf(2, 0, 2), c)
+    for (const [kind, ttlMs] of [
+      [3, 0],
+      [0.5, 0],
+      ['1', 0],
+      [1, Infinity],
+      [1, Number.NaN],
+      [1, -1],
+    ]) {
+      const { send } = rawPort()
+      assert.throws(() => send(2, 1, ReplicaOp.PUT, 1, 1, keyOf(1, 1), 'v', kind, ttlMs, 0), {
+        code: 'PROTOCOL',
+      })
+    }
+  })
 })
+
+/** A key of that slot. */
+function keyOf(slot: number, number: number): string {
+  for (let tag = 0; ; tag++) if (keySlot(`${tag}`) === slot) return `{${tag}}${number}`
+}

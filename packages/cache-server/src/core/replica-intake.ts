@@ -2,6 +2,7 @@ import {
   backAckMessage,
   compareVersions,
   IcfError,
+  keySlot,
   limits,
   NONE,
   OPERATIONS_AT,
@@ -10,6 +11,7 @@ import {
   replicaOpFields,
   seatOf,
   topologyRequest,
+  ValueKind,
   type BatchHeader,
   type Message,
 } from '@icf/common'
@@ -232,24 +234,40 @@ export class ReplicaIntake {
   }
 
   #put(message: Message, at: number, slot: number, refused: Set<number>, now: number): void {
-    const entry = readEntry(message, at, slot, now)
+    const entry = this.#readEntry(message, at, slot, now)
     if (!this.slots.advance(slot, entry.seq)) return void refused.add(slot)
     this.store.put(entry)
     this.#note(slot, message[at + 7])
   }
 
   #remove(message: Message, at: number, slot: number, refused: Set<number>): void {
-    const key = message[at + 3]
-    if (typeof key !== 'string') throw malformed()
+    const key = this.#readKey(message[at + 3], slot)
     if (!this.slots.advance(slot, count(message[at + 2]))) return void refused.add(slot)
     this.store.remove(slot, key)
     this.#note(slot, message[at + 4])
   }
 
   #fill(message: Message, at: number, slot: number, now: number): void {
-    const entry = readEntry(message, at, slot, now)
+    const entry = this.#readEntry(message, at, slot, now)
     const present = this.store.peek(slot, entry.key)
     if (!present || present.seq < entry.seq) this.store.put(entry)
+  }
+
+  #readEntry(message: Message, at: number, slot: number, now: number): Entry {
+    const key = this.#readKey(message[at + 3], slot)
+    const kind = message[at + 5]
+    const ttlMs = message[at + 6]
+    if (!isKind(kind) || typeof ttlMs !== 'number' || !(ttlMs >= 0 && ttlMs < Infinity)) throw malformed()
+    const value = ownedValue(message[at + 4])
+    return new Entry(key, slot, count(message[at + 2]), value, kind, ttlMs === 0 ? 0 : now + ttlMs)
+  }
+
+  /** Entries are found by their keys alone: a key of another slot would reach into what that slot's primary has sent, or we have. */
+  #readKey(key: unknown, slot: number): string {
+    if (typeof key !== 'string' || key === '' || key.length > limits.maxKeyBytes) throw malformed()
+    if (keySlot(key, this.slots.count) !== slot)
+      throw new IcfError('PROTOCOL', `a batch has a key under slot ${slot}, which is not the key's slot`)
+    return key
   }
 }
 
@@ -262,16 +280,10 @@ function count(value: unknown): number {
   return value
 }
 
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
+function isKind(value: unknown): value is number {
+  return value === ValueKind.BYTES || value === ValueKind.TEXT || value === ValueKind.ENCODED
 }
 
-function readEntry(message: Message, at: number, slot: number, now: number): Entry {
-  const key = message[at + 3]
-  const kind = message[at + 5]
-  const ttlMs = message[at + 6]
-  if (typeof key !== 'string' || typeof kind !== 'number' || typeof ttlMs !== 'number' || !(ttlMs >= 0))
-    throw malformed()
-  const value = ownedValue(message[at + 4])
-  return new Entry(key, slot, count(message[at + 2]), value, kind, ttlMs === 0 ? 0 : now + ttlMs)
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }

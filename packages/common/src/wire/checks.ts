@@ -5,18 +5,19 @@ export function isCount(value: unknown): value is number {
 }
 
 /**
- * A whole number from 0 on.
- * @param what the message, for the error
- * @throws IcfError PROTOCOL
+ * A whole number from 0 to `most`.
+ * @param what the field and its message, for the error
+ * @throws IcfError PROTOCOL, as all of these
  */
-export function count(value: unknown, what: string): number {
-  if (!isCount(value)) throw malformed(what)
+export function count(value: unknown, what: string, most = Number.MAX_SAFE_INTEGER): number {
+  if (!isCount(value) || value > most)
+    throw new IcfError('PROTOCOL', `the ${what} must be a whole number from 0 to ${most}`)
   return value
 }
 
-/** @throws IcfError PROTOCOL */
+/** A text. @param what the field and its message */
 export function text(value: unknown, what: string): string {
-  if (typeof value !== 'string') throw malformed(what)
+  if (typeof value !== 'string') throw new IcfError('PROTOCOL', `the ${what} must be a text`)
   return value
 }
 

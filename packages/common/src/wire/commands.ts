@@ -1,3 +1,4 @@
+import { limits } from '../limits.js'
 import { count } from './checks.js'
 import { MessageType, type Message } from './messages.js'
 
@@ -57,6 +58,9 @@ export interface CommandsHeader {
   readonly settledBelow: number
 }
 
+/** Ids and write numbers of a frame count up from the first: the last one must be an exact number, too. */
+const MAX_FIRST = Number.MAX_SAFE_INTEGER - limits.maxCommandsPerFrame
+
 /** A frame without commands yet. */
 export function openCommands({
   epoch,
@@ -78,10 +82,10 @@ export function readCommandsHeader([
   settledBelow,
 ]: Message): CommandsHeader {
   return {
-    epoch: count(epoch, 'COMMANDS: epoch'),
-    version: count(version, 'COMMANDS: version'),
-    firstId: count(firstId, 'COMMANDS: first id'),
-    nextNumber: count(nextNumber, 'COMMANDS: first write number'),
-    settledBelow: count(settledBelow, 'COMMANDS: bound of settled writes'),
+    epoch: count(epoch, 'epoch of COMMANDS'),
+    version: count(version, 'version of COMMANDS'),
+    firstId: count(firstId, 'first id of COMMANDS', MAX_FIRST),
+    nextNumber: count(nextNumber, 'first write number of COMMANDS', MAX_FIRST),
+    settledBelow: count(settledBelow, 'bound of settled writes of COMMANDS'),
   }
 }

@@ -37,12 +37,16 @@ function fieldsOf({ to, entries, bytes, completions }: CopiesReport): unknown[] 
  */
 export function readCopiesReport([, to, entries, bytes, flat]: Message, slotCount: number): CopiesReport {
   if (!Array.isArray(flat) || flat.length % 2 !== 0 || flat.length > 2 * slotCount)
-    throw malformed('report of copies')
+    throw malformed(`report of copies: pairs of a slot and a version, at most ${slotCount}`)
   const completions: Completion[] = []
   for (let i = 0; i < flat.length; i += 2) {
-    const slot = count(flat[i], 'report of copies')
-    if (slot >= slotCount) throw malformed('report of copies')
-    completions.push({ slot, since: count(flat[i + 1], 'report of copies') })
+    const slot = count(flat[i], 'slot of a report of copies', slotCount - 1)
+    completions.push({ slot, since: count(flat[i + 1], 'version of a report of copies') })
   }
-  return { to: text(to, 'report of copies'), entries: amount(entries), bytes: amount(bytes), completions }
+  return {
+    to: text(to, 'receiver of a report of copies'),
+    entries: amount(entries),
+    bytes: amount(bytes),
+    completions,
+  }
 }

@@ -40,17 +40,17 @@ export function keepAliveMessage({ beat, leaving, epoch, version, load, answered
 /** @throws IcfError PROTOCOL */
 export function readKeepAlive([, beat, leaving, epoch, version, load, answeredBeat]: Message): KeepAlive {
   return {
-    beat: count(beat, 'KEEP_ALIVE'),
+    beat: count(beat, 'beat of KEEP_ALIVE'),
     leaving: leaving === Leaving.HAND_OVER || leaving === Leaving.GIVE_UP ? leaving : Leaving.NO,
-    epoch: count(epoch, 'KEEP_ALIVE'),
-    version: count(version, 'KEEP_ALIVE'),
+    epoch: count(epoch, 'epoch of KEEP_ALIVE'),
+    version: count(version, 'version of KEEP_ALIVE'),
     load: readLoad(load),
-    answeredBeat: count(answeredBeat, 'KEEP_ALIVE'),
+    answeredBeat: count(answeredBeat, 'answered beat of KEEP_ALIVE'),
   }
 }
 
 function readLoad(load: unknown): Load {
-  if (!Array.isArray(load)) throw malformed('KEEP_ALIVE')
+  if (!Array.isArray(load)) throw malformed('KEEP_ALIVE: its statistics must be an array')
   const [primaryKeys, primaryBytes, backupKeys, backupBytes] = (load as unknown[]).slice(0, 4).map(amount)
   const [evictions, backupEvictions, commands, rssBytes] = (load as unknown[]).slice(4, 8).map(amount)
   return {
@@ -72,5 +72,5 @@ export function leaseMessage(beat: number, epoch: number, version: number): Mess
 
 /** @returns the beat that is answered. @throws IcfError PROTOCOL */
 export function readLease([, beat]: Message): number {
-  return count(beat, 'answer to KEEP_ALIVE')
+  return count(beat, 'beat of an answer to KEEP_ALIVE')
 }

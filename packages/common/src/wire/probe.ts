@@ -12,7 +12,7 @@ export function suspectMessage(serverId: string): Message {
 
 /** @returns the id of the server whose connection broke. @throws IcfError PROTOCOL, as all of these */
 export function readSuspect([, serverId]: Message): string {
-  return text(serverId, 'SUSPECT')
+  return text(serverId, 'server of SUSPECT')
 }
 
 export interface Probe {
@@ -29,9 +29,8 @@ export function probeMessage({ number, serverId, address: { host, port } }: Prob
 }
 
 export function readProbe([, number, serverId, host, port]: Message): Probe {
-  if (typeof port !== 'number') throw malformed('PROBE')
-  const address = { host: text(host, 'PROBE'), port }
-  return { number: count(number, 'PROBE'), serverId: text(serverId, 'PROBE'), address }
+  const address = { host: text(host, 'host of PROBE'), port: count(port, 'port of PROBE', 65_535) }
+  return { number: count(number, 'number of PROBE'), serverId: text(serverId, 'server of PROBE'), address }
 }
 
 export function probeResultMessage(number: number, outcome: ProbeOutcome): Message {
@@ -39,6 +38,7 @@ export function probeResultMessage(number: number, outcome: ProbeOutcome): Messa
 }
 
 export function readProbeResult([, number, outcome]: Message): { number: number; outcome: ProbeOutcome } {
-  if (outcome !== 'gone' && outcome !== 'alive' && outcome !== 'unknown') throw malformed('PROBE_RESULT')
-  return { number: count(number, 'PROBE_RESULT'), outcome }
+  if (outcome !== 'gone' && outcome !== 'alive' && outcome !== 'unknown')
+    throw malformed('PROBE_RESULT: gone, alive or unknown')
+  return { number: count(number, 'number of PROBE_RESULT'), outcome }
 }

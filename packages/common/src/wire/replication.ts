@@ -51,8 +51,11 @@ export interface BatchHeader {
 
 /** @throws IcfError PROTOCOL */
 export function readBatchHeader([, epoch, version, number]: Message): BatchHeader {
-  const what = 'KEY_VALUE_RESPONCE_BACK'
-  return { epoch: count(epoch, what), version: count(version, what), number: count(number, what) }
+  return {
+    epoch: count(epoch, 'epoch of a batch'),
+    version: count(version, 'version of a batch'),
+    number: count(number, 'number of a batch'),
+  }
 }
 
 /** A backup has processed all batches up to this one. */
@@ -74,8 +77,12 @@ export function backAckMessage(
 
 /** @throws IcfError PROTOCOL */
 export function readBackAck([, number, epoch, version, refused]: Message, slotCount: number): BackAck {
-  const what = 'BACK_ACK'
   if (!Array.isArray(refused) || !refused.every((slot) => isCount(slot) && slot < slotCount))
-    throw malformed(what)
-  return { number: count(number, what), epoch: count(epoch, what), version: count(version, what), refused }
+    throw malformed(`BACK_ACK: what is refused must be slots from 0 to ${slotCount - 1}`)
+  return {
+    number: count(number, 'batch of BACK_ACK'),
+    epoch: count(epoch, 'epoch of BACK_ACK'),
+    version: count(version, 'version of BACK_ACK'),
+    refused,
+  }
 }

@@ -38,9 +38,12 @@ export function isTopologyUpdate([type]: Message): boolean {
 
 /** Which topology an update leads to. @throws IcfError PROTOCOL */
 export function readUpdateVersion([, update]: Message): { epoch: number; version: number } {
-  if (!Array.isArray(update)) throw malformed('topology update')
+  if (!Array.isArray(update)) throw malformed('topology update: it must be an array')
   const [, epoch, version] = update as unknown[]
-  return { epoch: count(epoch, 'topology update'), version: count(version, 'topology update') }
+  return {
+    epoch: count(epoch, 'epoch of a topology update'),
+    version: count(version, 'version of a topology update'),
+  }
 }
 
 /** As `decodeTopology`: undefined when the update is the difference from another topology than `base`. */

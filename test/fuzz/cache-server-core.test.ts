@@ -1,0 +1,255 @@
+// A member that has gone mad, and a client that has: what they send harms neither the process nor those who are well.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CacheServerCore, type LinkPort } from '@icf/cache-server/core'
+import {
+  CommandCode,
+  emptyTopology,
+  IcfError,
+  keySlot,
+  leaseMessage,
+  MessageType,
+  NONE,
+  type Message,
+  type Topology,
+} from '@icf/common'
+import { decodeFrame } from '@icf/common/node'
+import fc from 'fast-check'
+import { frameOf, Messages } from './frames.js'
+import { fuzzing } from './runs.js'
+
+const SLOTS = 16
+const FRAMES_PER_RUN = 100
+const ID_A = 'a'.repeat(40)
+const ID_B = 'b'.repeat(40)
+const ID_MAD = 'c'.repeat(40)
+const [A, B, MAD] = [0, 1, 2]
+
+/**
+ * Of four slots the first two are between `a` and `b`, one has the mad member as its primary and `a` as its backup, one the
+ * other way round. At the end of the table are the same with copies under way.
+ */
+function ownersOf(slot: number): [primary: number, backup: number] {
+  if (slot === 14) return [MAD, NONE]
+  if (slot === 15) return [A, NONE]
+  return [
+    [A, B],
+    [B, A],
+    [MAD, A],
+    [A, MAD],
+  ][slot % 4] as [number, number]
+}
+
+const topology: Topology = {
+  ...emptyTopology({ virtualNodes: 1, seed: 1 }, SLOTS),
+  epoch: 3,
+  version: 5,
+  servers: [ID_A, ID_B, ID_MAD].map((id, seat) => ({
+    id,
+    host: `h${seat}`,
+    port: 1,
+    respPort: 0,
+    zone: '',
+    machine: '',
+    weight: 1,
+    state: 'active' as const,
+  })),
+  primary: Uint16Array.from({ length: SLOTS }, (_, slot) => ownersOf(slot)[0]),
+  backup: Uint16Array.from({ length: SLOTS }, (_, slot) => ownersOf(slot)[1]),
+  transitions: new Map([
+    [14, { to: A, intent: 'backup' as const, since: 4 }],
+    [15, { to: MAD, intent: 'backup' as const, since: 5 }],
+  ]),
+}
+
+/** What `a` and `b` have for themselves. */
+const soundKeys = Array.from({ length: 60 }, (_, i) => `sound ${i}`)
+  .filter((key) => keySlot(key, SLOTS) < 14 && keySlot(key, SLOTS) % 4 < 2)
+  .slice(0, 12)
+const madKeys = Array.from({ length: 60 }, (_, i) => `mad ${i}`)
+
+type Face = 'client' | 'primary' | 'backup' | 'master'
+
+class Pair {
+  readonly #queue: (() => void)[] = []
+  readonly a = this.#core(ID_A)
+  readonly b = this.#core(ID_B)
+  readonly #results = new Map<number, unknown>()
+  readonly #clients = [this.a, this.b].map((core) =>
+    core.openClient(
+      this.#port((m) => this.#take(m)),
+      'sound client',
+    ),
+  )
+  #id = 0
+  #round = 0
+  #mad = this.a.openClient(SILENT, 'mad client')
+  #toMad: LinkPort = SILENT
+  #fromMad: LinkPort = SILENT
+
+  constructor() {
+    for (const core of [this.a, this.b]) {
+      core.masterConnected(1e9)
+      core.adopt(topology, 0)
+      core.masterMessage(leaseMessage(core.lease.beat(0), 1, 1), 0)
+    }
+    this.#connect(this.a, this.b)
+    this.#connect(this.b, this.a)
+    this.#reconnectMad()
+    this.#run()
+  }
+
+  /** True when it was taken, false when its sender was refused. */
+  receive(face: Face, frame: Buffer): boolean {
+    const { a } = this
+    try {
+      const message = decodeFrame(frame, (id) => (id === 7 ? Buffer.alloc(300_000) : undefined))
+      if (face === 'client') a.clientMessage(this.#mad, message, 0)
+      else if (face === 'primary') a.primaryMessage(ID_MAD, this.#fromMad, message, 0)
+      else if (face === 'backup') a.peerMessage(ID_MAD, this.#toMad, message, 0)
+      else a.masterMessage(message, 0)
+      this.#run()
+      if (this.#mad.refusal) throw this.#mad.refusal
+      return true
+    } catch (error) {
+      if (!(error instanceof IcfError)) throw error
+      assert.match(error.code, /^(PROTOCOL|BUSY)$/)
+      assert.ok(error.message.length > 10)
+      this.#reconnectMad()
+      this.#run()
+      return false
+    }
+  }
+
+  /** A newer topology, or the master's word that all is handed over, was among what it took: everything is as that says. */
+  get hasMoved(): boolean {
+    return this.a.slots.topology !== topology || this.a.isOver
+  }
+
+  /** Writes, and reads what was written, as if nothing had happened. */
+  check(): void {
+    this.#round++
+    for (const key of soundKeys) {
+      const seat = topology.primary[keySlot(key, SLOTS)]!
+      if (this.#round > 1) assert.equal(this.#ask(seat, CommandCode.GET, key), `${key} ${this.#round - 1}`)
+      assert.equal(this.#ask(seat, CommandCode.SET, key, `${key} ${this.#round}`, 1, 0, 0), true)
+      assert.equal(this.#ask(seat, CommandCode.GET, key), `${key} ${this.#round}`)
+    }
+    for (const core of [this.a, this.b]) {
+      core.heartbeat(0, 0)
+      core.work(0)
+      assert.ok(core.replicationBytes >= 0)
+      for (const value of Object.values(core.store.counts())) assert.ok(value >= 0 && value < 1e8)
+    }
+  }
+
+  #ask(seat: number, ...command: unknown[]): unknown {
+    const core = [this.a, this.b][seat]!
+    const { epoch, version } = topology
+    this.#id++
+    core.clientMessage(
+      this.#clients[seat]!,
+      [MessageType.COMMANDS, epoch, version, this.#id, this.#id, this.#id, ...command],
+      0,
+    )
+    this.#run()
+    return this.#results.get(this.#id)
+  }
+
+  #reconnectMad(): void {
+    const { a } = this
+    this.#mad.closed = true
+    this.#mad = a.openClient(SILENT, 'mad client')
+    a.primaryLost(ID_MAD, this.#fromMad)
+    a.peerLost(ID_MAD)
+    this.#fromMad = { ...SILENT }
+    this.#toMad = { ...SILENT }
+    a.primaryConnected(ID_MAD, 1, this.#fromMad)
+    a.peerConnected(ID_MAD, this.#toMad)
+  }
+
+  #core(id: string): CacheServerCore {
+    const core: CacheServerCore = new CacheServerCore({
+      id,
+      budgetBytes: 4 * 1024 * 1024,
+      slotCount: SLOTS,
+      toMaster: () => undefined,
+      flushSoon: () => this.#queue.push(() => core.flush(0)),
+      followed: () => undefined,
+      ended: () => undefined,
+    })
+    return core
+  }
+
+  #connect(primary: CacheServerCore, backup: CacheServerCore): void {
+    const there = this.#port((message) => backup.primaryMessage(primary.id, back, message, 0))
+    const back = this.#port((message) => primary.peerMessage(backup.id, there, message, 0))
+    backup.primaryConnected(primary.id, primary.channelIdTo(backup.id), back)
+    primary.peerConnected(backup.id, there)
+  }
+
+  #port(deliver: (message: Message) => void): LinkPort {
+    return {
+      send: (message) => {
+        const copy = [...message]
+        this.#queue.push(() => deliver(copy))
+      },
+      stage: (bytes, ready) => ready(bytes),
+    }
+  }
+
+  #take(message: Message): void {
+    for (let at = 1; at < message.length;) {
+      const [first, count] = [message[at] as number, message[at + 1] as number]
+      for (let i = 0; i < count; i++) this.#results.set(first + i, message[at + 2 + i])
+      at += 2 + count
+    }
+  }
+
+  #run(): void {
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) next()
+  }
+}
+
+/** Where nobody reads. */
+const SILENT: LinkPort = { send: () => undefined, stage: (bytes, ready) => ready(bytes) }
+
+const ids = [ID_A, ID_B, ID_MAD, 'd'.repeat(40)]
+const messages = new Messages({ topology, keys: madKeys, ids })
+const sent: Record<Face, fc.Arbitrary<unknown[]>> = {
+  client: messages.commands(),
+  // A primary may name keys of slots that are not its own.
+  primary: new Messages({ topology, keys: [...soundKeys, ...madKeys], ids }).batch(),
+  backup: messages.acknowledgement(),
+  master: messages.fromMaster(),
+}
+
+function framesFor(face: Face): fc.Arbitrary<{ face: Face; frame: Buffer }> {
+  const frame = frameOf(
+    fc.oneof(
+      { weight: 8, arbitrary: sent[face] },
+      { weight: 1, arbitrary: messages.topology() },
+      { weight: 1, arbitrary: messages.any() },
+    ),
+  )
+  return frame.map((bytes) => ({ face, frame: bytes }))
+}
+
+test('whatever a client, a primary, a backup or a master sends, the others of a cache server get right answers', () => {
+  const frames = fc.array(
+    fc.oneof(framesFor('client'), framesFor('primary'), framesFor('backup'), framesFor('master')),
+    { maxLength: FRAMES_PER_RUN, size: 'max' },
+  )
+  fc.assert(
+    fc.property(frames, (list) => {
+      const pair = new Pair()
+      pair.check()
+      for (const { face, frame } of list) {
+        pair.receive(face, frame)
+        if (pair.hasMoved) return
+      }
+      pair.check()
+    }),
+    fuzzing(0.6, FRAMES_PER_RUN),
+  )
+})
