@@ -250,6 +250,6 @@ test('whatever a client, a primary, a backup or a master sends, the others of a 
       }
       pair.check()
     }),
-    fuzzing(0.6, FRAMES_PER_RUN),
+    fuzzing(0.9, FRAMES_PER_RUN),
   )
 })

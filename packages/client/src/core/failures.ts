@@ -2,6 +2,7 @@ import { CommandCode, errorFromWire, IcfError, isWrite } from '@icf/common'
 import { CallState, type PendingCall } from './call.js'
 import { quoteKey } from './group.js'
 import type { Peer } from './peer.js'
+import type { Refusal } from './result.js'
 
 const names = Object.keys(CommandCode)
 
@@ -27,9 +28,17 @@ export function closed(call: PendingCall): IcfError {
 
 /** The server's own answer, as an error. */
 export function refused(call: PendingCall): IcfError {
-  const [, wire, text] = call.refusal ?? []
-  const where = call.peer ? ` (${describe(call.peer)})` : ''
-  return new IcfError(errorFromWire(wire), `${name(call)}: ${String(text).slice(0, 1000)}${where}`)
+  const { wire, text } = call.refusal!
+  return new IcfError(errorFromWire(wire), `${name(call)}: ${text}${where(call)}`)
+}
+
+/** The server's answer makes no sense. */
+export function misanswered(call: PendingCall, cause: IcfError): IcfError {
+  return new IcfError(cause.code, `${name(call)}: ${cause.message}${where(call)}${doubt(call)}`, { cause })
+}
+
+function where({ peer }: PendingCall): string {
+  return peer ? ` (${describe(peer)})` : ''
 }
 
 function name(call: PendingCall): string {
@@ -50,8 +59,8 @@ function describe({ server }: Peer): string {
   return `${server.host}:${server.port} (server ${server.id.slice(0, 8)})`
 }
 
-function refusalText(refusal: readonly unknown[]): string {
-  return `${errorFromWire(refusal[1])}: ${String(refusal[2]).slice(0, 200)}`
+function refusalText({ wire, text }: Refusal): string {
+  return `${errorFromWire(wire)}: ${text.slice(0, 200)}`
 }
 
 function doubt(call: PendingCall): string {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { CommandCode, keySlot, limits, NONE, SLOT_COUNT, type ErrorCode } from '@icf/common'
 import { Staged } from '@icf/common/node'
 import fc from 'fast-check'
-import { errorResult, parse } from '../testing/fake-cluster.js'
+import { errorResult, parse, type Command } from '../testing/fake-cluster.js'
 import { RouterHarness, type Outcome, type RecordingLink } from '../testing/router-harness.js'
 
 const NAMES = ['a', 'b', 'c', 'd', 'e']
@@ -59,7 +59,7 @@ class World {
   #version = 0
   #owner: (slot: number) => number = () => 0
   #present = NAMES
-  readonly #open = new Map<string, { link: RecordingLink; seenFrames: number; unanswered: number[] }>()
+  readonly #open = new Map<string, { link: RecordingLink; seenFrames: number; unanswered: Command[] }>()
 
   constructor(private readonly slotCount: number) {
     this.harness = new RouterHarness({}, slotCount)
@@ -129,8 +129,8 @@ class World {
     this.#check()
     const count = Math.ceil(open.unanswered.length * share)
     // From the end, so that answers come out of order.
-    for (const id of open.unanswered.splice(open.unanswered.length - count)) {
-      const result = how === 'value' ? null : errorResult(how, { epoch: 1, version: this.#version })
+    for (const { id, code } of open.unanswered.splice(open.unanswered.length - count)) {
+      const result = how === 'value' ? valueFor(code) : errorResult(how, { epoch: 1, version: this.#version })
       this.harness.answer(name, id, result)
     }
     this.#disconnect()
@@ -149,9 +149,13 @@ class World {
   #check(): void {
     for (const [name, open] of this.#open) {
       for (const frame of open.link.frames.slice(open.seenFrames)) {
-        for (const { id, args } of parse(frame)) {
-          assert.ok(!open.unanswered.includes(id), `id ${id} is in use`)
-          open.unanswered.push(id)
+        for (const command of parse(frame)) {
+          const { id, args } = command
+          assert.ok(
+            open.unanswered.every((other) => other.id !== id),
+            `id ${id} is in use`,
+          )
+          open.unanswered.push(command)
           if (args[1] instanceof Staged) continue
           assert.equal(frame[2], this.#version)
           assert.equal(NAMES[this.#owner(keySlot(args[0] as string, this.slotCount))], name)
@@ -174,6 +178,11 @@ class World {
       this.harness.advance(20)
     }
   }
+}
+
+function valueFor(code: number): unknown {
+  if (code === CommandCode.GET || code === CommandCode.TTL) return null
+  return true
 }
 
 for (const slotCount of [SLOT_COUNT, 64, 16])

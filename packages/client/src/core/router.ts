@@ -1,5 +1,4 @@
 import {
-  CommandCode,
   compareVersions,
   errorFromWire,
   IcfError,
@@ -8,14 +7,15 @@ import {
   type Topology,
 } from '@icf/common'
 import { CallState, type PendingCall } from './call.js'
-import { aborted, closed, refused, timedOut } from './failures.js'
+import { aborted, closed, misanswered, refused, timedOut } from './failures.js'
+import { ID_END } from './in-flight.js'
 import { Inquiry } from './inquiry.js'
 import { backoffMs, pace } from './pace.js'
 import { Parking } from './parking.js'
 import type { Peer, PeerLink } from './peer.js'
 import { Peers } from './peers.js'
+import { isRefusal, readRefusal, readResult, type Refusal } from './result.js'
 import { Standstill } from './standstill.js'
-import { decodeValue } from './value.js'
 import { WriteNumbers } from './write-numbers.js'
 
 /** What the router needs done outside. None of it may call back into the router in the same turn. */
@@ -144,11 +144,10 @@ export class Router {
     peer.heard(this.#options.clock.now())
     let at = 1
     while (at < message.length) {
-      const firstId = message[at] as number
-      const count = message[at + 1] as number
+      const [firstId, count] = [message[at], message[at + 1]]
       at += 2
-      if (!Number.isInteger(firstId) || firstId < 0 || !(count > 0 && at + count <= message.length))
-        throw new IcfError('PROTOCOL', 'malformed RESULTS')
+      if (!isWithin(firstId, 0, ID_END - 1) || !isWithin(count, 1, message.length - at))
+        throw new IcfError('PROTOCOL', 'RESULTS must be runs: the first id, a count, and so many results')
       for (let i = 0; i < count; i++) {
         const call = peer.take(firstId + i)
         if (call !== undefined) this.#answered(call, message[at + i])
@@ -204,34 +203,23 @@ export class Router {
   }
 
   #answered(call: PendingCall, result: unknown): void {
-    if (Array.isArray(result) && result[0] === -1) return this.#refused(call, result)
     let value: unknown
-    switch (call.code) {
-      case CommandCode.GET:
-        try {
-          value = decodeValue(result)
-        } catch (error) {
-          return this.#fail(call, error as IcfError)
-        }
-        break
-      case CommandCode.SET:
-        break
-      case CommandCode.TTL:
-        value = result === null ? undefined : result === -1 ? null : result
-        break
-      default:
-        value = result === true
+    try {
+      if (isRefusal(result)) return this.#refused(call, readRefusal(result))
+      value = readResult(call.code, result)
+    } catch (error) {
+      return this.#fail(call, misanswered(call, error as IcfError))
     }
     this.#settle(call)
     call.succeed(value)
   }
 
-  #refused(call: PendingCall, answer: readonly unknown[]): void {
-    call.refusal = answer
+  #refused(call: PendingCall, refusal: Refusal): void {
+    call.refusal = refusal
     call.refusals++
     const nowMs = this.#options.clock.now()
     const pauseMs = backoffMs(call.refusals, pace.busyMs, pace.busyAtMostMs, this.#options.random)
-    switch (errorFromWire(answer[1])) {
+    switch (errorFromWire(refusal.wire)) {
       case 'BUSY':
       case 'UNREACHABLE':
         return this.#parking.untilTime(call, nowMs + pauseMs)
@@ -243,7 +231,7 @@ export class Router {
       default:
         return this.#fail(call, refused(call))
     }
-    const [epoch, version] = [Number(answer[3]), Number(answer[4])]
+    const { epoch, version } = refusal
     if (compareVersions(epoch, version, this.#topology.epoch, this.#topology.version) > 0) {
       this.#inquiry.want(nowMs)
       return this.#parking.untilTopology(call, epoch, version, nowMs + pace.parkedAtMostMs)
@@ -321,4 +309,8 @@ export class Router {
     call.cleanup?.()
     call.cleanup = undefined
   }
+}
+
+function isWithin(value: unknown, least: number, most: number): value is number {
+  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most
 }

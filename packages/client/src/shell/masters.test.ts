@@ -37,3 +37,31 @@ test('a master that says nothing with its connection open: another is asked, and
   await masters.close()
   await cluster.stop()
 })
+
+test('a topology whose stamp is no number is refused, and ends nothing but its connection', async () => {
+  const cluster = await FakeCluster.start()
+  const [master] = cluster.masters
+  let follow: (topology: Topology) => void
+  const followed = new Promise<Topology>((resolve) => (follow = resolve))
+  const masters = new Masters(nodeRuntime, {
+    addresses: [{ host: HOST, port: master!.port }],
+    self: { role: 'client', cluster: 'icf', id: 'c', details: [] },
+    dialTimeoutMs: 10_000,
+    current: () => emptyTopology({ virtualNodes: 1, seed: 0 }),
+    topology: (newer) => follow(newer),
+    connected: () => undefined,
+    lost: () => undefined,
+    failed: (_, error) => assert.fail(error),
+  })
+  await followed
+  const refused = master!.until('message', () =>
+    master!.received.some(([type]) => type === MessageType.REFUSED),
+  )
+  const again = new Promise<Topology>((resolve) => (follow = resolve))
+  // Turned into a number, it throws.
+  master!.push(MessageType.DISTRIBUTION_RESPOND, [0, { toString: 1, valueOf: 1 }, 7])
+  await refused
+  assert.equal((await again).version, cluster.topology.version)
+  await masters.close()
+  await cluster.stop()
+})

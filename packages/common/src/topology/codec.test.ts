@@ -182,6 +182,18 @@ describe('a topology on the wire', () => {
         { code: 'PROTOCOL' },
         `field ${field}`,
       )
+    const vacant = { ...emptyTopology(ring), servers: [server(0), undefined] }
+    const columns: Partial<Topology>[] = [
+      { primary: new Uint16Array(SLOT_COUNT).fill(1) },
+      { backup: new Uint16Array(SLOT_COUNT).fill(1) },
+      { transitions: new Map([[3, { to: 1, intent: 'backup', since: 1 }]]) },
+      { servers: [server(0), server(0)] },
+    ]
+    for (const change of columns)
+      assert.throws(() => decodeTopology(encodeTopology({ ...vacant, ...change }), undefined), {
+        code: 'PROTOCOL',
+        message: /vacant seat|two seats/,
+      })
     const base = emptyTopology(ring)
     const difference = encodeDifference(base, base)
     for (const field of [3, 4])

@@ -74,11 +74,21 @@ export function decodeTopology(
 ): Topology | undefined {
   const fields = asArray(wire, 'topology')
   const [form, epoch, version] = [fields[0], asCount(fields[1], 'epoch'), asCount(fields[2], 'version')]
-  if (form === FULL) return decodeFull(fields, epoch, version, slotCount)
+  if (form === FULL) return withoutVacant(decodeFull(fields, epoch, version, slotCount))
   if (form !== DIFFERENCE) throw malformed('form')
   const [baseEpoch, baseVersion] = [asCount(fields[3], 'base epoch'), asCount(fields[4], 'base version')]
   if (!base || compareVersions(base.epoch, base.version, baseEpoch, baseVersion) !== 0) return undefined
-  return applyDifference(fields, epoch, version, base)
+  return withoutVacant(applyDifference(fields, epoch, version, base))
+}
+
+/** The topology, in which every seat that has, or gets, a slot has a server. */
+function withoutVacant(topology: Topology): Topology {
+  const { servers, primary, backup, transitions } = topology
+  const isVacant = (seat: number): boolean => seat !== NONE && servers[seat] === undefined
+  for (let slot = 0; slot < primary.length; slot++)
+    if (isVacant(primary[slot]!) || isVacant(backup[slot]!)) throw malformed('a slot of a vacant seat')
+  for (const { to } of transitions.values()) if (isVacant(to)) throw malformed('a copy for a vacant seat')
+  return topology
 }
 
 function decodeFull(fields: readonly unknown[], epoch: number, version: number, slotCount: number): Topology {
@@ -165,11 +175,14 @@ function encodeServer(server: ServerInfo | undefined): WireServer {
 function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
   const list = asArray(wire, 'servers')
   if (list.length > limits.maxServers) throw malformed('servers')
+  const ids = new Set<string>()
   return list.map((entry) => {
     if (entry === null) return undefined
     // Earlier releases name no machine.
     const [id, host, port, respPort, zone, weight, leaving, machine = ''] = asArray(entry, 'server')
     if (![id, host, zone, machine].every((text) => typeof text === 'string')) throw malformed('server')
+    if (ids.has(id as string)) throw malformed('a server with two seats')
+    ids.add(id as string)
     if (typeof weight !== 'number' || !(weight >= 0 && weight < Infinity)) throw malformed('weight')
     return {
       id: id as string,
