@@ -97,6 +97,7 @@ test('a cluster that is not there is exit code 3 and one line', async () => {
     assert.equal(code, 3, args[0])
     assert.equal(stdout, '')
     assertOneLine(stderr, /connection refused.*\(is the cluster up\? --masters says where\)/)
+    assert.ok(!stderr.includes('within'), 'it did not go on trying')
   }
 })
 

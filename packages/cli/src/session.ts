@@ -33,6 +33,8 @@ export async function withCache<T>(options: ConnectOptions, work: (cache: Client
     import('@icf/client'),
     import('./admin.js'),
   ])
+  // The SDK goes on trying: who is at a prompt wants to know at once that nobody is there.
+  await withAdmin(options, () => Promise.resolve())
   const { masters, cluster, timeout } = options
   const connectTimeoutMs = Math.min(timeout, CONNECT_TIMEOUT_MS)
   const settings = { masters: masterList(masters), cluster, timeoutMs: timeout, connectTimeoutMs }
