@@ -94,7 +94,8 @@ export class Client implements AsyncDisposable {
 
   /**
    * The values of many keys of any slots, in the order of `keys`, undefined where one is missing. At most `maxPending`
-   * keys. Rejects once all have an answer, with an error whose `keys` are those that failed. The values are of no single moment.
+   * keys. Rejects once all have an answer, with an error whose `keys` are those that failed, and whose `values` are what
+   * this would have resolved with, undefined in their places. The values are of no single moment.
    */
   getMany<T = Value>(keys: readonly string[], options?: CallOptions): Promise<(T | undefined)[]> {
     try {
@@ -103,7 +104,7 @@ export class Client implements AsyncDisposable {
       checkCallOptions(options, CALL_OPTIONS)
       const timeoutMs = this.#timeoutOf(options)
       const { slotCount } = this.#session
-      return this.#many(options, (group) =>
+      return this.#many(options, true, (group) =>
         keys.map(
           (key, i) =>
             new PendingCall(
@@ -137,7 +138,7 @@ export class Client implements AsyncDisposable {
         throw invalid(`an entry must be [key, value], got ${show(pair)}`)
       checkKey(pair[0])
     }
-    await this.#many(options, (group) => {
+    await this.#many(options, false, (group) => {
       // One call a key, since a large value is overtaken by small ones; made of all entries, so that all are checked.
       const lastOfKey = new Map<string, PendingCall>()
       let bytes = 0
@@ -236,9 +237,13 @@ export class Client implements AsyncDisposable {
     if (signal) this.#session.aborts.watch(signal, call)
   }
 
-  #many(options: CallOptions | undefined, newCalls: (group: Group) => PendingCall[]): Promise<unknown[]> {
+  #many(
+    options: CallOptions | undefined,
+    isRead: boolean,
+    newCalls: (group: Group) => PendingCall[],
+  ): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
-      const group = new Group(resolve, reject)
+      const group = new Group(resolve, reject, isRead)
       const calls = newCalls(group)
       const signal = readSignal(options)
       this.#checkRoom(

@@ -76,6 +76,12 @@ const table = {
 
 export type ErrorCode = keyof typeof table
 
+interface IcfErrorOptions {
+  readonly cause?: unknown
+  readonly keys?: readonly string[]
+  readonly values?: readonly unknown[]
+}
+
 /** The one error class of icf. Compare `code`; the message is for people. */
 export class IcfError extends Error {
   override readonly name = 'IcfError'
@@ -83,10 +89,13 @@ export class IcfError extends Error {
   readonly retryable: boolean
   /** Of a call for many keys: those that failed. */
   readonly keys: readonly string[] | undefined
+  /** Of a read of many keys: what was found, in the order in which it asked; undefined also where a key failed. */
+  readonly values: readonly unknown[] | undefined
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; keys?: readonly string[] }) {
+  constructor(code: ErrorCode, message: string, options?: IcfErrorOptions) {
     super(message, options)
     this.keys = options?.keys
+    this.values = options?.values
     this.code = code
     this.retryable = table[code].retryable
   }

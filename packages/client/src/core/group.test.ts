@@ -4,9 +4,13 @@ import { IcfError, type ErrorCode } from '@icf/common'
 import { Group } from './group.js'
 
 /** The error of a group of `count` calls, of which these fail and the others succeed. */
-async function errorOf(count: number, failures: [key: string, code: ErrorCode][]): Promise<IcfError> {
+async function errorOf(
+  count: number,
+  failures: [key: string, code: ErrorCode][],
+  isRead = false,
+): Promise<IcfError> {
   const promise = new Promise((resolve, reject) => {
-    const group = new Group(resolve, reject)
+    const group = new Group(resolve, reject, isRead)
     group.expect(count)
     for (const [key, code] of failures) group.failed(key, new IcfError(code, `${key} failed`, { cause: key }))
     for (let i = failures.length; i < count; i++) group.done(i, i)
@@ -29,6 +33,12 @@ test('an error of many calls has the keys that failed, and the cause of the erro
   ])
   assert.equal(two.message, '2 of 3 keys failed ("b", "c"): b failed')
   assert.equal(two.retryable, true)
+})
+
+test('the error of a read has what was found of the other keys, in their places, that of a write has no values', async () => {
+  const failures: [string, ErrorCode][] = [['a', 'TIMEOUT']]
+  assert.deepEqual((await errorOf(3, failures, true)).values, [undefined, 1, 2])
+  assert.equal((await errorOf(3, failures)).values, undefined)
 })
 
 test('what must not be repeated is told before what may', async () => {

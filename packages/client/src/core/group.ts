@@ -15,9 +15,11 @@ export class Group {
   #left = 0
   readonly #failures: Failure[] = []
 
+  /** @param isRead its error carries what the calls found that went well */
   constructor(
     readonly resolve: (results: unknown[]) => void,
     readonly reject: Reject,
+    private readonly isRead: boolean,
   ) {}
 
   /** Before the first of its calls is submitted. */
@@ -39,19 +41,24 @@ export class Group {
   #finish(): void {
     if (--this.#left > 0) return
     if (this.#failures.length === 0) this.resolve(this.#results)
-    else this.reject(failureOf(this.#failures, this.#results.length))
+    else this.reject(failureOf(this.#failures, this.#results, this.isRead))
   }
 }
 
-function failureOf(failures: readonly Failure[], count: number): IcfError {
+function failureOf(failures: readonly Failure[], results: readonly unknown[], isRead: boolean): IcfError {
   // Where one of them must not simply be repeated, all of them must not.
   const { error } = failures.find((failure) => !failure.error.retryable) ?? failures[0]!
   const keys = failures.map(({ key }) => key)
   const which = keys.length === 1 ? '' : ` (${named(keys)})`
-  return new IcfError(error.code, `${keys.length} of ${count} keys failed${which}: ${error.message}`, {
-    cause: error.cause,
-    keys,
-  })
+  return new IcfError(
+    error.code,
+    `${keys.length} of ${results.length} keys failed${which}: ${error.message}`,
+    {
+      cause: error.cause,
+      keys,
+      ...(isRead && { values: Array.from(results) }),
+    },
+  )
 }
 
 function named(keys: readonly string[]): string {
