@@ -23,6 +23,26 @@ interface Pending {
   readonly timer: NodeJS.Timeout
 }
 
+/**
+ * Resolves as soon as one of the masters answers.
+ * @throws IcfError UNREACHABLE when none does, INVALID_ARGUMENT for a malformed address
+ */
+export async function requireMaster({ masters, cluster, timeoutMs }: AdminOptions): Promise<void> {
+  const asked = parseMasters(masters).map(async (address) => {
+    const link = await dialMaster(address, cluster, timeoutMs)
+    link.terminate()
+  })
+  try {
+    await Promise.any(asked)
+  } catch (error) {
+    throw noMaster((error as AggregateError).errors as IcfError[])
+  }
+}
+
+function dialMaster(address: Address, cluster: string, timeoutMs: number): Promise<Link> {
+  return dial(nodeRuntime, address, { role: 'admin', cluster, id: '', details: [] }, timeoutMs)
+}
+
 /** An operator's connection to the active master. */
 export class AdminClient {
   readonly #link: Link
@@ -54,12 +74,7 @@ export class AdminClient {
       // The first of several must not use up the time of the others.
       const share = Math.max(1, deadline - performance.now()) / (addresses.length - i)
       try {
-        const link = await dial(
-          nodeRuntime,
-          address,
-          { role: 'admin', cluster, id: '', details: [] },
-          Math.ceil(share),
-        )
+        const link = await dialMaster(address, cluster, Math.ceil(share))
         return new AdminClient(link, timeoutMs)
       } catch (error) {
         if (!(error instanceof IcfError)) throw error

@@ -29,15 +29,15 @@ const CONNECT_TIMEOUT_MS = 3000
 
 /** Runs `work` with the SDK, and closes it whatever comes. */
 export async function withCache<T>(options: ConnectOptions, work: (cache: Client) => Promise<T>): Promise<T> {
-  const [{ connect, IcfError }, { masterList, NO_CLUSTER_HINT }] = await Promise.all([
+  const [{ connect, IcfError }, { masterList, NO_CLUSTER_HINT, requireMaster }] = await Promise.all([
     import('@icf/client'),
     import('./admin.js'),
   ])
-  // The SDK goes on trying: who is at a prompt wants to know at once that nobody is there.
-  await withAdmin(options, () => Promise.resolve())
   const { masters, cluster, timeout } = options
   const connectTimeoutMs = Math.min(timeout, CONNECT_TIMEOUT_MS)
   const settings = { masters: masterList(masters), cluster, timeoutMs: timeout, connectTimeoutMs }
+  // The SDK goes on trying: who is at a prompt wants to know at once that nobody is there.
+  await requireMaster({ masters, cluster, timeoutMs: connectTimeoutMs })
   const cache = await connect(settings).catch((error: unknown) => {
     if (!(error instanceof IcfError) || error.code !== 'UNREACHABLE') throw error
     throw new IcfError(error.code, `${error.message} ${NO_CLUSTER_HINT}`, { cause: error.cause })
