@@ -32,6 +32,31 @@ describe('the virtual network', () => {
     assert.deepEqual(lab.seenByB, ['late'])
   })
 
+  it('is slow one way: what follows does not overtake what came late', async () => {
+    const lab = await Lab.start()
+    const socket = await lab.open()
+    lab.network.delay(lab.a, lab.b, 1000)
+    send(socket, 'late')
+    send(lab.accepted!, 'soon')
+    await lab.pass(500)
+    lab.network.delay(lab.a, lab.b, 0)
+    send(socket, 'behind it')
+    await lab.pass(400)
+    assert.deepEqual([lab.seenByA, lab.seenByB], [['soon'], []])
+    await lab.pass(200)
+    assert.deepEqual(lab.seenByB, ['late', 'behind it'])
+  })
+
+  it('is slow on connections that are opened meanwhile', async () => {
+    const lab = await Lab.start()
+    lab.network.delay(lab.b, lab.a, 1000)
+    lab.connect()
+    await lab.pass(900)
+    assert.deepEqual(lab.seenByA, [])
+    await lab.pass(200)
+    assert.deepEqual(lab.seenByA, ['open'])
+  })
+
   it('cuts one way: what is sent the other way arrives, and is not confirmed', async () => {
     const lab = await Lab.start({ weather: { windowBytes: 64 * KIB } })
     const socket = await lab.open()

@@ -44,6 +44,8 @@ export class Network {
   readonly #servers = new Map<string, VirtualServer>()
   /** As `from>to`, of names of processes and machines. */
   readonly #cuts = new Set<string>()
+  /** In ms, by way. */
+  readonly #delays = new Map<string, number>()
   readonly #connections = new Set<Connection>()
   /** With so many connections it is time to look which are no more. */
   #forgetAt = 64
@@ -93,8 +95,19 @@ export class Network {
     this.#lookAtWays()
   }
 
+  /**
+   * From now on whatever the one sends the other is on its way for so many ms longer; 0: no longer than usual. Only
+   * connections are slow, not the asking for one.
+   */
+  delay(from: VirtualProcess, to: VirtualProcess, ms: number): void {
+    if (ms > 0) this.#delays.set(way(from, to), ms)
+    else this.#delays.delete(way(from, to))
+    this.#lookAtWays()
+  }
+
   healAll(): void {
     this.#cuts.clear()
+    this.#delays.clear()
     this.#lookAtWays()
   }
 
@@ -216,6 +229,7 @@ export class Network {
     const connection = { near, far, there, back }
     if (this.#connections.size >= this.#forgetAt) this.#forget()
     this.#connections.add(connection)
+    this.#slowDown(connection)
     far.attach(there, back)
     near.attach(back, there)
     world.afterQuietly(delayMs(weather, random, isLocal), () => near.connected())
@@ -223,10 +237,17 @@ export class Network {
 
   #lookAtWays(): void {
     this.#forget()
-    for (const { near, far, there, back } of this.#connections) {
+    for (const connection of this.#connections) {
+      const { near, far, there, back } = connection
       there.isCut = this.isCut(near.process, far.process)
       back.isCut = this.isCut(far.process, near.process)
+      this.#slowDown(connection)
     }
+  }
+
+  #slowDown({ near, far, there, back }: Connection): void {
+    there.delayMs = this.#delays.get(way(near.process, far.process)) ?? 0
+    back.delayMs = this.#delays.get(way(far.process, near.process)) ?? 0
   }
 
   /** Drops the connections that both ends have closed. */

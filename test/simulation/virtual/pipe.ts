@@ -51,6 +51,8 @@ export class Pipe {
   isReaderGone = false
   /** A reset came: nothing can be sent back. */
   isReset = false
+  /** What comes to the delay of each packet that is sent from now on, in ms. */
+  delayMs = 0
   #isCut = false
   #cutAt = 0
   readonly #flight = new Queue<Packet>()
@@ -194,7 +196,8 @@ export class Pipe {
     const { world, weather } = this
     this.#outstandingBytes += packet.bytes
     this.#busyUntil = Math.max(this.#busyUntil, world.now) + packet.bytes / weather.bytesPerMs
-    packet.at = Math.max(this.#lastArrival, this.#busyUntil + delayMs(weather, this.random, this.isLocal))
+    const ms = this.delayMs + delayMs(weather, this.random, this.isLocal)
+    packet.at = Math.max(this.#lastArrival, this.#busyUntil + ms)
     this.#lastArrival = packet.at
     this.#flight.push(packet)
     this.#awaitArrival()
