@@ -48,7 +48,12 @@ function zoneOf(machine: string, count: number): number {
 export class SimCluster {
   readonly disk = new Disk()
   #servers: SimServer[] = []
+  /** Living ones. */
   readonly clients: SimClient[] = []
+  /** Called when one has its first topology, … */
+  clientStarted: (client: SimClient) => void = () => undefined
+  /** … and with its death. */
+  clientDied: (client: SimClient) => void = () => undefined
   /** Of all kinds, dead ones included. */
   #processes: VirtualProcess[] = []
   /** Undefined from its start until it serves, and after its death. */
@@ -146,7 +151,14 @@ export class SimCluster {
     )
     const started = { process, client }
     this.clients.push(started)
+    this.clientStarted(started)
     return started
+  }
+
+  killClient(client: SimClient): void {
+    this.clients.splice(this.clients.indexOf(client), 1)
+    client.process.kill()
+    this.clientDied(client)
   }
 
   /** Those whose process is alive, stopped ones included. */

@@ -1,3 +1,4 @@
+import type { Topology } from '@icf/common'
 import type { MasterOptions } from '@icf/master/shell'
 import type { VirtualProcess } from './virtual/process.js'
 
@@ -11,6 +12,8 @@ export class Disk {
   /** How long a commit takes, in milliseconds. */
   commitMs = 1
   isFull = false
+  /** Told of each state when it is safe, and before its master knows. */
+  written: ((topology: Topology, before: Topology | undefined) => void) | undefined
   /** What a living master wants to be safe, and is not yet. */
   #wanted: State | undefined
   #states: State[] = []
@@ -68,8 +71,10 @@ export class Disk {
   }
 
   #write(state: State): void {
+    const before = this.#states.at(-1)
     this.#wanted = undefined
     this.#states.push(state)
     this.#committed.add(`${state.topology.epoch}.${state.topology.version}`)
+    this.written?.(state.topology, before?.topology)
   }
 }

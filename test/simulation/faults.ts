@@ -1,5 +1,6 @@
 import type { AnswerChecker } from './checkers/answers.js'
 import type { SimCluster } from './cluster.js'
+import { SlowWays } from './slow-ways.js'
 import { LONGEST_MS, Trouble, type Room } from './trouble.js'
 import type { World } from './virtual/world.js'
 
@@ -89,6 +90,7 @@ export class Faults {
     const { cluster } = this
     const { random } = this.#world
     const trouble = this.#trouble
+    const slow = new SlowWays(cluster, trouble)
     return {
       join: { weight: 3, begin: () => trouble.join() },
       leave: { weight: 2, begin: () => trouble.leave() },
@@ -124,7 +126,7 @@ export class Faults {
       'pause client': {
         weight: 1,
         isHarsh: true,
-        begin: () => trouble.pause([random.pick(cluster.clients)?.process]),
+        begin: () => trouble.pause([trouble.client()?.process]),
       },
       'pause master': { weight: 1, isHarsh: true, begin: () => trouble.pause([cluster.masterProcess]) },
       'pause master in the middle': {
@@ -185,11 +187,26 @@ export class Faults {
         isHarsh: true,
         // For long enough that others take over, and have writers.
         begin: () => {
-          const some = [trouble.server()?.process, random.pick(cluster.clients)?.process]
+          const some = [trouble.server()?.process, trouble.client()?.process]
           const others = cluster.processes.filter((process) => !some.includes(process))
           return trouble.cut(some, others, random.between(LONGEST_MS / 3, LONGEST_MS))
         },
       },
+      'silence two, of which one dies': {
+        weight: 1,
+        isHarsh: true,
+        isAlone: true,
+        begin: () => trouble.silenceTwo(),
+      },
+      'kill client': { weight: 1, begin: () => trouble.killClient() },
+      'restart master as it commits': {
+        weight: 1,
+        isHarsh: true,
+        begin: () => trouble.restartMasterAsItCommits(),
+      },
+      'slow way': { weight: 1, isHarsh: true, begin: () => slow.slow() },
+      'slow way, then cut off': { weight: 2, isHarsh: true, begin: () => slow.slowThenCutOff() },
+      'slow way while slots move': { weight: 2, isHarsh: true, begin: () => slow.slowWhileSlotsMove() },
       flap: { weight: 1, isHarsh: true, begin: () => trouble.flap() },
     }
   }

@@ -74,17 +74,23 @@ class Simulation {
     let isLoaded = false
     void workload.load(cluster.clients[0]!).then(() => (isLoaded = true))
     await this.#until('the data is stored', FORM_MS, () => isLoaded)
-    for (const client of cluster.clients) {
+    cluster.clientStarted = (client) => {
       for (let lane = 1; lane < lanes; lane++) void workload.lane(client)
       void workload.readingLane(client)
     }
+    cluster.clientDied = (client) => workload.died(client)
+    cluster.clients.forEach(cluster.clientStarted)
     const nemesis = new Faults(cluster, this.#answers, faults)
     await this.#pass(faultyMs)
     nemesis.heal()
     workload.end()
     this.#answers.excuse(this.#world.now)
     const healed = this.#world.now
-    await this.#until('the cluster settles', SETTLE_MS, () => workload.pending === 0 && this.#isSettled())
+    await this.#until(
+      'the cluster settles',
+      SETTLE_MS,
+      () => cluster.clients.length > 0 && workload.pending === 0 && this.#isSettled(),
+    )
     const settleMs = this.#world.now - healed
     if (options.ttlShare > 0) await this.#pass(EXPIRY_MS)
     checkCopies(cluster.topology!, cluster)

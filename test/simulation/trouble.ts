@@ -1,6 +1,7 @@
-import type { SimCluster, SimServer } from './cluster.js'
+import type { SimClient, SimCluster, SimServer } from './cluster.js'
 import type { Network } from './virtual/network.js'
 import type { VirtualProcess } from './virtual/process.js'
+import { CALL_TIMEOUT_MS } from './workload.js'
 import type { World } from './virtual/world.js'
 
 /** How long something stays wrong, in ms. */
@@ -9,6 +10,9 @@ export const LONGEST_MS = 5_000
 
 /** Until one that was stopped or cut off has been heard of again by all, in ms. */
 const HEARD_AGAIN_MS = 600
+
+/** Within this, the master commits something, or does not any more, in ms. */
+const COMMITS_WITHIN_MS = 2_000
 
 /** Where servers may run, and how many. */
 export interface Room {
@@ -51,12 +55,14 @@ export class Trouble {
         for (const process of cluster.processes) process.goOn()
         if (!cluster.masterProcess.isAlive) cluster.startMaster()
       })
+    cluster.disk.written = undefined
     cluster.disk.isFull = false
     cluster.disk.commitMs = 1
     if (cluster.servers.every(({ isLeaving }) => isLeaving)) cluster.startServer(this.room.machines[0]!)
   }
 
-  #disturb(ms: number): void {
+  /** Who is stopped, cut off or late now may be so for so many ms. */
+  disturb(ms: number): void {
     this.#disturbedUntil = Math.max(this.#disturbedUntil, this.#world.now + ms + HEARD_AGAIN_MS)
   }
 
@@ -70,19 +76,27 @@ export class Trouble {
     return servers.length === 0 ? undefined : this.#world.random.pick(servers)
   }
 
+  client(): SimClient | undefined {
+    const { clients } = this.cluster
+    return clients.length === 0 ? undefined : this.#world.random.pick(clients)
+  }
+
   some<T>(of: readonly T[]): T[] {
     return of.filter(() => this.#world.random.chance(0.5))
   }
 
   join(): number | undefined {
+    return this.newcomer() && 0
+  }
+
+  newcomer(): SimServer | undefined {
     const { machines, maxServers } = this.room
     if (this.cluster.servers.length >= maxServers) return undefined
-    this.cluster.startServer(this.#world.random.pick(machines))
-    return 0
+    return this.cluster.startServer(this.#world.random.pick(machines))
   }
 
   /** Never the last member that was not asked to leave before, nor one that takes itself for it: its data would rightly be lost. */
-  leave(): number | undefined {
+  leave(who?: SimServer): number | undefined {
     const { random } = this.#world
     const { topology, servers, disk } = this.cluster
     if (!topology || disk.isBehind) return undefined
@@ -91,7 +105,8 @@ export class Trouble {
       ({ isLeaving, incarnation }) => !isLeaving && incarnation && active.has(incarnation.id),
     )
     if (staying.length < 2) return undefined
-    const server = random.pick(staying)
+    const server = who ?? random.pick(staying)
+    if (!staying.includes(server)) return undefined
     const { masterProcess } = this.cluster
     if (!server.running || !masterProcess.canRun || !server.process.canRun) return undefined
     const { id, core } = server.incarnation
@@ -120,7 +135,7 @@ export class Trouble {
     for (const { process } of victims) how(process)
     for (const { address, process } of victims)
       if (random.chance(0.5))
-        this.#later(random.between(10, 3000), () => {
+        this.later(random.between(10, 3000), () => {
           if (!process.isAlive) cluster.startServer(process.machine, address)
         })
     return LONGEST_MS
@@ -135,12 +150,12 @@ export class Trouble {
     const found = processes.filter((process) => process?.canRun === true) as VirtualProcess[]
     if (found.length === 0) return undefined
     const ms = this.#ms()
-    this.#disturb(ms)
+    this.disturb(ms)
     for (const process of found) {
       this.#stopped.add(process)
       if (sends === undefined) process.stop()
       else process.stopMidTurn(sends)
-      this.#later(ms, () => {
+      this.later(ms, () => {
         this.#stopped.delete(process)
         process.goOn()
       })
@@ -154,23 +169,30 @@ export class Trouble {
     const pausedMs = this.pause([process], this.#world.random.integer(0, 4))
     if (pausedMs === undefined) return undefined
     const cutMs = this.#ms()
-    this.#later(pausedMs, () => void this.cut([process], [this.cluster.masterProcess], cutMs))
+    this.later(pausedMs, () => void this.cut([process], [this.cluster.masterProcess], cutMs))
     return pausedMs + cutMs
   }
 
-  /** What the other one lacks by then, nobody may have seen. */
+  /**
+   * What the others lack by then, nobody may have seen; nor may a client have heard that it is done, when it said it again
+   * over another connection.
+   */
   cutThenKill(): number | undefined {
     const { random } = this.#world
-    const [victim, other] = [this.server(), this.server()]
+    const { cluster } = this
+    const victim = this.server()
     if (!victim || !this.#canDestroy()) return undefined
     const ms = random.between(20, 400)
-    if (this.cut([victim.process], [other?.process], ms) === undefined) return undefined
-    this.#later(random.between(0, ms), () => {
-      const sockets = [...victim.process.sockets]
-      if (sockets.length > 0) this.#network.reset(random.pick(sockets))
-    })
+    const others = (random.chance(0.5) ? cluster.servers : [this.server()]).map((other) => other?.process)
+    if (this.cut([victim.process], others, ms) === undefined) return undefined
+    for (let time = random.integer(0, 3); time > 0; time--)
+      this.later(random.between(0, ms), () => {
+        const sockets = [...victim.process.sockets]
+        if (sockets.length > 0) this.#network.reset(random.pick(sockets))
+      })
+    if (random.chance(0.5)) this.later(random.between(0.3, 1) * ms, () => void this.killClient())
     const disturbedUntil = this.#disturbedUntil
-    this.#later(random.between(0.5, 0.99) * ms, () => {
+    this.later(random.between(0.5, 0.99) * ms, () => {
       if (!victim.process.isAlive || this.#disturbedUntil !== disturbedUntil) return
       // It was the one that was cut off: with its death that is over.
       this.#disturbedUntil = this.#world.now
@@ -185,6 +207,42 @@ export class Trouble {
     return ms === undefined ? undefined : Math.max(ms, this.slowDisk())
   }
 
+  /**
+   * The first one comes back, and has everything that only the two of them had; the second one never does. Both are silent
+   * when the master looks for somebody to take over from the first: the second fell silent long enough before that.
+   */
+  silenceTwo(): number | undefined {
+    const { random } = this.#world
+    const [first, second] = [this.server()?.process, this.server()?.process]
+    if (!first?.canRun || !second?.canRun || first === second || !this.#canDestroy()) return undefined
+    const backMs = random.between(1_600, 2_600)
+    const deathMs = backMs + random.between(1_000, 2_500)
+    this.disturb(deathMs)
+    const stop = (process: VirtualProcess): void => {
+      this.#stopped.add(process)
+      process.stop()
+    }
+    stop(first)
+    this.later(random.between(10, 400), () => stop(second))
+    this.later(backMs, () => {
+      this.#stopped.delete(first)
+      first.goOn()
+    })
+    this.later(deathMs, () => second.kill())
+    return deathMs + LONGEST_MS
+  }
+
+  /** Perhaps in the middle of its calls. Another one begins. */
+  killClient(): number | undefined {
+    const { cluster } = this
+    const { random } = this.#world
+    const client = this.client()
+    if (!client) return undefined
+    cluster.killClient(client)
+    this.#world.after(random.between(0, 500), () => void cluster.startClient(CALL_TIMEOUT_MS))
+    return 0
+  }
+
   restartMaster(how: (process: VirtualProcess) => void, isStateLost = false): number | undefined {
     const { cluster } = this
     const { random } = this.#world
@@ -193,7 +251,7 @@ export class Trouble {
     how(masterProcess)
     this.#isStateUncertain = true
     const ms = random.between(20, 3000)
-    this.#later(ms, () => {
+    this.later(ms, () => {
       masterProcess.kill()
       if (isStateLost) this.#loseState()
       cluster.startMaster()
@@ -205,13 +263,31 @@ export class Trouble {
   /** Perhaps while slots move: then not all have the newest topology. */
   restartWithoutState(): number | undefined {
     const { random } = this.#world
+    if (random.chance(0.5)) return this.restartMasterAsItCommits(true)
     if (!this.cluster.masterProcess.canRun || this.#isStateUncertain) return undefined
     if (random.chance(0.7)) this.join()
-    this.#later(
+    this.later(
       random.between(0, 40),
       () => void this.restartMaster((process) => process.killMidTurn(random.integer(0, 6)), true),
     )
     return 2 * LONGEST_MS
+  }
+
+  /** It dies when a version is safe, perhaps one by which slots were handed over, and some or none have heard of that. */
+  restartMasterAsItCommits(isStateLost = false): number | undefined {
+    const { disk, masterProcess } = this.cluster
+    const { random } = this.#world
+    if (!masterProcess.canRun || this.#isStateUncertain || disk.written) return undefined
+    if (random.chance(0.8)) this.join()
+    const isMove = random.chance(0.7)
+    let left = random.integer(0, 4)
+    disk.written = ({ primary }, before) => {
+      if ((isMove && before?.primary.every((seat, slot) => seat === primary[slot])) || left-- > 0) return
+      disk.written = undefined
+      this.restartMaster((process) => process.killMidTurn(random.integer(0, 6)), isStateLost)
+    }
+    this.#world.after(COMMITS_WITHIN_MS, () => (disk.written = undefined))
+    return COMMITS_WITHIN_MS + 2 * LONGEST_MS
   }
 
   #loseState(): void {
@@ -227,7 +303,7 @@ export class Trouble {
     const { disk } = this.cluster
     const ms = this.#ms()
     disk.commitMs = this.#world.random.between(50, 2000)
-    this.#later(ms, () => (disk.commitMs = 1))
+    this.later(ms, () => (disk.commitMs = 1))
     return ms + 2000
   }
 
@@ -235,8 +311,15 @@ export class Trouble {
     const { disk } = this.cluster
     const ms = this.#ms()
     disk.isFull = true
-    this.#later(ms, () => (disk.isFull = false))
+    this.later(ms, () => (disk.isFull = false))
     return ms + 1000
+  }
+
+  /** Both ways. */
+  cutBetween(one: VirtualProcess, other: VirtualProcess, ms: number): void {
+    this.disturb(ms)
+    this.#network.cut(one, other)
+    this.later(ms, () => this.#network.heal(one, other))
   }
 
   cut(
@@ -245,7 +328,7 @@ export class Trouble {
     ms = this.#ms(),
   ): number | undefined {
     const { random } = this.#world
-    this.#disturb(ms)
+    this.disturb(ms)
     const direction = random.pick(['both', 'both', 'out', 'in'] as const)
     let isCut = false
     for (const one of from)
@@ -254,7 +337,7 @@ export class Trouble {
         isCut = true
         if (direction !== 'in') this.#network.cut(one, other, { oneWay: true })
         if (direction !== 'out') this.#network.cut(other, one, { oneWay: true })
-        this.#later(ms, () => {
+        this.later(ms, () => {
           this.#network.heal(one, other)
         })
       }
@@ -273,12 +356,12 @@ export class Trouble {
     const server = this.server()?.process
     const periodMs = this.#world.random.between(100, 800)
     for (let time = 0; time < 5; time++)
-      this.#later(time * periodMs, () => void this.cut([server], this.cluster.processes, periodMs / 2))
+      this.later(time * periodMs, () => void this.cut([server], this.cluster.processes, periodMs / 2))
     return server && 5 * periodMs
   }
 
   /** Unless everything was healed before. */
-  #later(ms: number, job: () => void): void {
+  later(ms: number, job: () => void): void {
     this.#world.after(ms, () => {
       if (!this.#isHealed) job()
     })

@@ -46,8 +46,8 @@ export class Workload {
   readonly #ballast: string[]
   #nextValue = 1
   #isOver = false
-  /** Calls without an answer. */
-  pending = 0
+  /** Calls without an answer: what becomes of each when its client dies. */
+  readonly #open = new Map<SimClient, Set<() => void>>()
 
   constructor(
     private readonly world: World,
@@ -79,6 +79,17 @@ export class Workload {
   /** Stores what is to be moved about. */
   async load(client: SimClient): Promise<void> {
     for (const name of this.#ballast) await this.#call(client, name, this.#set(this.options.ballastBytes))
+  }
+
+  /** Calls without an answer. */
+  get pending(): number {
+    return [...this.#open.values()].reduce((sum, { size }) => sum + size, 0)
+  }
+
+  /** Its process is dead: what it was writing may happen still. */
+  died(client: SimClient): void {
+    for (const abandon of this.#open.get(client) ?? []) abandon()
+    this.#open.delete(client)
   }
 
   end(): void {
@@ -123,16 +134,23 @@ export class Workload {
     try {
       key.end(
         call,
-        await this.#ask(client, `${operation.kind} ${key.name}`, () =>
-          perform(client, key.name, operation, this.#readTimeoutMs()),
+        await this.#ask(
+          client,
+          `${operation.kind} ${key.name}`,
+          () => perform(client, key.name, operation, this.#readTimeoutMs()),
+          () => this.#abandon(name, key, call),
         ),
       )
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
       if (error.code !== 'OUTCOME_UNKNOWN') return key.cancel(call)
-      key.abandon(call)
-      if (key.abandoned > MOST_ABANDONED && this.#keys.get(name) === key) this.#keys.delete(name)
+      this.#abandon(name, key, call)
     }
+  }
+
+  #abandon(name: string, key: LinearizableKey, call: number): void {
+    key.abandon(call)
+    if (key.abandoned > MOST_ABANDONED && this.#keys.get(name) === key) this.#keys.delete(name)
   }
 
   #key(name: string): LinearizableKey {
@@ -192,10 +210,17 @@ export class Workload {
     }
   }
 
-  async #ask<T>(client: SimClient, what: string, call: () => Promise<T>): Promise<T> {
+  /** @param abandoned its client died before it was answered */
+  async #ask<T>(
+    client: SimClient,
+    what: string,
+    call: () => Promise<T>,
+    abandoned: () => void = () => undefined,
+  ): Promise<T> {
     const { world, answers } = this
     const begun = world.now
-    this.pending++
+    const open = this.#open.get(client) ?? new Set()
+    this.#open.set(client, open.add(abandoned))
     try {
       const result = await call()
       answers.answered++
@@ -206,7 +231,7 @@ export class Workload {
       answers.fail(what, error, begun)
       throw error
     } finally {
-      this.pending--
+      open.delete(abandoned)
     }
   }
 

@@ -32,6 +32,15 @@ export const cacheServerMutants: readonly Mutant[] = [
     seeds: 1000,
   },
   {
+    name: 'serves-late-frames',
+    file: `${CORE}/command-runner.js`,
+    find: `return message[2] < this.slots.primarySince[slot];`,
+    replace: `return false;`,
+    breaks: 'what was sent by a topology older than the one that made the server the primary is refused',
+    // A write has to be late while its slot moves away and back, and its key is written again.
+    seeds: 1000,
+  },
+  {
     name: 'fencing-ignored',
     file: 'packages/cache-server/dist/shell/incarnation.js',
     find: `if (error.code === 'FENCED')`,
@@ -53,6 +62,15 @@ export const cacheServerMutants: readonly Mutant[] = [
     find: `if (this.#isAhead(header) || sender.waiting.length > 0) {`,
     replace: `if (false) {`,
     breaks: 'a backup that is behind asks for the topology before it answers',
+  },
+  {
+    name: 'backup-takes-from-anybody',
+    file: `${CORE}/replica-intake.js`,
+    find: `return isPrimary && held[slot] >= Held.BACKUP && this.#version >= copySince[slot];`,
+    replace: `return held[slot] >= Held.BACKUP;`,
+    breaks: 'a primary that was replaced without noticing can not acknowledge anything',
+    // A batch has to be late until its receiver has a copy of another primary.
+    seeds: 1000,
   },
   {
     name: 'batches-applied-twice',
@@ -119,6 +137,15 @@ export const cacheServerMutants: readonly Mutant[] = [
     seeds: 1000,
   },
   {
+    name: 'miss-does-not-wait-for-the-removal',
+    file: 'packages/cache-server/dist/commands/command.js',
+    find: `: context.writer.removalOf(slot, key);`,
+    replace: `: undefined;`,
+    breaks: 'a read that finds nothing because of a delete waits for it',
+    // The primary has to die after somebody saw a delete that the backup lacks, and be asked again before that is repeated.
+    seeds: 1000,
+  },
+  {
     name: 'repetition-carried-out-again',
     file: `${CORE}/command-runner.js`,
     find: `else if (isRepeat && `,
@@ -149,6 +176,15 @@ export const cacheServerMutants: readonly Mutant[] = [
     find: `this.slots.park(task.slot);`,
     replace: `;`,
     breaks: 'invariant 1: the old primary parks the slot before it reports',
+  },
+  {
+    name: 'reports-without-draining',
+    file: `${CORE}/copier.js`,
+    find: `if (this.ports.isDrained(task.slot))`,
+    replace: `if (true)`,
+    breaks: 'the new primary has all that the old one was answering',
+    // A slot has to be handed over while its backup is late.
+    seeds: 1000,
   },
   {
     name: 'parked-slot-served',

@@ -6,23 +6,6 @@ const MASTER = 'packages/master/dist/core'
 /** Bugs that no seed has caught yet: each says what the simulator would have to do. */
 export const survivors: readonly Mutant[] = [
   {
-    name: 'miss-does-not-wait-for-the-removal',
-    file: 'packages/cache-server/dist/commands/command.js',
-    find: `: context.writer.removalOf(slot, key);`,
-    replace: `: undefined;`,
-    breaks: 'a read that finds nothing because of a delete waits for it',
-    survives:
-      'the primary has to die after somebody saw a delete that the backup lacks, and be asked again before the delete is repeated',
-  },
-  {
-    name: 'backup-takes-from-anybody',
-    file: `${SERVER}/replica-intake.js`,
-    find: `return isPrimary && held[slot] >= Held.BACKUP && this.#version >= copySince[slot];`,
-    replace: `return held[slot] >= Held.BACKUP;`,
-    breaks: 'a primary that was replaced without noticing can not acknowledge anything',
-    survives: 'a replaced primary and a client of its that are cut off together, but not from the backup',
-  },
-  {
     name: 'backup-takes-what-is-about-another-copy',
     file: `${SERVER}/replica-intake.js`,
     find: ` && this.#version >= copySince[slot];
@@ -61,14 +44,6 @@ export const survivors: readonly Mutant[] = [
     replace: `if (!this.#newest || isNewer(this.#newest, topology))`,
     breaks: 'the restarted master goes on with the newest topology among the servers',
     survives: 'the state has to be lost while servers follow different versions',
-  },
-  {
-    name: 'reports-without-draining',
-    file: `${SERVER}/copier.js`,
-    find: `if (this.ports.isDrained(task.slot))`,
-    replace: `if (true)`,
-    breaks: 'the new primary has all that the old one was answering',
-    survives: 'a write that is not safe when its slot is handed over',
   },
   {
     name: 'repetition-answered-too-soon',
@@ -121,13 +96,5 @@ export const survivors: readonly Mutant[] = [
     replace: `if (true)`,
     breaks: 'invariant 3: what was found missing does not come back',
     survives: 'a backup that evicted by itself has to become the primary and be asked for that key',
-  },
-  {
-    name: 'serves-late-frames',
-    file: `${SERVER}/command-runner.js`,
-    find: `return message[2] < this.slots.primarySince[slot];`,
-    replace: `return false;`,
-    breaks: 'what was sent by a topology older than the one that made the server the primary is refused',
-    survives: 'a write that is held up on its way while its slot moves away and back',
   },
 ]

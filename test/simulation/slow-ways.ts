@@ -1,0 +1,129 @@
+import type { SimCluster, SimServer } from './cluster.js'
+import type { Trouble } from './trouble.js'
+import type { Network } from './virtual/network.js'
+import type { VirtualProcess } from './virtual/process.js'
+import type { World } from './virtual/world.js'
+
+/** How late packets are on a slow way, in ms: up to a little less than a link may be without a word. */
+const LEAST_DELAY_MS = 100
+const MOST_DELAY_MS = 2_700
+
+/** From when on others may have taken over from one that was cut off, in ms. */
+const TAKEN_OVER_MS = 1_550
+
+/** What was just given to a server is left there for so long before it goes back, in ms: clients have asked there by then. */
+const LEAST_STAY_MS = 100
+const MOST_STAY_MS = 800
+
+const LOOK_MS = 10
+
+/** Troubles by which old words come late: one way is slow while all others are fast, and meanwhile much happens. */
+export class SlowWays {
+  readonly #world: World
+  readonly #network: Network
+
+  constructor(
+    private readonly cluster: SimCluster,
+    private readonly trouble: Trouble,
+  ) {
+    this.#network = cluster.network
+    this.#world = cluster.network.world
+  }
+
+  /** Of a server, one way or both. */
+  slow(): number | undefined {
+    const { random } = this.#world
+    const server = this.trouble.server()?.process
+    const other = random.pick(this.cluster.processes)
+    if (!server || !other || server === other) return undefined
+    const ms = random.between(LEAST_DELAY_MS, MOST_DELAY_MS)
+    const direction = random.pick(['both', 'to', 'from'] as const)
+    return Math.max(
+      direction === 'from' ? 0 : this.#delay(other, server, ms, ms),
+      direction === 'to' ? 0 : this.#delay(server, other, ms, ms),
+    )
+  }
+
+  /**
+   * What a primary sent its backup arrives when others have taken over from it, since it was cut off from them: perhaps with
+   * a client that hears nothing of that.
+   */
+  slowThenCutOff(): number | undefined {
+    const { cluster, trouble } = this
+    const { random } = this.#world
+    const primary = trouble.server()
+    const backup = primary && this.#backupOf(primary)
+    if (!backup) return undefined
+    const isolated = [primary.process, ...(random.chance(0.7) ? this.#aClient() : [])]
+    const delayMs = random.between(TAKEN_OVER_MS, MOST_DELAY_MS)
+    const beforeMs = random.between(5, 200)
+    const cutMs = delayMs + random.between(-beforeMs, 800)
+    const ms = this.#delay(primary.process, backup.process, delayMs, delayMs)
+    trouble.later(beforeMs, () => {
+      for (const other of cluster.processes)
+        if (!isolated.includes(other))
+          for (const one of isolated)
+            if (one !== primary.process || other !== backup.process) trouble.cutBetween(one, other, cutMs)
+    })
+    return ms + LEAST_DELAY_MS
+  }
+
+  /** What is on its way to a server arrives when slots have gone from it to a newcomer, and come back. */
+  slowWhileSlotsMove(): number | undefined {
+    const { trouble } = this
+    const { random } = this.#world
+    const to = trouble.server()?.process
+    const from = (random.chance(0.5) ? trouble.client() : trouble.server())?.process
+    if (!to || !from || to === from) return undefined
+    const newcomer = trouble.newcomer()
+    if (!newcomer) return undefined
+    const ms = random.between(LEAST_DELAY_MS, MOST_DELAY_MS)
+    this.#returnAfterStay(newcomer, ms)
+    return this.#delay(from, to, ms, random.between(50, 500))
+  }
+
+  #aClient(): VirtualProcess[] {
+    const client = this.trouble.client()
+    return client ? [client.process] : []
+  }
+
+  /** It is told to leave some time after it became a primary. */
+  #returnAfterStay(newcomer: SimServer, withinMs: number): void {
+    const { trouble } = this
+    const { random, now } = this.#world
+    const stayMs = random.between(LEAST_STAY_MS, MOST_STAY_MS)
+    const look = (): void => {
+      if (!newcomer.process.isAlive || this.#world.now > now + withinMs) return
+      if (!this.#isPrimary(newcomer)) return trouble.later(LOOK_MS, look)
+      trouble.later(stayMs, () => void trouble.leave(newcomer))
+    }
+    trouble.later(LOOK_MS, look)
+  }
+
+  #isPrimary(server: SimServer): boolean {
+    const { topology } = this.cluster
+    if (!topology) return false
+    const seat = this.cluster.seats(topology).indexOf(server)
+    return seat !== -1 && topology.primary.includes(seat)
+  }
+
+  /** One that has the second copy of one of its slots. */
+  #backupOf(server: SimServer): SimServer | undefined {
+    const { topology } = this.cluster
+    if (!topology) return undefined
+    const seats = this.cluster.seats(topology)
+    const seat = seats.indexOf(server)
+    const backups = [...topology.backup].flatMap((backup, slot) =>
+      topology.primary[slot] === seat && seats[backup] ? [seats[backup]] : [],
+    )
+    return backups.length === 0 ? undefined : this.#world.random.pick(backups)
+  }
+
+  /** @returns until when something sent over it may come late, in ms */
+  #delay(from: VirtualProcess, to: VirtualProcess, delayMs: number, ms: number): number {
+    this.#network.delay(from, to, delayMs)
+    this.trouble.disturb(ms + delayMs)
+    this.trouble.later(ms, () => this.#network.delay(from, to, 0))
+    return ms + delayMs
+  }
+}
