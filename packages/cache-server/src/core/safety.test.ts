@@ -133,6 +133,16 @@ describe('a cache server keeps what it promised', () => {
     assert.equal(b.core.store.peek(slot, '{key}victim'), undefined)
   })
 
+  it('a write keeps the budget when what it replaces is evicted to make room for it', () => {
+    adopt(topologyOf(1, 0, 1), a, b)
+    a.set('{key}old', 'x'.repeat(20 * MIB))
+    for (let i = 0; i < 43; i++) a.set(`{key}${i}`, 'x'.repeat(MIB))
+    a.set('{key}old', 'x'.repeat(25 * MIB))
+    assert.ok(a.core.store.fill <= 1, `${a.core.store.fill}`)
+    wires.run()
+    assert.equal(b.core.writer.backupEvictions, 0)
+  })
+
   it('what is evicted right after a promotion is evicted from its copies, too', () => {
     adopt(topologyOf(1, 0, 1), a, b, c)
     for (let i = 0; i < 100; i++) a.set(`{key}${i}`, 'x'.repeat(MIB / 4))

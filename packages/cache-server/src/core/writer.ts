@@ -108,7 +108,11 @@ export class Writer {
   #makeRoom(slot: number, key: string, value: StoredValue): void {
     // Far from full, which is cheaper to see than what exactly the entry costs.
     if (!this.store.isOverBudget(mostOf(key, value))) return
-    this.enforceBudget(costOf(key, value) - (this.store.peek(slot, key)?.costBytes ?? 0))
+    const cost = costOf(key, value)
+    const replaced = this.store.peek(slot, key)
+    this.enforceBudget(cost - (replaced?.costBytes ?? 0))
+    // Its room is counted twice when it was what had to go.
+    if (replaced && !this.store.peek(slot, key)) this.enforceBudget(cost)
   }
 
   /** The primary evicts for all copies. A copy that does so by itself parts from them: that is counted, and noted. */
