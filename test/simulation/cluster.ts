@@ -19,8 +19,8 @@ const FASTEST_CLOCK = 1.04
 
 export interface ClusterOptions {
   readonly slotCount: number
-  /** What the entries of one server may take, in bytes. */
-  readonly budgetBytes: number
+  /** What the entries of one server may take, in bytes: of one machine after the other, and so on from the first. */
+  readonly budgets: readonly number[]
   readonly zones: readonly string[]
 }
 
@@ -39,9 +39,9 @@ export interface SimClient {
   readonly client: Client
 }
 
-/** A machine is in one zone. */
-function zoneOf(machine: string, count: number): number {
-  return Number(/\d+$/.exec(machine)?.[0]) % count
+/** What a machine has of these, by its number. */
+function byMachine<T>(machine: string, items: readonly T[]): T {
+  return items[Number(/\d+$/.exec(machine)?.[0]) % items.length]!
 }
 
 /** A cluster of real masters, cache servers and clients, each on a virtual process. */
@@ -108,7 +108,8 @@ export class SimCluster {
 
   /** A new process; at the address of one that is gone, or at one of its own. */
   startServer(machine: string, address: Address = { host: machine, port: this.#nextPort++ }): SimServer {
-    const { slotCount, budgetBytes, zones } = this.options
+    const { slotCount, budgets, zones } = this.options
+    const budgetBytes = byMachine(machine, budgets)
     const process = this.#process('server', machine)
     const server = { process, address, running: undefined, isLeaving: false } as unknown as SimServer
     process.turn('starts', () => {
@@ -119,7 +120,7 @@ export class SimCluster {
         advertised: {
           host: address.host,
           respPort: 0,
-          zone: zones[zoneOf(machine, zones.length)]!,
+          zone: byMachine(machine, zones),
           weight: 1,
           maxMemoryBytes: budgetBytes,
           machine,

@@ -193,14 +193,14 @@ export class Faults {
         },
       },
       'silence two, of which one dies': {
-        weight: 1,
+        weight: 3,
         isHarsh: true,
         isAlone: true,
         begin: () => trouble.silenceTwo(),
       },
       'kill client': { weight: 1, begin: () => trouble.killClient() },
       'restart master as it commits': {
-        weight: 1,
+        weight: 2,
         isHarsh: true,
         begin: () => trouble.restartMasterAsItCommits(),
       },

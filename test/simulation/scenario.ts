@@ -29,7 +29,9 @@ export function chooseScenario(random: Random): Scenario {
   return {
     cluster: {
       slotCount: random.chance(0.002) ? 16384 : random.pick([4, 16, 16, 64]),
-      budgetBytes: mayEvict ? random.pick([16, 64]) * KIB : 64 * MIB,
+      budgets: mayEvict
+        ? random.pick([[16], [64], [16, 64], [16, 64, 64]]).map((size) => size * KIB)
+        : [64 * MIB],
       zones: random.pick([[''], ['a', 'b'], ['a', 'b', 'c']]),
     },
     faults: {
@@ -39,9 +41,9 @@ export function chooseScenario(random: Random): Scenario {
       isHarsh: random.chance(0.6),
     },
     workload: {
-      sharedKeys: random.pick([2, 4, 8, 20]),
+      sharedKeys: random.pick([2, 4, 8, 20, 60]),
       ballastKeys: random.pick([0, 20, 100]),
-      ballastBytes: random.pick([0, 200, 4 * KIB]),
+      ballastBytes: mayEvict ? random.pick([200, 2 * KIB]) : random.pick([0, 200, 4 * KIB, 16 * KIB]),
       pauseMs,
       longShare: hasLong ? 0.02 : 0,
       longBytes: 600 * KIB,

@@ -135,7 +135,7 @@ class Simulation {
         )
     this.#owners.check(servers, this.#scenario.cluster.slotCount)
     for (const { process, client } of clients) this.#order.hasSeen(process.name, client.topology)
-    checkBounds(servers, this.#scenario.cluster.budgetBytes)
+    checkBounds(servers)
   }
 
   #follows(who: object, name: string, topology: Topology): void {

@@ -8,6 +8,9 @@ import type { World } from './virtual/world.js'
 const LEAST_DELAY_MS = 100
 const MOST_DELAY_MS = 2_700
 
+/** So that it can be connected to. */
+const MOST_DELAY_WHEN_NEW_MS = 700
+
 /** From when on others may have taken over from one that was cut off, in ms. */
 const TAKEN_OVER_MS = 1_550
 
@@ -52,13 +55,15 @@ export class SlowWays {
     const { cluster, trouble } = this
     const { random } = this.#world
     const primary = trouble.server()
-    const backup = primary && this.#backupOf(primary)
+    const backup = primary && trouble.backupOf(primary)
     if (!backup) return undefined
+    // What only it has then, it keeps also while others take over the rest: it comes back as the same server.
+    if (random.chance(0.5)) this.#killAnother([primary, backup])
     const isolated = [primary.process, ...(random.chance(0.7) ? this.#aClient() : [])]
     const delayMs = random.between(TAKEN_OVER_MS, MOST_DELAY_MS)
     const beforeMs = random.between(5, 200)
-    const cutMs = delayMs + random.between(-beforeMs, 800)
-    const ms = this.#delay(primary.process, backup.process, delayMs, delayMs)
+    const cutMs = random.between(TAKEN_OVER_MS, delayMs + 800)
+    const ms = this.#delay(primary.process, backup.process, delayMs, beforeMs + random.between(0, delayMs))
     trouble.later(beforeMs, () => {
       for (const other of cluster.processes)
         if (!isolated.includes(other))
@@ -68,18 +73,20 @@ export class SlowWays {
     return ms + LEAST_DELAY_MS
   }
 
-  /** What is on its way to a server arrives when slots have gone from it to a newcomer, and come back. */
+  /** What is on its way to a server arrives when slots have gone from it to a newcomer, and come back; or they go slowly. */
   slowWhileSlotsMove(): number | undefined {
     const { trouble } = this
     const { random } = this.#world
-    const to = trouble.server()?.process
-    const from = (random.chance(0.5) ? trouble.client() : trouble.server())?.process
-    if (!to || !from || to === from) return undefined
-    const newcomer = trouble.newcomer()
+    const [server, other] = [trouble.server(), random.chance(0.5) ? trouble.client() : trouble.server()]
+    const newcomer = server && other && server !== other && trouble.newcomer()
     if (!newcomer) return undefined
+    if (random.chance(0.3)) {
+      const ms = random.between(LEAST_DELAY_MS, MOST_DELAY_WHEN_NEW_MS)
+      return this.#delay(server.process, newcomer.process, ms, random.between(500, MOST_DELAY_MS))
+    }
     const ms = random.between(LEAST_DELAY_MS, MOST_DELAY_MS)
     this.#returnAfterStay(newcomer, ms)
-    return this.#delay(from, to, ms, random.between(50, 500))
+    return this.#delay(other.process, server.process, ms, random.between(50, 500))
   }
 
   #aClient(): VirtualProcess[] {
@@ -107,23 +114,22 @@ export class SlowWays {
     return seat !== -1 && topology.primary.includes(seat)
   }
 
-  /** One that has the second copy of one of its slots. */
-  #backupOf(server: SimServer): SimServer | undefined {
-    const { topology } = this.cluster
-    if (!topology) return undefined
-    const seats = this.cluster.seats(topology)
-    const seat = seats.indexOf(server)
-    const backups = [...topology.backup].flatMap((backup, slot) =>
-      topology.primary[slot] === seat && seats[backup] ? [seats[backup]] : [],
-    )
-    return backups.length === 0 ? undefined : this.#world.random.pick(backups)
+  #killAnother(than: readonly SimServer[]): void {
+    const machines = than.map(({ process }) => process.machine)
+    const another = this.cluster.servers.find(({ process }) => !machines.includes(process.machine))
+    if (another) this.trouble.kill((process) => process.kill(), another)
   }
 
   /** @returns until when something sent over it may come late, in ms */
   #delay(from: VirtualProcess, to: VirtualProcess, delayMs: number, ms: number): number {
-    this.#network.delay(from, to, delayMs)
     this.trouble.disturb(ms + delayMs)
-    this.trouble.later(ms, () => this.#network.delay(from, to, 0))
+    const { random } = this.#world
+    const sockets = random.chance(0.5) ? this.#network.socketsBetween(from, to) : []
+    if (sockets.length > 0) this.#network.holdUp(random.pick(sockets), delayMs)
+    else {
+      this.#network.delay(from, to, delayMs)
+      this.trouble.later(ms, () => this.#network.delay(from, to, 0))
+    }
     return ms + delayMs
   }
 }

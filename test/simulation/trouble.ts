@@ -1,3 +1,4 @@
+import type { Topology } from '@icf/common'
 import type { SimClient, SimCluster, SimServer } from './cluster.js'
 import type { Network } from './virtual/network.js'
 import type { VirtualProcess } from './virtual/process.js'
@@ -81,6 +82,18 @@ export class Trouble {
     return clients.length === 0 ? undefined : this.#world.random.pick(clients)
   }
 
+  /** One that has the second copy of one of its slots. */
+  backupOf(server: SimServer): SimServer | undefined {
+    const { topology } = this.cluster
+    if (!topology) return undefined
+    const seats = this.cluster.seats(topology)
+    const seat = seats.indexOf(server)
+    const backups = [...topology.backup].flatMap((backup, slot) =>
+      topology.primary[slot] === seat && seats[backup] ? [seats[backup]] : [],
+    )
+    return backups.length === 0 ? undefined : this.#world.random.pick(backups)
+  }
+
   some<T>(of: readonly T[]): T[] {
     return of.filter(() => this.#world.random.chance(0.5))
   }
@@ -125,8 +138,20 @@ export class Trouble {
     return isDoubled && isUndisturbed && !this.#isStateUncertain && masterProcess.canRun
   }
 
+  /** Preferably the primary of a slot of which its backup has more: what it said is missing must not come back. */
+  #victim(): SimServer | undefined {
+    const { servers } = this.cluster
+    const parted = servers.filter(({ incarnation }) => {
+      const slots = incarnation?.core.slots
+      return slots?.parted.some((isParted, slot) => isParted === 1 && slots.backup[slot] !== undefined)
+    })
+    return parted.length > 0 && this.#world.random.chance(0.7)
+      ? this.#world.random.pick(parted)
+      : this.server()
+  }
+
   /** One machine with all its servers; some begin anew at the same address, later. */
-  kill(how: (process: VirtualProcess) => void, victim = this.server()): number | undefined {
+  kill(how: (process: VirtualProcess) => void, victim = this.#victim()): number | undefined {
     const { cluster } = this
     const { random } = this.#world
     if (!victim || !this.#canDestroy()) return undefined
@@ -150,17 +175,19 @@ export class Trouble {
     const found = processes.filter((process) => process?.canRun === true) as VirtualProcess[]
     if (found.length === 0) return undefined
     const ms = this.#ms()
-    this.disturb(ms)
-    for (const process of found) {
-      this.#stopped.add(process)
-      if (sends === undefined) process.stop()
-      else process.stopMidTurn(sends)
-      this.later(ms, () => {
-        this.#stopped.delete(process)
-        process.goOn()
-      })
-    }
+    for (const process of found) this.#stop(process, ms, sends)
     return ms
+  }
+
+  #stop(process: VirtualProcess, ms: number, sends?: number): void {
+    this.disturb(ms)
+    this.#stopped.add(process)
+    if (sends === undefined) process.stop()
+    else process.stopMidTurn(sends)
+    this.later(ms, () => {
+      this.#stopped.delete(process)
+      process.goOn()
+    })
   }
 
   /** What it reads when it goes on, such as an answer of the master, is old by then; and what it says is not heard. */
@@ -182,14 +209,18 @@ export class Trouble {
     const { cluster } = this
     const victim = this.server()
     if (!victim || !this.#canDestroy()) return undefined
-    const ms = random.between(20, 400)
+    const ms = random.between(20, 600)
     const others = (random.chance(0.5) ? cluster.servers : [this.server()]).map((other) => other?.process)
     if (this.cut([victim.process], others, ms) === undefined) return undefined
-    for (let time = random.integer(0, 3); time > 0; time--)
-      this.later(random.between(0, ms), () => {
-        const sockets = [...victim.process.sockets]
-        if (sockets.length > 0) this.#network.reset(random.pick(sockets))
-      })
+    const resetAt = random.between(0, 0.7) * ms
+    const [isSaidAgain, isReset] = [random.chance(0.5), random.chance(0.5)]
+    this.later(resetAt, () => {
+      const sockets = [...victim.process.sockets]
+      if (isReset && sockets.length > 0) this.#network.reset(random.pick(sockets))
+      for (const { process } of isSaidAgain ? cluster.clients : [])
+        for (const socket of this.#network.socketsBetween(process, victim.process))
+          this.#network.reset(socket)
+    })
     if (random.chance(0.5)) this.later(random.between(0.3, 1) * ms, () => void this.killClient())
     const disturbedUntil = this.#disturbedUntil
     this.later(random.between(0.5, 0.99) * ms, () => {
@@ -213,23 +244,16 @@ export class Trouble {
    */
   silenceTwo(): number | undefined {
     const { random } = this.#world
-    const [first, second] = [this.server()?.process, this.server()?.process]
-    if (!first?.canRun || !second?.canRun || first === second || !this.#canDestroy()) return undefined
+    const primary = this.server()
+    const [first, second] = [primary?.process, primary && this.backupOf(primary)?.process]
+    if (!first?.canRun || !second?.canRun || this.cluster.servers.length < 3 || !this.#canDestroy())
+      return undefined
     const backMs = random.between(1_600, 2_600)
     const deathMs = backMs + random.between(1_000, 2_500)
-    this.disturb(deathMs)
-    const stop = (process: VirtualProcess): void => {
-      this.#stopped.add(process)
-      process.stop()
-    }
-    stop(first)
-    this.later(random.between(10, 400), () => stop(second))
-    this.later(backMs, () => {
-      this.#stopped.delete(first)
-      first.goOn()
-    })
+    this.#stop(first, backMs)
+    this.later(random.between(10, 400), () => this.#stop(second, deathMs))
     this.later(deathMs, () => second.kill())
-    return deathMs + LONGEST_MS
+    return deathMs + 1_000
   }
 
   /** Perhaps in the middle of its calls. Another one begins. */
@@ -250,7 +274,7 @@ export class Trouble {
     if (!masterProcess.canRun || this.#isStateUncertain) return undefined
     how(masterProcess)
     this.#isStateUncertain = true
-    const ms = random.between(20, 3000)
+    const ms = random.chance(0.4) ? random.between(20, 200) : random.between(20, 3000)
     this.later(ms, () => {
       masterProcess.kill()
       if (isStateLost) this.#loseState()
@@ -273,18 +297,27 @@ export class Trouble {
     return 2 * LONGEST_MS
   }
 
+  /** Who has handed something over does not hear of it before the next master is there. */
+  #stopOneThatGives(primary: Topology['primary'], before: Topology | undefined): void {
+    const slot = before?.primary.findIndex((seat, each) => seat !== primary[each]) ?? -1
+    const process = before && this.cluster.seats(before)[before.primary[slot]!]?.process
+    if (!process?.canRun) return
+    this.#stop(process, this.#world.random.between(50, 1_000))
+  }
+
   /** It dies when a version is safe, perhaps one by which slots were handed over, and some or none have heard of that. */
   restartMasterAsItCommits(isStateLost = false): number | undefined {
     const { disk, masterProcess } = this.cluster
     const { random } = this.#world
     if (!masterProcess.canRun || this.#isStateUncertain || disk.written) return undefined
-    if (random.chance(0.8)) this.join()
+    if (this.join() === undefined || random.chance(0.2)) this.leave()
     const isMove = random.chance(0.7)
     let left = random.integer(0, 4)
     disk.written = ({ primary }, before) => {
       if ((isMove && before?.primary.every((seat, slot) => seat === primary[slot])) || left-- > 0) return
       disk.written = undefined
-      this.restartMaster((process) => process.killMidTurn(random.integer(0, 6)), isStateLost)
+      if (isStateLost && random.chance(0.6)) this.#stopOneThatGives(primary, before)
+      this.restartMaster((process) => process.killMidTurn(random.integer(0, 4)), isStateLost)
     }
     this.#world.after(COMMITS_WITHIN_MS, () => (disk.written = undefined))
     return COMMITS_WITHIN_MS + 2 * LONGEST_MS

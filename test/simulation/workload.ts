@@ -17,10 +17,13 @@ const MOST_PENDING_BEFORE_A_WRITE = 3
 /** Calls of one key whose outcome is not known; a key with more is given up, and another one used in its place. */
 const MOST_ABANDONED = 2
 
+/** Where memory is short: so that it stays so. */
+const MOST_BYTES_OF_MANY = 1500
+
 export interface WorkloadOptions {
   /** Keys that all clients read, write and delete. */
   readonly sharedKeys: number
-  /** Keys that are written once, so that there is something to move. */
+  /** Keys that are written once, or where memory is short again and again, so that there is something to move. */
   readonly ballastKeys: number
   readonly ballastBytes: number
   /** Longest pause of one lane between two calls, in ms. */
@@ -105,19 +108,26 @@ export class Workload {
 
   #something(client: SimClient): Promise<void> {
     const { random } = this.world
-    const { ttlShare, fastShare, longShare, longBytes } = this.options
+    const { ttlShare, fastShare, longShare, longBytes, ballastBytes, mayEvict } = this.options
     const choice = random.next()
     if (choice < ttlShare)
       return random.chance(0.3) ? this.#writeExpiring(client) : this.#readExpiring(client)
     if (choice < ttlShare + fastShare)
       return random.chance(0.5) ? this.#writeFast(client) : this.#readFast(client)
-    if (this.#ballast.length > 0 && random.chance(0.1))
-      return this.#call(client, random.pick(this.#ballast), { kind: 'get' })
+    if (this.#ballast.length > 0 && random.chance(mayEvict ? 0.4 : 0.1)) {
+      const isWritten = mayEvict && random.chance(0.5)
+      return this.#call(
+        client,
+        random.pick(this.#ballast),
+        isWritten ? this.#set(ballastBytes) : { kind: 'get' },
+      )
+    }
     const kind = random.next()
     const name = random.pick(this.#names)
     if (kind < 0.45) return this.#call(client, name, { kind: 'get' })
     if (kind < 0.5) return this.#call(client, name, { kind: 'has' })
     if (kind < 0.62) return this.#call(client, name, { kind: 'delete' })
+    if (mayEvict) return this.#call(client, name, this.#set(random.integer(0, MOST_BYTES_OF_MANY)))
     return this.#call(client, name, this.#set(random.chance(longShare) ? longBytes : 0))
   }
 

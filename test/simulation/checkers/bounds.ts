@@ -5,11 +5,11 @@ import { Violation } from './violation.js'
 const MOST_FILL = 1 + 1 / 16
 
 /** Invariant 8: entries of all servers keep within their budget. */
-export function checkBounds(servers: readonly SimServer[], budgetBytes: number): void {
+export function checkBounds(servers: readonly SimServer[]): void {
   for (const { process, incarnation } of servers) {
     if (!incarnation) continue
-    const { fill } = incarnation.core.store
+    const { fill, maxBytes } = incarnation.core.store
     if (fill > MOST_FILL)
-      throw new Violation(`invariant 8: ${process.name} uses ${fill} of its ${budgetBytes} bytes`)
+      throw new Violation(`invariant 8: ${process.name} uses ${fill} of its ${maxBytes} bytes`)
   }
 }

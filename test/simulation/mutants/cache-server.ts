@@ -114,6 +114,15 @@ export const cacheServerMutants: readonly Mutant[] = [
     breaks: 'an acknowledged write has two copies',
   },
   {
+    name: 'refused-counts-as-stored',
+    file: `${CORE}/cache-server-core.js`,
+    find: `if (refused.length === 0)`,
+    replace: `if (true)`,
+    breaks: 'a write is answered when every copy has stored it',
+    // A batch has to be late until others have taken over, and its client not to know of that.
+    seeds: 1000,
+  },
+  {
     name: 'live-writes-pass-the-new-copy-by',
     file: `${CORE}/writer.js`,
     find: `copy?.put(entry, now, write, client.origin, number);`,
@@ -151,6 +160,17 @@ export const cacheServerMutants: readonly Mutant[] = [
     find: `else if (isRepeat && `,
     replace: `else if (false && `,
     breaks: 'a write is carried out once',
+  },
+  {
+    name: 'repetition-answered-too-soon',
+    file: `${CORE}/writer.js`,
+    find: `if (!backup && !copy)
+            return write.answer();`,
+    replace: `if (true)
+            return write.answer();`,
+    breaks: 'a repetition is answered when the first attempt is safe',
+    // A client has to say a write again while it is not safe, and its server to die then.
+    seeds: 2000,
   },
   {
     name: 'history-not-told-with-the-write',
@@ -204,6 +224,15 @@ export const cacheServerMutants: readonly Mutant[] = [
         return;`,
     replace: ``,
     breaks: 'a parked slot is taken up again only by a topology that has no such transition',
+  },
+  {
+    name: 'unparks-what-was-reported',
+    file: `${CORE}/copier.js`,
+    find: `if (task.intent !== 'primary' || task.isSent)`,
+    replace: `if (task.intent !== 'primary')`,
+    breaks: 'whether a master committed what it had been told only a master can tell',
+    // The master has to die between a commit by which slots are handed over and its publication.
+    seeds: 1000,
   },
   {
     name: 'waiting-commands-forgotten',

@@ -75,6 +75,15 @@ export const masterMutants: readonly Mutant[] = [
     breaks: 'silence alone destroys nothing',
   },
   {
+    name: 'silent-server-promoted',
+    file: `${CORE}/slots.js`,
+    find: `if (silent.has(primary) && present.has(backup)) {`,
+    replace: `if (silent.has(primary) && backup !== NONE) {`,
+    breaks: 'a slot goes only to a server that is heard of at that time',
+    // Two servers have to be silent, and the one that was longer to be all that is left.
+    seeds: 1000,
+  },
+  {
     name: 'dead-server-promoted',
     file: `${CORE}/slots.js`,
     find: `if (hasLostBackup)

@@ -22,38 +22,12 @@ export const survivors: readonly Mutant[] = [
     survives: 'a batch that is held up while the slot goes to another server and comes back',
   },
   {
-    name: 'refused-counts-as-stored',
-    file: `${SERVER}/cache-server-core.js`,
-    find: `if (refused.length === 0)`,
-    replace: `if (true)`,
-    breaks: 'a write is answered when every copy has stored it',
-    survives: 'a replaced primary whose client does not know of it, and whose backup does',
-  },
-  {
-    name: 'unparks-what-was-reported',
-    file: `${SERVER}/copier.js`,
-    find: `if (task.intent !== 'primary' || task.isSent)`,
-    replace: `if (task.intent !== 'primary')`,
-    breaks: 'whether a master committed what it had been told only a master can tell',
-    survives: 'the master has to die between a commit and its publication, with slots handed over in it',
-  },
-  {
     name: 'oldest-topology-inherited',
     file: `${MASTER}/inheritance.js`,
     find: `if (!this.#newest || isNewer(topology, this.#newest))`,
     replace: `if (!this.#newest || isNewer(this.#newest, topology))`,
     breaks: 'the restarted master goes on with the newest topology among the servers',
     survives: 'the state has to be lost while servers follow different versions',
-  },
-  {
-    name: 'repetition-answered-too-soon',
-    file: `${SERVER}/writer.js`,
-    find: `if (!backup && !copy)
-            return write.answer();`,
-    replace: `if (true)
-            return write.answer();`,
-    breaks: 'a repetition is answered when the first attempt is safe',
-    survives: 'a link has to break and the primary to die while a write is not safe',
   },
   {
     name: 'copies-what-was-there-at-first',
@@ -80,14 +54,6 @@ export const survivors: readonly Mutant[] = [
             const entry = next.value;`,
     breaks: 'an entry is read when it is put into the channel: a deleted key can not come back by a copy',
     survives: 'nothing that is known; it was never run to its end',
-  },
-  {
-    name: 'silent-server-promoted',
-    file: `${MASTER}/slots.js`,
-    find: `if (silent.has(primary) && present.has(backup)) {`,
-    replace: `if (silent.has(primary) && backup !== NONE) {`,
-    breaks: 'a slot goes only to a server that is heard of at that time',
-    survives: 'both servers of a slot have to be silent, one of them for longer',
   },
   {
     name: 'parting-forgotten',

@@ -47,6 +47,21 @@ describe('the virtual network', () => {
     assert.deepEqual(lab.seenByB, ['late', 'behind it'])
   })
 
+  it('holds up what one end of a connection sends, and nothing else', async () => {
+    const lab = await Lab.start()
+    const socket = await lab.open()
+    const other = await lab.open()
+    const accepted = lab.accepted!
+    lab.network.holdUp(socket, 1000)
+    send(socket, 'late')
+    send(other, 'soon')
+    send(accepted, 'soon')
+    await lab.pass(900)
+    assert.deepEqual([lab.seenByA, lab.seenByB], [['soon'], ['soon']])
+    await lab.pass(200)
+    assert.deepEqual(lab.seenByB, ['soon', 'late'])
+  })
+
   it('is slow on connections that are opened meanwhile', async () => {
     const lab = await Lab.start()
     lab.network.delay(lab.b, lab.a, 1000)

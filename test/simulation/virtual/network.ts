@@ -105,6 +105,13 @@ export class Network {
     this.#lookAtWays()
   }
 
+  /** What this end of a connection sends from now on arrives after so many ms, or later; all else goes on. */
+  holdUp(socket: VirtualSocket, ms: number): void {
+    for (const { near, far, there, back } of this.#connections)
+      if (near === socket) there.holdUp(ms)
+      else if (far === socket) back.holdUp(ms)
+  }
+
   healAll(): void {
     this.#cuts.clear()
     this.#delays.clear()

@@ -139,6 +139,11 @@ export class Pipe {
     return packet
   }
 
+  /** A packet is lost, and sent again in vain for a while: what is sent from now on arrives after so many ms, or later. */
+  holdUp(ms: number): void {
+    this.#lastArrival = Math.max(this.#lastArrival, this.world.now + ms)
+  }
+
   /** The sending process closed it: behind what the kernel took comes the end of it. */
   end(): void {
     this.#close(PacketKind.FIN)
