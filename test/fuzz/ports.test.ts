@@ -67,7 +67,7 @@ class Lab {
   readonly #network = new Network(this.#world, CALM)
   readonly #cluster = new SimCluster(this.#network, {
     slotCount: SLOTS,
-    budgetBytes: 16 * 1024 * 1024,
+    budgets: [16 * 1024 * 1024],
     zones: ['zone'],
   })
   readonly #mad = new VirtualProcess(this.#network, { name: 'mad', machine: 'mad-0' })

@@ -160,6 +160,36 @@ describe('a topology on the wire', () => {
     assert.equal((encodeDifference(base, next)[6] as unknown[]).length, 7)
   })
 
+  it('names in a difference the seats that changed, and no others', () => {
+    const seats: (ServerInfo | undefined)[] = Array.from({ length: 500 }, (_, seat) => server(seat))
+    const base = { ...emptyTopology(ring), servers: seats }
+    const servers = seats.with(7, undefined).with(9, server(9, true)).concat(server(500))
+    const next = { ...base, version: 1, servers }
+    const difference = encodeDifference(base, next)
+    assert.deepEqual(
+      (difference[5] as unknown[]).filter((_, at) => at % 2 === 0),
+      [7, 9, 500],
+    )
+    const decoded = decodeTopology(difference, base)!
+    assert.deepEqual(decoded, next)
+    assert.equal(decoded.servers[8], base.servers[8])
+    const same = { ...next, version: 2, servers: next.servers.map((info) => info && { ...info }) }
+    assert.equal(encodeDifference(next, same)[5], null)
+  })
+
+  it('is sent whole when it has fewer seats than the one before', () => {
+    const base = { ...emptyTopology(ring), servers: [server(0), server(1)] }
+    const next = { ...base, version: 1, servers: [server(0)] }
+    assert.deepEqual(decodeTopology(encodeDifference(base, next), base), next)
+  })
+
+  it('refuses a difference with seats that can not be', () => {
+    const base = { ...emptyTopology(ring), servers: [server(0)] }
+    const difference = encodeDifference(base, { ...base, version: 1 })
+    for (const seats of [5, [-1, null], [2, null], ['0', null], [0, 'x']])
+      assert.throws(() => decodeTopology(difference.with(5, seats), base), { code: 'PROTOCOL' })
+  })
+
   it('refuses what makes no sense', () => {
     const good = encodeTopology({ ...emptyTopology(ring), servers: [server(0)] })
     const bad: [number, unknown][] = [

@@ -1,11 +1,19 @@
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import { SLOT_COUNT } from '../slot.js'
-import { compareVersions, NONE, type ServerInfo, type Topology, type Transition } from './topology.js'
+import {
+  compareVersions,
+  isSameServer,
+  NONE,
+  type ServerInfo,
+  type Topology,
+  type Transition,
+} from './topology.js'
 
 /**
  * The wire form of a topology: whole, or as the difference from another one. Both are positional arrays. Columns
- * travel as little-endian bytes, together 64 KiB for 16384 slots; a difference lists runs of slots that changed alike.
+ * travel as little-endian bytes, together 64 KiB for 16384 slots; a difference lists the seats that changed, and runs of
+ * slots that changed alike.
  */
 type WireServer = [string, string, number, number, string, number, 0 | 1, string] | null
 const FULL = 0
@@ -25,13 +33,12 @@ export function encodeTopology(topology: Topology): unknown[] {
   ]
 }
 
-/** What turns `base` into `next`; both must share their ring settings, else the whole of `next` is returned. */
+/** What turns `base` into `next`; the whole of `next` where no difference can say it: of another ring, or with fewer seats. */
 export function encodeDifference(base: Topology, next: Topology): unknown[] {
-  if (
+  const isOtherRing =
     base.ring !== next.ring &&
     (base.ring.seed !== next.ring.seed || base.ring.virtualNodes !== next.ring.virtualNodes)
-  )
-    return encodeTopology(next)
+  if (isOtherRing || next.servers.length < base.servers.length) return encodeTopology(next)
   const runs: unknown[] = []
   let runStart = -1
   const slotCount = next.primary.length
@@ -55,7 +62,7 @@ export function encodeDifference(base: Topology, next: Topology): unknown[] {
     next.version,
     base.epoch,
     base.version,
-    base.servers === next.servers ? null : next.servers.map(encodeServer),
+    encodeChangedSeats(base.servers, next.servers),
     runs,
     base.pins === next.pins ? null : [...next.pins].flat(),
   ]
@@ -119,7 +126,7 @@ function applyDifference(
   version: number,
   base: Topology,
 ): Topology {
-  const servers = fields[5] === null ? base.servers : decodeServers(fields[5])
+  const servers = decodeChangedSeats(fields[5], base.servers)
   const primary = base.primary.slice()
   const backup = base.backup.slice()
   const transitions = new Map(base.transitions)
@@ -172,29 +179,61 @@ function encodeServer(server: ServerInfo | undefined): WireServer {
   return [id, host, port, respPort, zone, weight, state === 'leaving' ? 1 : 0, machine]
 }
 
+/** @returns flat seat, server; null when no seat changed */
+function encodeChangedSeats(base: Topology['servers'], next: Topology['servers']): unknown[] | null {
+  const flat: unknown[] = []
+  next.forEach((server, seat) => {
+    if (seat >= base.length || !isSameServer(base[seat], server)) flat.push(seat, encodeServer(server))
+  })
+  return flat.length > 0 ? flat : null
+}
+
+/** Seats that did not change keep their identity. */
+function decodeChangedSeats(wire: unknown, base: Topology['servers']): Topology['servers'] {
+  if (wire === null) return base
+  const flat = asArray(wire, 'servers')
+  const servers = [...base]
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const seat = asCount(flat[i], 'seat')
+    // Seats are added at the end: between those that there were and a new one is no gap.
+    if (seat > servers.length || seat >= limits.maxServers) throw malformed('seat')
+    servers[seat] = decodeServer(flat[i + 1])
+  }
+  return withoutTwins(servers)
+}
+
 function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
   const list = asArray(wire, 'servers')
   if (list.length > limits.maxServers) throw malformed('servers')
+  return withoutTwins(list.map(decodeServer))
+}
+
+function withoutTwins<T extends Topology['servers']>(servers: T): T {
   const ids = new Set<string>()
-  return list.map((entry) => {
-    if (entry === null) return undefined
-    // Earlier releases name no machine.
-    const [id, host, port, respPort, zone, weight, leaving, machine = ''] = asArray(entry, 'server')
-    if (![id, host, zone, machine].every((text) => typeof text === 'string')) throw malformed('server')
-    if (ids.has(id as string)) throw malformed('a server with two seats')
-    ids.add(id as string)
-    if (typeof weight !== 'number' || !(weight >= 0 && weight < Infinity)) throw malformed('weight')
-    return {
-      id: id as string,
-      host: host as string,
-      port: asCount(port, 'port'),
-      respPort: asCount(respPort, 'port'),
-      zone: zone as string,
-      machine: machine as string,
-      weight,
-      state: leaving === 1 ? 'leaving' : 'active',
-    }
-  })
+  for (const server of servers) {
+    if (!server) continue
+    if (ids.has(server.id)) throw malformed('a server with two seats')
+    ids.add(server.id)
+  }
+  return servers
+}
+
+function decodeServer(wire: unknown): ServerInfo | undefined {
+  if (wire === null) return undefined
+  // Earlier releases name no machine.
+  const [id, host, port, respPort, zone, weight, leaving, machine = ''] = asArray(wire, 'server')
+  if (![id, host, zone, machine].every((text) => typeof text === 'string')) throw malformed('server')
+  if (typeof weight !== 'number' || !(weight >= 0 && weight < Infinity)) throw malformed('weight')
+  return {
+    id: id as string,
+    host: host as string,
+    port: asCount(port, 'port'),
+    respPort: asCount(respPort, 'port'),
+    zone: zone as string,
+    machine: machine as string,
+    weight,
+    state: leaving === 1 ? 'leaving' : 'active',
+  }
 }
 
 function decodePins(wire: unknown, slotCount: number): Map<number, string> {

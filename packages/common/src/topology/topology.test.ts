@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SLOT_COUNT } from '../slot.js'
-import { emptyTopology, NONE } from './topology.js'
+import { concernsClients, emptyTopology, NONE, type ServerInfo, type Topology } from './topology.js'
 
 const ring = { virtualNodes: 1, seed: 0 }
 
@@ -20,4 +20,39 @@ test('an empty topology has all slots, and nobody owns them', () => {
 test('the number of slots is a power of two from 2 to 16384', () => {
   for (const slotCount of [0, 1, -2, 2.5, 3, 10, 16383, 32768, NaN, Infinity])
     assert.throws(() => emptyTopology(ring, slotCount), RangeError, String(slotCount))
+})
+
+test('clients are concerned by who is there, who serves what and the term, and by nothing else', () => {
+  const server: ServerInfo = {
+    id: 'a',
+    host: 'h',
+    port: 1,
+    respPort: 0,
+    zone: '',
+    machine: '',
+    weight: 1,
+    state: 'active',
+  }
+  const base: Topology = { ...emptyTopology(ring, 16), epoch: 1, version: 1, servers: [server, undefined] }
+  const unconcerned: Partial<Topology>[] = [
+    {},
+    { backup: base.backup.with(3, 0) },
+    { transitions: new Map([[3, { to: 0, intent: 'backup', since: 2 }]]) },
+    { pins: new Map([[3, 'a']]) },
+    { servers: [{ ...server }, undefined] },
+    { primary: base.primary.slice() },
+  ]
+  const concerned: Partial<Topology>[] = [
+    { epoch: 2 },
+    { primary: base.primary.with(3, 0) },
+    { servers: [{ ...server, state: 'leaving' }, undefined] },
+    { servers: [{ ...server, port: 2 }, undefined] },
+    { servers: [server, server] },
+    { servers: [undefined, undefined] },
+    { servers: [server] },
+  ]
+  for (const change of unconcerned)
+    assert.equal(concernsClients(base, { ...base, version: 2, ...change }), false, JSON.stringify(change))
+  for (const change of concerned)
+    assert.equal(concernsClients(base, { ...base, version: 2, ...change }), true, JSON.stringify(change))
 })

@@ -101,3 +101,20 @@ export function seatOf(topology: Topology, serverId: string): number {
 export function presentServers(topology: Topology): ServerInfo[] {
   return topology.servers.filter((server) => server !== undefined)
 }
+
+export function isSameServer(a: ServerInfo | undefined, b: ServerInfo | undefined): boolean {
+  if (a === b) return true
+  if (!a || !b) return false
+  return (Object.keys(a) as (keyof ServerInfo)[]).every((key) => a[key] === b[key])
+}
+
+/**
+ * Whether `next` is another one for clients, which look at nothing but who is there and who serves what. The master sends
+ * them only such versions, and a cache server names the newest such: both go by this, so that no client waits in vain.
+ */
+export function concernsClients(base: Topology, next: Topology): boolean {
+  if (base.epoch !== next.epoch || base.servers.length !== next.servers.length) return true
+  if (base.servers !== next.servers)
+    if (!base.servers.every((server, seat) => isSameServer(server, next.servers[seat]))) return true
+  return base.primary !== next.primary && !base.primary.every((seat, slot) => seat === next.primary[slot])
+}
