@@ -1,4 +1,4 @@
-import { NONE, type Topology } from '@icf/common'
+import { concernsClients, NONE, type Topology } from '@icf/common'
 import { changedSlots } from './changed-slots.js'
 import type { Copier } from './copier.js'
 import type { ReplicaChannel } from './replica-channel.js'
@@ -28,6 +28,7 @@ export function applyTopology(
   // Seats mean the same servers as before: a slot that looks the same is the same.
   const changed = before.servers === next.servers ? changedSlots(before, next) : undefined
   slots.topology = next
+  if (concernsClients(before, next)) slots.news = { epoch: next.epoch, version: next.version }
   const channels = next.servers.map((server) =>
     server && server.id !== ownId ? channelTo(server.id) : undefined,
   )

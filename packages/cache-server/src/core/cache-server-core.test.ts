@@ -73,6 +73,18 @@ describe('a cache server', () => {
     assert.equal(b.results.get(900), null)
   })
 
+  it('names to a client it sends away the newest version that clients get, not one that concerns servers alone', () => {
+    const { c } = threeMembers()
+    const refusal = (): unknown => (c.get('k') as unknown[]).slice(3)
+    c.core.adopt(topologyOf(1, 0, 1), 0)
+    assert.deepEqual(refusal(), [1, 1])
+    c.core.adopt(topologyOf(2, 0, 1, { to: 2, intent: 'backup', since: 2 }), 0)
+    c.core.adopt(topologyOf(3, 0, 2), 0)
+    assert.deepEqual(refusal(), [1, 1])
+    c.core.adopt(topologyOf(4, 1, 2), 0)
+    assert.deepEqual(refusal(), [1, 4])
+  })
+
   it('tells its whole topology to a master that asks', () => {
     adopt(topologyOf(1, 0, 1), ...all())
     a.core.masterMessage([MessageType.DISTRIBUTION_REQUEST], 0)

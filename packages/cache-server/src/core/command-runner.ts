@@ -239,8 +239,9 @@ export class CommandRunner implements CommandContext {
     }
   }
 
+  /** Names a version that the client gets, too: what else is newer here is not sent to clients. */
   #errorResult(error: IcfError): unknown[] {
-    const { epoch, version } = this.slots.topology
+    const { epoch, version } = this.slots.news
     return [-1, errorToWire(error.code), error.message, epoch, version]
   }
 }

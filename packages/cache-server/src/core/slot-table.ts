@@ -13,6 +13,8 @@ export const Held = { NOTHING: 0, PRIMARY: 1, BACKUP: 2, INCOMING: 3 } as const
  */
 export class SlotTable {
   topology: Topology
+  /** The newest version that concerned clients, which is the one that they have, or will have soon. */
+  news: Pick<Topology, 'epoch' | 'version'>
   readonly count: number
   /** This server's own seat; NONE while it is no member. */
   seat = NONE
@@ -41,6 +43,7 @@ export class SlotTable {
 
   constructor(count = SLOT_COUNT) {
     this.topology = emptyTopology({ virtualNodes: 0, seed: 0 }, count)
+    this.news = this.topology
     this.count = count
     this.serving = new Uint8Array(count)
     this.held = new Uint8Array(count)

@@ -5,7 +5,7 @@ export interface Location {
   readonly slot: number
   /** Serves the key. */
   readonly primary: ServerInfo | undefined
-  /** Holds the second copy. */
+  /** Holds the second copy, when things last settled or a primary changed. */
   readonly backup: ServerInfo | undefined
 }
 
@@ -30,7 +30,10 @@ export class TopologySnapshot {
     return this.#at(this.#topology.primary[slot])
   }
 
-  /** The server that holds the complete second copy of a slot, or undefined while none does. */
+  /**
+   * The server that holds the complete second copy of a slot, or undefined while none does. While copies are made, as it was
+   * when a primary changed last: who holds backups alone is told to clients when all has settled.
+   */
   backupOf(slot: number): ServerInfo | undefined {
     return this.#at(this.#topology.backup[slot])
   }

@@ -171,17 +171,16 @@ export class Session {
 
   #follow(topology: Topology): void {
     if (this.#isClosed) return
-    const before = this.#snapshot.servers
+    const before = new Map(this.#snapshot.servers.map((server) => [server.id, server]))
     this.router.follow(topology)
     this.#snapshot = new TopologySnapshot(topology)
-    const now = presentServers(topology)
-    for (const server of before) {
-      if (now.some(({ id }) => id === server.id)) continue
-      this.#suspectedAtMs.delete(server.id)
+    const now = new Map(presentServers(topology).map((server) => [server.id, server]))
+    for (const [id, server] of before) {
+      if (now.has(id)) continue
+      this.#suspectedAtMs.delete(id)
       this.#events.emit('serverLost', server)
     }
-    for (const server of now)
-      if (!before.some(({ id }) => id === server.id)) this.#events.emit('serverJoined', server)
+    for (const [id, server] of now) if (!before.has(id)) this.#events.emit('serverJoined', server)
     this.#events.emit('topology', this.#snapshot)
     this.#onFirstTopology?.()
   }

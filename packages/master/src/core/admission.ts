@@ -120,6 +120,7 @@ export class Admission {
     const reason = 'cache servers follow a topology that this master does not know'
     changes.events.push({ type: 'DATA_LOST', reason, ...(isNew && { slots: this.#slotCount }) })
     changes.draft.touch()
+    this.#versions.hurry()
     if (isNew) this.#counters.forgot(this.#slotCount)
   }
 }

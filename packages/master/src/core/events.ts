@@ -41,6 +41,8 @@ export type MasterEvent =
   /** An operator gives these silent servers (ids) up, with what only they have. */
   | { readonly type: 'forget'; readonly request: number; readonly servers: readonly string[] }
   | { readonly type: 'tick' }
+  /** The answer to a `turn` effect. */
+  | { readonly type: 'turn' }
 
 /** What the master itself found at a server's address. `foundId`: who answered there. */
 export interface Finding {
@@ -56,6 +58,8 @@ export type Effect =
   /** Tell the peer why and close. */
   | { readonly type: 'refuse'; readonly link: LinkId; readonly error: IcfError }
   | { readonly type: 'close'; readonly link: LinkId }
+  /** More is to be sent: say `turn` when the event loop has read what came meanwhile. */
+  | { readonly type: 'turn' }
   /** See who is at the server's address, within `timeoutMs`. */
   | {
       readonly type: 'probe'

@@ -13,6 +13,7 @@ import {
   topologyRequest,
   type Intent,
   type Message,
+  type MoveOrder,
   type Topology,
 } from '@icf/common'
 import { Absence } from './absence.js'
@@ -49,6 +50,8 @@ export class MasterCore {
   readonly #departures: Departures
   readonly #admission: Admission
   readonly #options: MasterOptions
+  /** It was asked for. */
+  #isTurnDue = false
   #effects: Effect[] = []
   #now: number
 
@@ -114,6 +117,10 @@ export class MasterCore {
     this.#emit(...this.#detector.beginProbes(this.#versions.changes, now))
     const frozen = this.#versions.freeze(now)
     if (frozen) this.#emit(this.#persist(frozen))
+    if (this.#publisher.isBehind && !this.#isTurnDue) {
+      this.#isTurnDue = true
+      this.#emit({ type: 'turn' })
+    }
     return this.#effects
   }
 
@@ -137,7 +144,10 @@ export class MasterCore {
       case 'linkCongested':
         return this.#publisher.congested(event.link)
       case 'linkDrained':
-        return this.#emit(...this.#publisher.drained(event.link, this.topology))
+        return this.#emit(...this.#publisher.drained(event.link, this.#versions.effective))
+      case 'turn':
+        this.#isTurnDue = false
+        return this.#emit(...this.#publisher.turn(this.#versions.effective))
       case 'probed':
         this.#counters.probes++
         return this.#bury(this.#detector.found(event.probe, event.finding, this.#now))
@@ -158,6 +168,7 @@ export class MasterCore {
     const { timing, returnWindowMs = 0 } = this.#options
     this.#admission.begin(this.#now, returnWindowMs, timing)
     this.#versions.changes.draft.touch()
+    this.#versions.hurry()
     this.#versions.changes.events.push({ type: 'MASTER_STARTED' })
   }
 
@@ -175,7 +186,7 @@ export class MasterCore {
   #letIn(): void {
     const decision = this.#admission.decide(this.#now)
     if (!decision) return
-    if (decision.isAnotherLine) this.#reconciler.invalidate('grow')
+    if (decision.isAnotherLine) this.#replan('grow')
     for (const { link, hello, said } of decision.waiting)
       this.#guard(link, () => {
         this.#serverConnected(link, hello)
@@ -192,7 +203,7 @@ export class MasterCore {
     if (!member) {
       for (const id of this.#membership.namesakes(server, changes)) this.#detector.doubt(id, this.#now)
       member = this.#membership.join(server, changes, this.#now)
-      this.#reconciler.invalidate('grow')
+      this.#replan('grow')
     }
     const replaced = this.#membership.attach(member, link, server, this.#now)
     if (replaced !== undefined) {
@@ -300,7 +311,16 @@ export class MasterCore {
       done++
     }
     this.#counters.rejectedReports += completions.length - done
-    if (done > 0) this.#progress.moved(done, entries, bytes)
+    if (done === 0) return
+    this.#progress.moved(done, entries, bytes)
+    // Commands wait at slots that are handed off until that is in effect; nobody waits for a copy.
+    if (intent === 'primary') this.#versions.hurry()
+  }
+
+  /** Servers, or what they hold, changed otherwise than by a move. */
+  #replan(order: MoveOrder): void {
+    this.#reconciler.invalidate(order)
+    this.#versions.hurry()
   }
 
   #shutdown(request: number, ids: readonly string[]): void {
@@ -321,7 +341,7 @@ export class MasterCore {
     const isFirst = !isAnyoneLeaving(this.#versions.changes.draft.servers)
     this.#membership.leave(ids, reason, this.#versions.changes)
     this.#departures.began(ids, reason === 'its own wish', isFirst)
-    this.#reconciler.invalidate('shrink')
+    this.#replan('shrink')
   }
 
   /**
@@ -336,11 +356,11 @@ export class MasterCore {
     const leaving = servers.filter((server) => server?.state === 'leaving').map((server) => server!.id)
     if (!isGivingUp && !this.#departures.areAllMeant(leaving)) return
     for (const gone of this.#membership.abandon(id, changes)) this.#detector.clear(gone)
-    this.#reconciler.invalidate('shrink')
+    this.#replan('shrink')
   }
 
   #heard(member: Member): void {
-    if (this.#absence.heard(member, this.#versions.changes)) this.#reconciler.invalidate('grow')
+    if (this.#absence.heard(member, this.#versions.changes)) this.#replan('grow')
   }
 
   #tick(): void {
@@ -353,7 +373,7 @@ export class MasterCore {
     this.#counters.stoodIn(silenced)
     const { dead, isNew, promoted, unprotected } = silenced
     if (dead.length > 0) this.#bury({ ids: dead, reason: 'silence' })
-    else if (isNew || promoted + unprotected > 0) this.#reconciler.invalidate('restore')
+    else if (isNew || promoted + unprotected > 0) this.#replan('restore')
   }
 
   #forget(request: number, ids: readonly string[]): void {
@@ -389,7 +409,7 @@ export class MasterCore {
     if (isAnyoneLeaving(this.#versions.changes.draft.servers)) this.#departures.somebodyDied()
     const burial = this.#membership.die(ids, reason, this.#versions.changes, this.#now)
     this.#counters.died(reason, ids.length, burial)
-    this.#reconciler.invalidate('restore')
+    this.#replan('restore')
     for (const id of ids) this.#detector.clear(id)
   }
 
@@ -411,7 +431,7 @@ export class MasterCore {
   }
 
   #sendWhole(link: LinkId): void {
-    if (this.isActive) this.#emit(...this.#publisher.sendWhole(link, this.topology))
+    if (this.isActive) this.#emit(...this.#publisher.sendWhole(link, this.#versions.effective))
   }
 
   #sendReleased(link: LinkId): void {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageType, NONE, SLOT_COUNT } from '@icf/common'
-import { Harness } from './harness.test.kit.js'
+import { Harness, settled, type FakeServer } from './harness.test.kit.js'
+import { VERSION_INTERVAL_MS } from './versions.js'
 
 test('nothing is sent or shown before it is persisted', () => {
   const harness = new Harness()
@@ -73,6 +74,57 @@ test('a client gets the whole topology at once, then every change; a slow one th
   assert.deepEqual(client.topology.primary, harness.topology.primary)
   harness.join()
   assert.equal(client.topology.version, harness.topology.version)
+})
+
+test('versions for which nobody waits begin 50 ms apart; a slot that is handed off, and a server that joins, do not wait', () => {
+  const { harness } = settled(2)
+  const newcomer = harness.join()
+  const since = harness.topology.version
+  const primaries = (): FakeServer[] => harness.connected().filter((server) => server !== newcomer)
+  const copies = primaries().flatMap((server) => server.tasks().map((task) => ({ server, task })))
+  assert.ok(copies.length > 20 && copies.every(({ task }) => task.intent === 'backup'))
+  for (const { server, task } of copies.splice(0, 10)) harness.report(server, [task])
+  assert.equal(harness.topology.version, since)
+  harness.pass(25)
+  assert.equal(harness.topology.version, since)
+  harness.pass(25)
+  assert.equal(harness.topology.version, since + 1)
+  const report = (): void => harness.report(copies[0]!.server, [copies.shift()!.task])
+  report()
+  assert.equal(harness.topology.version, since + 1)
+  harness.join()
+  assert.equal(harness.topology.version, since + 2, 'with what was reported before')
+
+  const { harness: other } = settled(1)
+  other.join()
+  const handsOff = (): FakeServer | undefined =>
+    other.connected().find((server) => server.tasks().some(({ intent }) => intent === 'primary'))
+  while (!handsOff()) {
+    for (const server of other.connected()) other.report(server, server.tasks())
+    other.pass(VERSION_INTERVAL_MS)
+  }
+  const before = other.topology.version
+  for (let handed = 1; handed <= 3; handed++) {
+    const server = handsOff()!
+    other.report(server, server.tasks().slice(0, 1))
+    assert.equal(other.topology.version, before + handed)
+  }
+})
+
+test('what a client asks for is always answered with what is in effect, however little it changed', () => {
+  const { harness, servers } = settled(3)
+  const client = harness.connectClient()
+  const known = client.topology!.version
+  harness.loseLink(servers[2]!)
+  harness.kill(servers[2]!)
+  assert.ok(client.topology!.version > known, 'it is told of the death')
+  harness.report(servers[0]!, servers[0]!.tasks().slice(0, 1))
+  harness.pass(VERSION_INTERVAL_MS)
+  assert.ok(harness.topology.version > client.topology!.version, 'not of a copy that is made')
+  harness.say(client, [MessageType.DISTRIBUTION_REQUEST])
+  assert.equal(client.topology!.version, harness.topology.version)
+  harness.settle()
+  assert.equal(client.topology!.version, harness.topology.version, 'of what came of them')
 })
 
 test('a restarted master goes on where the state left off, and moves nothing', () => {

@@ -9,6 +9,9 @@ import { isComplete, type Outlook, type Reconciler } from './reconciler.js'
 /** More than the terms that a line may have had of which no server that runs has heard. */
 const UNHEARD_OF_TERMS = 1000
 
+/** Versions for which nobody waits begin at least this far apart, in ms: each costs every server, and some every client. */
+export const VERSION_INTERVAL_MS = 50
+
 /** A version that is on its way, and what it brings about. */
 export interface Frozen {
   readonly topology: Topology
@@ -31,6 +34,9 @@ export class Versions {
   #inFlight: Commit | undefined
   #isInFlightVoid = false
   #changes: Changes
+  /** Somebody waits for the next version. */
+  #isUrgent = false
+  #frozenAt = -Infinity
   #hasCommitted = false
   /** A version took effect, after which a leaving server may be found empty. */
   #mayRelease = false
@@ -100,12 +106,19 @@ export class Versions {
     this.#changes.draft.touch()
   }
 
-  /** Freezes what changed, unless a version is in flight already. @returns what is to be made safe */
+  /** The next version does not wait for others to join it: somebody can not be served before it. */
+  hurry(): void {
+    this.#isUrgent = true
+  }
+
+  /** Freezes what changed, unless a version is in flight already, or was just begun. @returns what is to be made safe */
   freeze(now: number): Frozen | undefined {
     const changes = this.#changes
     const { draft } = changes
     const mustReconcile = draft.isDirty || this.#reconciler.isUnplanned
     if (this.#inFlight || !(mustReconcile || this.#mayRelease)) return undefined
+    if (!this.#isUrgent && now < this.#frozenAt + VERSION_INTERVAL_MS) return undefined
+    this.#isUrgent = false
     this.#mayRelease = false
     const absent = this.#membership.absentIds()
     if (mustReconcile) this.#movesPending = this.#reconciler.reconcile(draft, absent)
@@ -117,6 +130,7 @@ export class Versions {
     }
     changes.events.push(...this.#progress.observe(outlook, draft, now))
     this.#inFlight = freeze(changes, outlook)
+    this.#frozenAt = now
     const { topology } = this.#inFlight
     this.#changes = new Changes(topology, this.#epoch)
     return { topology, events: changes.events }

@@ -1,4 +1,4 @@
-import { IcfError, limits, MessageType, type Message, type Runtime, type Timer } from '@icf/common'
+import { IcfError, isTopologyUpdate, limits, type Message, type Runtime, type Timer } from '@icf/common'
 import { encodeFrame, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import type { Effect, LinkId, MasterCore, MasterEvent } from '../core/index.js'
@@ -136,6 +136,9 @@ export class Runner {
         return
       case 'send':
         return this.#send(effect.links, this.#frameOf(effect.message))
+      case 'turn':
+        this.#runtime.setImmediate(() => this.dispatch({ type: 'turn' }))
+        return
       case 'refuse':
         return this.#links.get(effect.link)?.refuse(effect.error)
       case 'close':
@@ -154,9 +157,9 @@ export class Runner {
     }
   }
 
-  /** A whole topology, which all who connect get one by one, is made into a frame once. */
+  /** The same topology update goes to many, some at a time: it is made into a frame once. */
   #frameOf(message: Message): Uint8Array {
-    if (message[0] !== MessageType.DISTRIBUTION_RESPOND) return encodeFrame(message)
+    if (!isTopologyUpdate(message)) return encodeFrame(message)
     let frame = this.#frames.get(message)
     if (!frame) this.#frames.set(message, (frame = encodeFrame(message)))
     return frame
