@@ -15,6 +15,10 @@ export class IcfProcesses {
     process.on('exit', () => this.#all.forEach((child) => child.kill('SIGKILL')))
   }
 
+  get masterPid(): number {
+    return this.#all[0]!.pid!
+  }
+
   static async start(servers: number, ...serverOptions: string[]): Promise<IcfProcesses> {
     const port = await freeBasePort([0])
     const processes = new IcfProcesses(`127.0.0.1:${port}`)

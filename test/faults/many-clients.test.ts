@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { connect } from '@icf/client'
+import { withCluster } from '../support/cluster.js'
+import { waitUntil } from '../support/wait.js'
+
+const CLIENTS = 300
+
+describe('many clients', () => {
+  it('come back to a master that was killed and started again: no server is declared dead, all follow', async (t) => {
+    await withCluster({ servers: 3 }, async (cluster) => {
+      const options = { masters: cluster.masterAddresses, cluster: cluster.name, connectTimeoutMs: 60_000 }
+      const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect(options)))
+      try {
+        const ids = cluster.servers.map(({ id }) => id)
+        const before = clients[0]!.topology
+        cluster.killMaster()
+        await Promise.all(clients.map((client, at) => client.set(`key:${at}`, at)))
+        const restartedAtMs = performance.now()
+        const followed = clients.map(
+          (client) =>
+            new Promise<number>((resolve) => {
+              client.on('topology', ({ epoch }) => {
+                if (epoch > before.epoch) resolve(performance.now() - restartedAtMs)
+              })
+            }),
+        )
+        cluster.restartMaster()
+        await waitUntil(() => clients.every(({ topology }) => topology.epoch > before.epoch), {
+          what: 'all clients to follow the new master',
+        })
+        const longestMs = Math.max(...(await Promise.all(followed)))
+        t.diagnostic(`the last client followed ${longestMs.toFixed(0)} ms after the start of the process`)
+        await cluster.settled()
+        assert.deepEqual(cluster.servers.map(({ id }) => id), ids) // prettier-ignore
+        const { events } = (await cluster.ask('EVENTS')) as { events: { type: string }[] }
+        assert.ok(!events.some(({ type }) => type === 'REFLESH_IP' || type === 'SERVER_SILENT'))
+        await waitUntil(
+          async () => {
+            const { version } = await cluster.status()
+            return clients.every(({ topology }) => topology.version === version)
+          },
+          { what: 'all clients to have what is settled' },
+        )
+        const values = await Promise.all(clients.map((client, at) => client.get(`key:${at}`)))
+        assert.deepEqual(values, [...clients.keys()])
+      } finally {
+        await Promise.all(clients.map((client) => client.close()))
+      }
+    })
+  })
+})
