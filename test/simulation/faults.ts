@@ -139,7 +139,7 @@ export class Faults {
         weight: 2,
         begin: () => trouble.restartMaster((process) => process.killMidTurn(random.integer(0, 6))),
       },
-      'lose state': { weight: 1, isAlone: true, begin: () => trouble.restartWithoutState() },
+      'lose state': { weight: 2, isAlone: true, begin: () => trouble.restartWithoutState() },
       'slow disk': { weight: 1, isHarsh: true, begin: () => trouble.slowDisk() },
       'pause server on a slow disk': { weight: 1, isHarsh: true, begin: () => trouble.pauseOnSlowDisk() },
       'full disk': { weight: 1, isHarsh: true, begin: () => trouble.fullDisk() },
@@ -206,7 +206,7 @@ export class Faults {
       },
       'slow way': { weight: 1, isHarsh: true, begin: () => slow.slow() },
       'slow way, then cut off': { weight: 2, isHarsh: true, begin: () => slow.slowThenCutOff() },
-      'slow way while slots move': { weight: 2, isHarsh: true, begin: () => slow.slowWhileSlotsMove() },
+      'slow way while slots move': { weight: 3, isHarsh: true, begin: () => slow.slowWhileSlotsMove() },
       flap: { weight: 1, isHarsh: true, begin: () => trouble.flap() },
     }
   }

@@ -7,6 +7,10 @@ import { randomWeather, type Weather } from './virtual/weather.js'
 const KIB = 1024
 const MIB = 1024 * KIB
 
+/** How slow lines may be: so that copies take some time; and that long values still come in time. */
+const LEAST_BYTES_PER_MS = 1_250
+const LEAST_FOR_LONG_BYTES_PER_MS = 12_500
+
 export interface Scenario {
   readonly cluster: ClusterOptions
   readonly faults: FaultOptions
@@ -43,7 +47,9 @@ export function chooseScenario(random: Random): Scenario {
     workload: {
       sharedKeys: random.pick([2, 4, 8, 20, 60]),
       ballastKeys: random.pick([0, 20, 100]),
-      ballastBytes: mayEvict ? random.pick([200, 2 * KIB]) : random.pick([0, 200, 4 * KIB, 16 * KIB]),
+      ballastBytes: mayEvict
+        ? random.pick([200, 2 * KIB])
+        : random.pick([0, 200, 4 * KIB, 16 * KIB, 16 * KIB]),
       pauseMs,
       longShare: hasLong ? 0.02 : 0,
       longBytes: 600 * KIB,
@@ -51,7 +57,7 @@ export function chooseScenario(random: Random): Scenario {
       fastShare: random.chance(0.2) ? 0.1 : 0,
       mayEvict,
     },
-    weather: randomWeather(random),
+    weather: randomWeather(random, hasLong ? LEAST_FOR_LONG_BYTES_PER_MS : LEAST_BYTES_PER_MS),
     servers: random.integer(1, machineCount + 1),
     clients: random.integer(1, 4),
     lanes: pauseMs > 100 ? 6 : 3,

@@ -80,7 +80,7 @@ export class SlowWays {
     const [server, other] = [trouble.server(), random.chance(0.5) ? trouble.client() : trouble.server()]
     const newcomer = server && other && server !== other && trouble.newcomer()
     if (!newcomer) return undefined
-    if (random.chance(0.3)) {
+    if (random.chance(0.4)) {
       const ms = random.between(LEAST_DELAY_MS, MOST_DELAY_WHEN_NEW_MS)
       return this.#delay(server.process, newcomer.process, ms, random.between(500, MOST_DELAY_MS))
     }

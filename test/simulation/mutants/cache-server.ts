@@ -252,6 +252,42 @@ export const cacheServerMutants: readonly Mutant[] = [
     breaks: 'invariant 2: a backup holds what its primary holds',
   },
   {
+    name: 'copies-what-was-there-at-first',
+    file: `${CORE}/copier.js`,
+    find: `task.keys ??= this.store.keysOf(slot)[Symbol.iterator]();
+        task.stage = 'copying';
+        while (channel.fillBytesInFlight < WINDOW_BYTES) {
+            const next = task.keys.next();
+            if (next.done) {
+                task.stage = 'ending';
+                channel.fillEnd(slot, () => this.#stored(task));
+                return true;
+            }
+            const entry = this.store.peek(slot, next.value);`,
+    replace: `task.keys ??= [...this.store.keysOf(slot)].map((key) => this.store.peek(slot, key)).values();
+        task.stage = 'copying';
+        while (channel.fillBytesInFlight < WINDOW_BYTES) {
+            const next = task.keys.next();
+            if (next.done) {
+                task.stage = 'ending';
+                channel.fillEnd(slot, () => this.#stored(task));
+                return true;
+            }
+            const entry = next.value;`,
+    breaks: 'an entry is read when it is put into the channel: a deleted key can not come back by a copy',
+    // A key has to be deleted while its slot, which has much in it, is being copied slowly.
+    seeds: 1000,
+  },
+  {
+    name: 'parting-forgotten',
+    file: `${CORE}/writer.js`,
+    find: `if (removal || this.slots.parted[slot] === 0)`,
+    replace: `if (true)`,
+    breaks: 'invariant 3: what was found missing does not come back',
+    // A backup has to evict by itself, become the primary, be asked for that very key, and die before the key is written again.
+    seeds: 2000,
+  },
+  {
     name: 'eviction-not-told',
     file: `${CORE}/writer.js`,
     find: `this.evictions++;

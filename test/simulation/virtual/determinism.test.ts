@@ -11,7 +11,7 @@ describe('a virtual world of processes', () => {
   const story = async (seed: number): Promise<string[]> => {
     const lines: string[] = []
     const world = new World(seed, (line) => lines.push(line))
-    const network = new Network(world, randomWeather(world.random))
+    const network = new Network(world, randomWeather(world.random, 12_500))
     const processes = ['a', 'b', 'c'].map(
       (name) =>
         new VirtualProcess(network, { name, machine: `m-${name}`, rate: world.random.between(0.97, 1.03) }),

@@ -40,7 +40,8 @@ export const CALM: Weather = Object.freeze({
   orphanChance: 0,
 })
 
-export function randomWeather(random: Random): Weather {
+/** @param leastBytesPerMs how slow lines may be */
+export function randomWeather(random: Random, leastBytesPerMs: number): Weather {
   return {
     latencyMs: random.between(0.05, 1),
     jitterMs: random.between(0.01, 1),
@@ -48,7 +49,7 @@ export function randomWeather(random: Random): Weather {
     maxSpikeMs: random.pick([5, 50, 400]),
     lossChance: random.pick([0, 0, 0.0001, 0.001]),
     windowBytes: (64 * KIB) << random.integer(0, 5),
-    bytesPerMs: random.pick([12_500, 125_000, 1_250_000]),
+    bytesPerMs: random.pick([leastBytesPerMs, 125_000, 1_250_000]),
     joinChance: random.pick([0, 0.5, 1]),
     orphanChance: random.pick([0, 0.5, 1]),
   }
