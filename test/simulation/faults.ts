@@ -139,7 +139,14 @@ export class Faults {
         weight: 2,
         begin: () => trouble.restartMaster((process) => process.killMidTurn(random.integer(0, 6))),
       },
-      'lose state': { weight: 2, isAlone: true, begin: () => trouble.restartWithoutState() },
+      'lose state': { weight: 1, isAlone: true, begin: () => trouble.restartWithoutState() },
+      // Whether slots were handed over only the next master can tell: calls to them wait for it.
+      'lose state as it commits': {
+        weight: 1,
+        isHarsh: true,
+        isAlone: true,
+        begin: () => trouble.restartMasterAsItCommits(true),
+      },
       'slow disk': { weight: 1, isHarsh: true, begin: () => trouble.slowDisk() },
       'pause server on a slow disk': { weight: 1, isHarsh: true, begin: () => trouble.pauseOnSlowDisk() },
       'full disk': { weight: 1, isHarsh: true, begin: () => trouble.fullDisk() },

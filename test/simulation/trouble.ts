@@ -287,7 +287,6 @@ export class Trouble {
   /** Perhaps while slots move: then not all have the newest topology. */
   restartWithoutState(): number | undefined {
     const { random } = this.#world
-    if (random.chance(0.5)) return this.restartMasterAsItCommits(true)
     if (!this.cluster.masterProcess.canRun || this.#isStateUncertain) return undefined
     if (random.chance(0.7)) this.join()
     this.later(
