@@ -99,6 +99,22 @@ describe('a backlog of commands', () => {
     assert.equal(client.results.size, MAX_WAITING + 2)
   })
 
+  it('runs a long frame in slices, so that nobody waits for all of it', () => {
+    renewLease()
+    const before = core.runner.commandsRun
+    client.send(...Array.from({ length: 8000 }, (_, i) => [set(i), get]).flat())
+    const other = new TestClient('other')
+    other.send(get)
+    assert.ok(core.runner.commandsRun - before <= 2001)
+    for (let turns = 0; isFlushDue; turns++) {
+      assert.ok(turn() <= 2000)
+      assert.ok(turns < 100)
+    }
+    assert.equal(client.results.size, 16_000)
+    for (let i = 0; i < 8000; i++) assert.equal(client.results.get(2 * i + 1), String(i))
+    assert.equal(other.results.get(0), '999')
+  })
+
   it('lets a client with little in between those with much', () => {
     for (let sent = 0; sent < 50_000; sent += 1000) client.send(...Array.from({ length: 1000 }, () => get))
     const other = new TestClient('other')

@@ -31,7 +31,7 @@ const AWAITING_LEASE = 'lease'
 /** What commands that wait may take, as a share of the budget. */
 const WAITING_SHARE = 1 / 8
 
-/** Commands of a backlog that are run in one turn of the event loop: a few milliseconds; and of one client in a row. */
+/** Commands of a frame, or of a backlog, that are run in one turn of the event loop: a few milliseconds; and of one client in a row. */
 const BACKLOG_SLICE = 2000
 const BACKLOG_PORTION = 500
 
@@ -68,7 +68,10 @@ export class CommandRunner implements CommandContext {
     client.origin?.settle(settledBelow)
     const frame = { message, at: COMMANDS_AT, id: firstId, nextNumber }
     if (client.isFull || client.suspended.length > 0) client.suspend(frame)
-    else this.#runFrom(client, frame, Infinity)
+    else {
+      this.#runFrom(client, frame, BACKLOG_SLICE)
+      if (client.suspended.length > 0 && !client.isFull) this.#backlog.add(client)
+    }
   }
 
   /**

@@ -1,0 +1,107 @@
+// More than a server can take at once is answered in its turn or refused, and takes no more memory than the server has.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { platform } from 'node:os'
+import { after, before, describe, it, type TestContext } from 'node:test'
+import { CommandCode, limits, MessageType, PROTOCOL_VERSION } from '@icf/common'
+import { dial, encodeFrame, nodeRuntime, type Link } from '@icf/common/node'
+import { connect, type Client } from '@icf/client'
+import { Cluster } from '../support/cluster.js'
+import { RawWebSocket } from '../support/raw-websocket.js'
+
+const MIB = 1024 ** 2
+const BUDGET_BYTES = 256 * MIB
+/** More than in memory.test.ts: docs/memory.md says what large values take beside the budget. */
+const MAX_RSS_BYTES = 1.3 * BUDGET_BYTES
+const PATIENT = { timeoutMs: 120_000 }
+
+describe('a flood', () => {
+  let cluster: Cluster
+  let cache: Client
+
+  before(async () => {
+    cluster = await Cluster.start({ servers: 1, serverArgs: ['--max-memory', `${BUDGET_BYTES}b`] })
+    cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+  })
+
+  after(async () => {
+    await cache.close()
+    await cluster.stop()
+  })
+
+  it('of a million commands in one frame is refused once those that a frame may have were answered', async (t) => {
+    await cache.set('k', 'value')
+    const { epoch, version } = cache.topology
+    const header = [MessageType.COMMANDS, epoch, version, 0, 1, 0]
+    const gets = (count: number): unknown[] => new Array<unknown[]>(count).fill([CommandCode.GET, 'k']).flat()
+    const socket = await RawWebSocket.open(cluster.servers[0]!.port)
+    socket.send(encodeFrame([MessageType.HELLO, PROTOCOL_VERSION, 'client', cluster.name, '', []]))
+    socket.send(encodeFrame([...header, ...gets(1_000_000)]))
+    await socket.closed
+    const refusal = socket.frames.find(({ payload }) => payload[1] === MessageType.REFUSED)
+    assert.match(refusal!.payload.toString(), new RegExp(`more than ${limits.maxCommandsPerFrame} commands`))
+    await unharmed(t)
+  })
+
+  it('of a hundred clients that each ask for many objects of 100 KB at once is answered', async (t) => {
+    const keys = Array.from({ length: 40 }, (_, i) => `object ${i}`)
+    const value = Buffer.alloc(100_000, 7)
+    for (const key of keys) await cache.set(key, value)
+    const options = { masters: cluster.masterAddresses, cluster: cluster.name }
+    const clients = await Promise.all(Array.from({ length: 100 }, () => connect(options)))
+    const found = await Promise.all(clients.map((client) => client.getMany(keys, PATIENT)))
+    await Promise.all(clients.map((client) => client.close()))
+    for (const values of found)
+      for (const each of values) assert.ok(each instanceof Uint8Array && value.equals(each))
+    await unharmed(t)
+  })
+
+  it('of answers to a client that does not read them keeps no values that are overwritten meanwhile', async (t) => {
+    const bytes = 4 * MIB
+    await cache.set('large', Buffer.alloc(bytes))
+    const links = await Promise.all(Array.from({ length: 8 }, () => open(cluster)))
+    const { epoch, version } = cache.topology
+    for (let round = 0; round < 40; round++) {
+      for (const link of links)
+        link.send([MessageType.COMMANDS, epoch, version, round, 1, 0, CommandCode.GET, 'large'])
+      await cache.set('large', Buffer.alloc(bytes, round), PATIENT)
+    }
+    await unharmed(t)
+    for (const link of links) link.terminate()
+  })
+
+  it('of large values from many clients at once, together more than the memory, is stored in turn', async (t) => {
+    const options = { masters: cluster.masterAddresses, cluster: cluster.name }
+    const clients = await Promise.all(Array.from({ length: 8 }, () => connect(options)))
+    await Promise.all(
+      clients.map(async (client, number) => {
+        for (const round of [1, 2, 3]) {
+          const value = Buffer.alloc(16 * MIB, 10 * number + round)
+          await client.set(`16 MiB ${number} ${round}`, value, PATIENT)
+        }
+      }),
+    )
+    await Promise.all(clients.map((client) => client.close()))
+    await unharmed(t)
+  })
+
+  async function unharmed(t: TestContext): Promise<void> {
+    await cache.set('small', 'value')
+    assert.equal(await cache.get('small'), 'value')
+    if (platform() !== 'linux') return
+    const { pid } = cluster.servers[0]!.child
+    const peakBytes = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
+    t.diagnostic(`peak RSS ${Math.round(peakBytes / MIB)} MB`)
+    assert.ok(peakBytes < MAX_RSS_BYTES, `the peak was ${Math.round(peakBytes / MIB)} MB`)
+  }
+})
+
+/** A client that reads nothing. */
+async function open(cluster: Cluster): Promise<Link> {
+  const address = { host: '127.0.0.1', port: cluster.servers[0]!.port }
+  const self = { role: 'client', cluster: cluster.name, id: '', details: [] } as const
+  const link = await dial(nodeRuntime, address, self, 5000)
+  link.handlers = { message: () => undefined, close: () => undefined }
+  link.pause()
+  return link
+}
