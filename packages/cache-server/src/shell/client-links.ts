@@ -22,7 +22,8 @@ export class ClientLinks {
     const { core, runtime } = this
     const watch = new StallWatch(
       runtime,
-      () => session.outstandingBytes,
+      // A long value is outstanding until all of it has gone, which may take long: each piece of it counts.
+      () => session.outstandingBytes - link.sentAheadBytes,
       () => link.terminate(),
     )
     const session = core.openClient(link, link.remote.id, {

@@ -31,8 +31,11 @@ const BLOCKED_BYTES = limits.linkHighWaterBytes + 64
 /** Two keep the server busy while its answer to the first is on the way. */
 const MAX_UNHEARD_FRAMES = 2
 
-/** A server that stores and replicates a large value no faster than this is not taken for silent. */
-const LARGE_BYTES_PER_MS = 10_000
+/**
+ * A server that stores and replicates a large value no faster than this is not taken for silent: to send the value once more
+ * over such a link takes longest of all.
+ */
+const LARGE_BYTES_PER_MS = 2_000
 
 /** A queue shorter than this is not looked through for calls that were given up. */
 const MIN_COMPACT = 4096

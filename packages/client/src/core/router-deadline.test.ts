@@ -49,7 +49,7 @@ test('a large value is waited for from when it is sent, and longer by its size',
   harness.flush()
   harness.advance(4000)
   harness.links.get('a')!.staging.shift()!.ready(new Staged(1))
-  harness.advance(pace.silentMs + bytes / 10_000 - 100)
+  harness.advance(pace.silentMs + bytes / 2000 - 100)
   assert.deepEqual(harness.take(), [])
   harness.advance(200)
   assert.ok(harness.take().includes('reconnect a'))

@@ -100,6 +100,12 @@ export class Link {
     return this.#socket.bufferedAmount
   }
 
+  /** Of the value that goes ahead now, what was given to the socket already. */
+  get sentAheadBytes(): number {
+    const current = this.#staging[0]
+    return current ? Math.min(current.offset, current.bytes.length) : 0
+  }
+
   /** A message to a closed link is dropped: the owner learns of the close by its handler. */
   send(message: Message): void {
     this.sendFrame(encodeFrame(message))
