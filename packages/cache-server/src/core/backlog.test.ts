@@ -100,7 +100,7 @@ describe('a backlog of commands', () => {
   })
 
   it('runs a long frame in slices, so that nobody waits for all of it', () => {
-    renewLease()
+    renewLease(core, 0)
     const before = core.runner.commandsRun
     client.send(...Array.from({ length: 8000 }, (_, i) => [set(i), get]).flat())
     const other = new TestClient('other')
