@@ -6,6 +6,8 @@ import { randomBytes } from 'node:crypto'
 import type { ServersTask } from './tasks.js'
 
 const BEAT_MS = 100
+/** Connections that are being opened at a time. */
+const DIALING = 20
 const DIAL_TIMEOUT_MS = 30_000
 /** An address of this machine at which nobody listens: who looks for a server that ended finds it gone. */
 const HOST = '127.0.1.1'
@@ -105,8 +107,11 @@ class SimulatedServer {
 async function perform(task: ServersTask): Promise<void> {
   if (task.kind === 'end') return servers.pop()!.end()
   const first = FIRST_PORT + servers.length
-  const joined = Array.from({ length: task.count }, (_, i) => SimulatedServer.join(first + i, task.weight))
-  servers.push(...(await Promise.all(joined)))
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < task.count) servers.push(await SimulatedServer.join(first + next++, task.weight))
+  }
+  await Promise.all(Array.from({ length: DIALING }, lane))
 }
 
 process.on('message', (task: ServersTask) => {

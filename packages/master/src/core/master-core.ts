@@ -203,7 +203,9 @@ export class MasterCore {
     if (!member) {
       for (const id of this.#membership.namesakes(server, changes)) this.#detector.doubt(id, this.#now)
       member = this.#membership.join(server, changes, this.#now)
-      this.#replan('grow')
+      this.#reconciler.invalidate('grow')
+      // Where everything is served, others may join along with it: each version with joins costs a plan.
+      if (changes.draft.primary.includes(NONE)) this.#versions.hurry()
     }
     const replaced = this.#membership.attach(member, link, server, this.#now)
     if (replaced !== undefined) {

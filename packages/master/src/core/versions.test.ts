@@ -19,13 +19,14 @@ test('nothing is sent or shown before it is persisted', () => {
   assert.ok(server.topology!.primary.every((seat) => seat === 0))
 })
 
-test('what happens while a version is in flight makes one next version', () => {
+test('what happens while a version is in flight, or was just begun, makes one next version', () => {
   const harness = new Harness()
   harness.isPersisting = false
   const [a, b, c] = [harness.join(), harness.join(), harness.join()]
-  harness.persist() // a joined; what followed is in flight now
+  harness.persist() // a joined; what followed waits for more
   assert.equal(a.topology?.version, 2)
   assert.equal(b.seat, NONE)
+  harness.pass(VERSION_INTERVAL_MS)
   harness.persist()
   assert.equal(c.topology?.version, 3)
   assert.deepEqual(
@@ -76,23 +77,24 @@ test('a client gets the whole topology at once, then every change; a slow one th
   assert.equal(client.topology.version, harness.topology.version)
 })
 
-test('versions for which nobody waits begin 50 ms apart; a slot that is handed off, and a server that joins, do not wait', () => {
+test('versions for which nobody waits begin 50 ms apart; a death, and a slot that is handed off, do not wait', () => {
   const { harness } = settled(2)
   const newcomer = harness.join()
-  const since = harness.topology.version
   const primaries = (): FakeServer[] => harness.connected().filter((server) => server !== newcomer)
   const copies = primaries().flatMap((server) => server.tasks().map((task) => ({ server, task })))
   assert.ok(copies.length > 20 && copies.every(({ task }) => task.intent === 'backup'))
-  for (const { server, task } of copies.splice(0, 10)) harness.report(server, [task])
-  assert.equal(harness.topology.version, since)
-  harness.pass(25)
-  assert.equal(harness.topology.version, since)
-  harness.pass(25)
-  assert.equal(harness.topology.version, since + 1)
   const report = (): void => harness.report(copies[0]!.server, [copies.shift()!.task])
   report()
+  const since = harness.topology.version
+  for (let more = 0; more < 10; more++) report()
+  assert.equal(harness.topology.version, since)
+  harness.pass(25)
+  assert.equal(harness.topology.version, since)
+  harness.pass(25)
   assert.equal(harness.topology.version, since + 1)
-  harness.join()
+  report()
+  assert.equal(harness.topology.version, since + 1)
+  harness.kill(newcomer)
   assert.equal(harness.topology.version, since + 2, 'with what was reported before')
 
   const { harness: other } = settled(1)
