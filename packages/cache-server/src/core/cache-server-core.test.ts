@@ -85,6 +85,18 @@ describe('a cache server', () => {
     assert.deepEqual(refusal(), [1, 4])
   })
 
+  it('gives its slots up when it leaves and the others may not hold any', () => {
+    const { a } = threeMembers()
+    const others = topologyOf(1, 0, NONE)
+    const servers = others.servers.map(
+      (server) => server && { ...server, weight: server.id === a.core.id ? 1 : 0 },
+    )
+    a.core.adopt({ ...others, servers }, 0)
+    a.core.leave()
+    a.core.heartbeat([], 0)
+    assert.deepEqual(a.toMaster.at(-1)!.slice(0, 3), [MessageType.KEEP_ALIVE, 1, 2])
+  })
+
   it('tells its whole topology to a master that asks', () => {
     adopt(topologyOf(1, 0, 1), ...all())
     a.core.masterMessage([MessageType.DISTRIBUTION_REQUEST], 0)

@@ -195,7 +195,9 @@ export class CacheServerCore {
   leave(): void {
     if (this.#leaving !== Leaving.NO) return
     const { servers } = this.slots.topology
-    const hasHeir = servers.some((server) => server && server.id !== this.id && server.state === 'active')
+    const hasHeir = servers.some(
+      (server) => server && server.id !== this.id && server.state === 'active' && server.weight > 0,
+    )
     this.#leaving = hasHeir ? Leaving.HAND_OVER : Leaving.GIVE_UP
   }
 
