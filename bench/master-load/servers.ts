@@ -1,8 +1,9 @@
 // Simulated cache servers, all in one process: they beat, and report copies as made as soon as they are asked for. They
 // hold nothing. The parent says what to do by messages.
-import { decodeTopology, MessageType, NONE, type Message, type Topology } from '@icf/common'
+import { decodeTopology, type IcfError, MessageType, NONE, type Message, type Topology } from '@icf/common'
 import { dial, nodeRuntime, type Address, type Link } from '@icf/common/node'
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ServersTask } from './tasks.js'
 
 const BEAT_MS = 100
@@ -35,7 +36,7 @@ function follow(update: unknown): void {
 }
 
 class SimulatedServer {
-  readonly id = randomBytes(20).toString('hex')
+  readonly id: string
   readonly #link: Link
   #beat = 0
   #answered = 0
@@ -54,7 +55,14 @@ class SimulatedServer {
     const id = randomBytes(20).toString('hex')
     const details = [HOST, port, 0, '', weight, 2 ** 30, 0, 0, id]
     const self = { role: 'cache-server' as const, cluster: 'icf', id, details }
-    return new SimulatedServer(await dial(nodeRuntime, master, self, DIAL_TIMEOUT_MS), id)
+    for (;;)
+      try {
+        return new SimulatedServer(await dial(nodeRuntime, master, self, DIAL_TIMEOUT_MS), id)
+      } catch (error) {
+        // This process may be too busy to say HELLO in time.
+        if (!(error as IcfError).retryable) throw error
+        await delay(BEAT_MS)
+      }
   }
 
   end(): void {
