@@ -52,11 +52,11 @@ class SimulatedServer {
   }
 
   static async join(port: number, weight: number): Promise<SimulatedServer> {
-    const id = randomBytes(20).toString('hex')
-    const details = [HOST, port, 0, '', weight, 2 ** 30, 0, 0, id]
-    const self = { role: 'cache-server' as const, cluster: 'icf', id, details }
     for (;;)
       try {
+        const id = randomBytes(20).toString('hex')
+        const details = [HOST, port, 0, '', weight, 2 ** 30, 0, 0, id]
+        const self = { role: 'cache-server' as const, cluster: 'icf', id, details }
         return new SimulatedServer(await dial(nodeRuntime, master, self, DIAL_TIMEOUT_MS), id)
       } catch (error) {
         // This process may be too busy to say HELLO in time.
