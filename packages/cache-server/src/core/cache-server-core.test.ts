@@ -93,7 +93,7 @@ describe('a cache server', () => {
     )
     a.core.adopt({ ...others, servers }, 0)
     a.core.leave()
-    a.core.heartbeat([], 0)
+    a.core.heartbeat(0, 0)
     assert.deepEqual(a.toMaster.at(-1)!.slice(0, 3), [MessageType.KEEP_ALIVE, 1, 2])
   })
 
