@@ -2,6 +2,7 @@ import {
   CommandCode,
   decodeTopology,
   keySlot,
+  Leaving,
   MessageType,
   NONE,
   REPEAT,
@@ -94,7 +95,7 @@ describe('a cache server', () => {
     a.core.adopt({ ...others, servers }, 0)
     a.core.leave()
     a.core.heartbeat(0, 0)
-    assert.deepEqual(a.toMaster.at(-1)!.slice(0, 3), [MessageType.KEEP_ALIVE, 1, 2])
+    assert.deepEqual(a.toMaster.at(-1)!.slice(0, 3), [MessageType.KEEP_ALIVE, 2, Leaving.GIVE_UP])
   })
 
   it('tells its whole topology to a master that asks', () => {
