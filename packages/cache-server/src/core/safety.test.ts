@@ -143,6 +143,27 @@ describe('a cache server keeps what it promised', () => {
     assert.equal(b.core.writer.backupEvictions, 0)
   })
 
+  it('backups keep the budget also while all that is served is parked', () => {
+    const other = keySlot('other')
+    const both = (version: number, transition?: Transition): Topology => {
+      const topology = topologyOf(version, 0, 1)
+      const [primary, backup] = [topology.primary.slice(), topology.backup.slice()]
+      primary[other] = 1
+      backup[other] = 0
+      return { ...topology, primary, backup, transitions: new Map(transition ? [[slot, transition]] : []) }
+    }
+    adopt(both(1), a, b)
+    for (let i = 0; i < 40; i++) a.set(`{key}${i}`, 'x'.repeat(MIB))
+    wires.run()
+    adopt(both(2, { to: 1, intent: 'primary', since: 2 }), a, b)
+    a.core.flush(0)
+    assert.equal(a.toMaster.at(-1)![0], MessageType.SLOTS_HANDED_OFF)
+    for (let i = 0; i < 60; i++) b.set(`{other}${i}`, 'x'.repeat(MIB))
+    wires.run()
+    assert.ok(a.core.store.fill <= 1 + 1 / 16, `${a.core.store.fill}`)
+    assert.equal(a.core.store.countOf(slot), 40, 'what is parked stays')
+  })
+
   it('what is evicted right after a promotion is evicted from its copies, too', () => {
     adopt(topologyOf(1, 0, 1), a, b, c)
     for (let i = 0; i < 100; i++) a.set(`{key}${i}`, 'x'.repeat(MIB / 4))

@@ -154,10 +154,11 @@ export class Store {
    * Takes out the least recently used entry of the side that has more than its share: normally the primaries, whose
    * eviction the backups are told. A backup goes only when its primary makes no room in time; that is an alarm.
    * @param moreBytes about to come
+   * @param mayBePrimary false: the primaries can not make room now
    */
-  evict(moreBytes: number): Entry | undefined {
+  evict(moreBytes: number, mayBePrimary = true): Entry | undefined {
     for (;;) {
-      const isPrimary = this.#lrus[PRIMARY].calculatedSize > PRIMARY_SHARE * this.maxBytes
+      const isPrimary = mayBePrimary && this.#lrus[PRIMARY].calculatedSize > PRIMARY_SHARE * this.maxBytes
       if (!isPrimary && !this.#isPatienceOver(moreBytes)) return undefined
       const entry = this.#lrus[isPrimary ? PRIMARY : BACKUP].pop()
       if (!entry) return undefined

@@ -92,11 +92,11 @@ export class Writer {
 
   /**
    * Evicts until the budget is kept, with so many bytes more. Entries of parked slots stay: their copies are already
-   * counted as complete.
+   * counted as complete. With too many of them, backups have to go instead.
    */
   enforceBudget(moreBytes = 0): void {
-    for (let passedOver = 0; this.store.isOverBudget(moreBytes) && passedOver < MAX_PASSED_OVER;) {
-      const entry = this.store.evict(moreBytes)
+    for (let passedOver = 0; this.store.isOverBudget(moreBytes);) {
+      const entry = this.store.evict(moreBytes, passedOver < MAX_PASSED_OVER)
       if (!entry) return
       if (this.slots.serving[entry.slot] === Serving.PARKED) {
         this.store.put(entry)
