@@ -6,7 +6,7 @@ describe('under load', () => {
   it('the lone master is killed and started again on its data: nothing moves', async (t) => {
     await underLoad(t, { servers: 3 }, async (cluster, workload) => {
       const before = await cluster.assignment()
-      cluster.killMaster()
+      await cluster.killMaster()
       await workload.progress(5000)
       cluster.restartMaster()
       await cluster.settled()
@@ -18,7 +18,7 @@ describe('under load', () => {
   it('the lone master is killed, and its state file is lost: the servers tell it, and nothing moves', async (t) => {
     await underLoad(t, { servers: 3 }, async (cluster, workload) => {
       const before = await cluster.assignment()
-      cluster.killMaster()
+      await cluster.killMaster()
       await workload.progress(5000)
       cluster.loseMasterState()
       cluster.restartMaster()
@@ -38,7 +38,7 @@ describe('under load', () => {
       await cluster.untilStatus('the newcomer to be a member', ({ servers }) =>
         servers.some(({ port }) => port === newcomer.port),
       )
-      cluster.killMaster()
+      await cluster.killMaster()
       await workload.progress(2000)
       cluster.restartMaster()
       await cluster.settled()

@@ -20,8 +20,8 @@ describe('under load, all servers are stopped for 3 s', () => {
 
   it('while the master is killed and started again', async (t) => {
     await lab.endure(t, (cluster) =>
-      pause(t, serversOf(cluster), PAUSE_MS, () => {
-        cluster.killMaster()
+      pause(t, serversOf(cluster), PAUSE_MS, async () => {
+        await cluster.killMaster()
         cluster.restartMaster()
       }),
     )
@@ -68,10 +68,10 @@ async function pause(
   t: TestContext,
   switches: Switch[],
   pauseMs: number,
-  meanwhile = () => {},
+  meanwhile = async (): Promise<void> => {},
 ): Promise<void> {
   for (const turn of switches) turn('SIGSTOP')
-  meanwhile()
+  await meanwhile()
   await delay(pauseMs)
   const seed = Math.floor(Math.random() * 2 ** 32)
   t.diagnostic(`they go on in the order of seed ${seed}`)

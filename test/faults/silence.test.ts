@@ -61,7 +61,7 @@ describe('under load, nothing is lost when servers fall silent and come back', (
       await cluster.addServer()
       await cluster.settled()
       for (const { child } of cluster.servers) child.signal('SIGSTOP')
-      cluster.killMaster()
+      await cluster.killMaster()
       restore()
       cluster.restartMaster()
       await cluster.untilStatus('the master to be back', () => true)

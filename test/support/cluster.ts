@@ -120,10 +120,12 @@ export class Cluster {
     return Promise.all(servers.map(({ child }) => child.exited))
   }
 
-  killMaster(index = 0): void {
+  /** Resolves when the process is gone: until then it has its data directory to itself. */
+  async killMaster(index = 0): Promise<void> {
     const master = this.#masters[index]!
     master.isExpected = false
     master.child.signal('SIGKILL')
+    await master.child.exited
   }
 
   /** Stops it, or lets it go on: nothing else is expected of anybody. */
