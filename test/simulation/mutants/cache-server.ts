@@ -38,7 +38,7 @@ export const cacheServerMutants: readonly Mutant[] = [
     replace: `return false;`,
     breaks: 'what was sent by a topology older than the one that made the server the primary is refused',
     // A write has to be late while its slot moves away and back, and its key is written again.
-    seeds: 1000,
+    seeds: 3000,
   },
   {
     name: 'fencing-ignored',
@@ -120,7 +120,7 @@ export const cacheServerMutants: readonly Mutant[] = [
     replace: `if (true)`,
     breaks: 'a write is answered when every copy has stored it',
     // A batch has to be late until others have taken over, and its client not to know of that.
-    seeds: 1000,
+    seeds: 3000,
   },
   {
     name: 'live-writes-pass-the-new-copy-by',
@@ -178,6 +178,8 @@ export const cacheServerMutants: readonly Mutant[] = [
     find: `this.#note(slot, message[at + 7]);`,
     replace: `;`,
     breaks: 'the primary tells its copies the number of each write: whoever owns the slot knows a repetition',
+    // Several rare things have to come together.
+    seeds: 3000,
   },
   {
     name: 'history-not-copied',

@@ -56,7 +56,7 @@ export const masterMutants: readonly Mutant[] = [
     replace: `)`,
     breaks: 'who comes back gets no lease before it follows the version in which slots were taken from it',
     // A silent server has to be back while the version that takes its slots is being made safe.
-    seeds: 800,
+    seeds: 3000,
   },
   {
     name: 'no-answer-counts-as-gone',
@@ -108,7 +108,7 @@ export const masterMutants: readonly Mutant[] = [
     replace: ``,
     breaks: 'since in transition and report keeps an older report from being taken for the present one',
     // A copy has to be begun anew while the report of the one before is on its way.
-    seeds: 1000,
+    seeds: 3000,
   },
   {
     name: 'copies-on-one-machine',
