@@ -2,8 +2,9 @@ import {
   commandArity,
   COMMANDS_AT,
   compareVersions,
-  errorToWire,
+  errorResult,
   IcfError,
+  isCount,
   isWrite,
   keySlot,
   limits,
@@ -31,8 +32,9 @@ const AWAITING_LEASE = 'lease'
 /** What commands that wait may take, as a share of the budget. */
 const WAITING_SHARE = 1 / 8
 
-/** Commands of a frame, or of a backlog, that are run in one turn of the event loop: a few milliseconds; and of one client in a row. */
+/** Commands of a frame, or of a backlog, that are run in one turn of the event loop: a few milliseconds. */
 const BACKLOG_SLICE = 2000
+/** Of one client in a row. */
 const BACKLOG_PORTION = 500
 
 /** Takes clients' frames apart and runs each command, or lets it wait, or says who owns the key. */
@@ -130,7 +132,7 @@ export class CommandRunner implements CommandContext {
         break
       }
       const isRepeat = message[at] === REPEAT
-      const repeated = isRepeat ? checkNumber(message[at + 1], 'number of a repeated write') : 0
+      const repeated = isRepeat ? checkRepeated(message[at + 1]) : 0
       if (isRepeat) at += 2
       const code = message[at]
       const arity = typeof code === 'number' ? commandArity[code] : undefined
@@ -243,9 +245,8 @@ export class CommandRunner implements CommandContext {
   }
 
   /** Names a version that the client gets, too: what else is newer here is not sent to clients. */
-  #errorResult(error: IcfError): unknown[] {
-    const { epoch, version } = this.slots.news
-    return [-1, errorToWire(error.code), error.message, epoch, version]
+  #errorResult(error: IcfError): readonly unknown[] {
+    return errorResult(error, this.slots.news)
   }
 }
 
@@ -267,10 +268,10 @@ function ownMessage(message: Message, at: number, repeat: readonly unknown[]): M
   return own
 }
 
-function checkNumber(value: unknown, what: string, max = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > max)
-    throw new IcfError('PROTOCOL', `the ${what} of COMMANDS must be a whole number from 0 to ${max}`)
-  return value
+function checkRepeated(number: unknown): number {
+  if (!isCount(number))
+    throw new IcfError('PROTOCOL', 'REPEAT must have the number of a write, a whole number from 0 on')
+  return number
 }
 
 function checkKey(key: unknown): string {

@@ -2,6 +2,7 @@ import {
   backAckMessage,
   compareVersions,
   IcfError,
+  isCount,
   keySlot,
   limits,
   NONE,
@@ -262,7 +263,7 @@ export class ReplicaIntake {
     return new Entry(key, slot, count(message[at + 2]), value, kind, ttlMs === 0 ? 0 : now + ttlMs)
   }
 
-  /** Entries are found by their keys alone: a key of another slot would reach into what that slot's primary has sent, or we have. */
+  /** Entries are found by their keys alone: one of another slot would reach into what that slot's primary has sent. */
   #readKey(key: unknown, slot: number): string {
     if (typeof key !== 'string' || key === '' || key.length > limits.maxKeyBytes) throw malformed()
     if (keySlot(key, this.slots.count) !== slot)
@@ -282,8 +283,4 @@ function count(value: unknown): number {
 
 function isKind(value: unknown): value is number {
   return value === ValueKind.BYTES || value === ValueKind.TEXT || value === ValueKind.ENCODED
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }

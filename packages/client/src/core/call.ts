@@ -1,8 +1,7 @@
-import type { CommandCode, IcfError } from '@icf/common'
+import type { CommandCode, IcfError, ErrorResult } from '@icf/common'
 import type { Staged } from '@icf/common/node'
 import type { Group } from './group.js'
 import type { Peer } from './peer.js'
-import type { Refusal } from './result.js'
 
 /** Where a call is. It leaves its place lazily: whoever comes across a SETTLED call skips it. */
 export const CallState = {
@@ -44,7 +43,7 @@ export class PendingCall {
   /** Answers that made it go round again. */
   refusals = 0
   /** The last of them. */
-  refusal: Refusal | undefined = undefined
+  refusal: ErrorResult | undefined = undefined
   /** An attempt was sent whose outcome nobody knows. */
   maybeDone = false
   /** Parked until the topology is at least this new … */

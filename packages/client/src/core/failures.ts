@@ -1,8 +1,7 @@
-import { CommandCode, errorFromWire, IcfError, isWrite } from '@icf/common'
+import { CommandCode, errorFromWire, IcfError, isWrite, type ErrorResult } from '@icf/common'
 import { CallState, type PendingCall } from './call.js'
 import { quoteKey } from './group.js'
 import type { Peer } from './peer.js'
-import type { Refusal } from './result.js'
 
 const names = Object.keys(CommandCode)
 
@@ -59,7 +58,7 @@ function describe({ server }: Peer): string {
   return `${server.host}:${server.port} (server ${server.id.slice(0, 8)})`
 }
 
-function refusalText({ wire, text }: Refusal): string {
+function refusalText({ wire, text }: ErrorResult): string {
   return `${errorFromWire(wire)}: ${text.slice(0, 200)}`
 }
 

@@ -2,6 +2,9 @@ import {
   compareVersions,
   errorFromWire,
   IcfError,
+  isErrorResult,
+  readErrorResult,
+  type ErrorResult,
   type Clock,
   type Message,
   type Topology,
@@ -14,7 +17,7 @@ import { backoffMs, pace } from './pace.js'
 import { Parking } from './parking.js'
 import type { Peer, PeerLink } from './peer.js'
 import { Peers } from './peers.js'
-import { isRefusal, readRefusal, readResult, type Refusal } from './result.js'
+import { readResult } from './result.js'
 import { Standstill } from './standstill.js'
 import { WriteNumbers } from './write-numbers.js'
 
@@ -205,7 +208,7 @@ export class Router {
   #answered(call: PendingCall, result: unknown): void {
     let value: unknown
     try {
-      if (isRefusal(result)) return this.#refused(call, readRefusal(result))
+      if (isErrorResult(result)) return this.#refused(call, readErrorResult(result))
       value = readResult(call.code, result)
     } catch (error) {
       return this.#fail(call, misanswered(call, error as IcfError))
@@ -214,7 +217,7 @@ export class Router {
     call.succeed(value)
   }
 
-  #refused(call: PendingCall, refusal: Refusal): void {
+  #refused(call: PendingCall, refusal: ErrorResult): void {
     call.refusal = refusal
     call.refusals++
     const nowMs = this.#options.clock.now()

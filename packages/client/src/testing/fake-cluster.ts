@@ -4,7 +4,7 @@ import {
   emptyTopology,
   encodeDifference,
   encodeTopology,
-  errorToWire,
+  errorResult as wireError,
   IcfError,
   keySlot,
   limits,
@@ -45,8 +45,11 @@ export const HOLD = Symbol('hold')
 
 let lastId = 0
 
-export function errorResult(code: ErrorCode, topology: Pick<Topology, 'epoch' | 'version'>): unknown[] {
-  return [-1, errorToWire(code), `fake ${code}`, topology.epoch, topology.version]
+export function errorResult(
+  code: ErrorCode,
+  topology: Pick<Topology, 'epoch' | 'version'>,
+): readonly unknown[] {
+  return wireError({ code, message: `fake ${code}` }, topology)
 }
 
 export class FakeServer extends FakeProcess {

@@ -1,5 +1,7 @@
+export { isCount } from './checks.js'
 export * from './commands.js'
 export * from './copies.js'
+export * from './error-result.js'
 export * from './handshake.js'
 export * from './introduction.js'
 export * from './keep-alive.js'
