@@ -22,6 +22,8 @@ export interface Status {
   readonly settled: boolean
   readonly slotsServed: number
   readonly movesPending: number
+  /** Ids of servers that can not reach each other, by twos. */
+  readonly unreachable: readonly (readonly [string, string])[]
   readonly masters: readonly {
     readonly id: string
     readonly port: number

@@ -41,7 +41,7 @@ export class FaultLab {
   /** Runs a fault, which returns when it is over, and requires that no client noticed then or afterwards. */
   async endure(
     t: TestContext,
-    fault: (cluster: Cluster) => Promise<void>,
+    fault: (cluster: Cluster, workload: Workload) => Promise<void>,
     tolerance: Tolerance = { timeouts: false },
   ): Promise<void> {
     const subject = (this.#subject ??= await makeSubject(this.options))
@@ -51,7 +51,7 @@ export class FaultLab {
     try {
       workload.start()
       await workload.progress(CALLS_AROUND_FAULT)
-      await fault(cluster)
+      await fault(cluster, workload)
       await cluster.settled(SETTLE_TIMEOUT_MS)
       await workload.progress(CALLS_AROUND_FAULT)
       // What went wrong at the end of the fault can take some time to be found, and to be mended.

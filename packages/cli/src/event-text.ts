@@ -25,6 +25,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   REFLESH_IP: 'died',
   SERVER_SILENT: 'is silent, and nobody else has what it has: that waits for it, or for icf forget',
   SERVER_RETURNED: 'is back with what it had',
+  UNREACHABLE: 'neither reaches nor is reached by',
+  REACHABLE: 'reaches again',
   RELEASED: 'left',
   MOVED: 'moved',
   SETTLED: 'everything is in its place',
@@ -32,8 +34,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   DATA_LOST: 'data was lost',
 }
 
-const BAD: readonly string[] = ['REFLESH_IP', 'SERVER_SILENT', 'DATA_LOST']
-const GOOD: readonly string[] = ['SETTLED', 'ADD_CACHE_SERVER', 'SERVER_RETURNED']
+const BAD: readonly string[] = ['REFLESH_IP', 'SERVER_SILENT', 'UNREACHABLE', 'DATA_LOST']
+const GOOD: readonly string[] = ['SETTLED', 'ADD_CACHE_SERVER', 'SERVER_RETURNED', 'REACHABLE']
 
 /** One line for people: `2026-01-02 14:03:07.120  REFLESH_IP  127.0.0.1:7101 died (silence) · 5,461 slots`. */
 export function eventLine(entry: LogEntry, style: Style): string {

@@ -45,6 +45,16 @@ test('evictions are said, since what was evicted is missing', () => {
   assert.match(statusLines({ ...status, servers }, styleFor({}))[1]!, / · 1,500 evicted: the memory is full$/)
 })
 
+test('who can not reach whom is said', () => {
+  const servers = [7100, 7101].map((port) => ({ ...status.servers[0]!, id: `server ${port}`, port }))
+  const pair = ['server 7100', 'server 7101'] as const
+  const lines = (pairs: number): string[] =>
+    statusLines({ ...status, servers, unreachable: Array(pairs).fill(pair) }, styleFor({})).slice(2, -7)
+  const text = '127.0.0.1:7100 and 127.0.0.1:7101 can not reach each other'
+  assert.deepEqual(lines(1), [text])
+  assert.deepEqual(lines(6), [text, text, text, text, 'nor can 2 more pairs'])
+})
+
 test('what is pending is said', () => {
   const cases: [Partial<Status>, string][] = [
     [{ servers: [], slotsServed: 0 }, 'no cache server has joined, 16,384 slots not served'],

@@ -5,6 +5,9 @@ import type { Style } from './style.js'
 import { layOutTable } from './table.js'
 import { formatBytes, formatCount, plural } from './units.js'
 
+/** Pairs that are named one by one. */
+const MOST_PAIRS = 4
+
 /** What `icf status` prints. */
 export function statusLines(status: Status, style: Style): string[] {
   const state = status.settled ? style.green('settled') : style.yellow(`not settled: ${pendingOf(status)}`)
@@ -16,6 +19,7 @@ export function statusLines(status: Status, style: Style): string[] {
     `${state} · epoch ${status.epoch}, version ${status.version}`,
     `${formatCount(status.slotsServed)} of ${formatCount(SLOT_COUNT)} slots served · ${plural(keys, 'key')}, ${formatBytes(bytes)}${evicted}`,
     ...togetherLines(status, style),
+    ...unreachableLines(status, style),
     '',
     ...masterTable(status.masters, style),
     '',
@@ -35,6 +39,19 @@ function togetherLines({ slotsOnOneMachine = 0, slotsInOneZone = 0 }: Status, st
     ),
     ...line(slotsInOneZone, 'in one zone', 'its loss would lose them; another zone needs more cache servers'),
   ]
+}
+
+function unreachableLines({ unreachable = [], servers }: Status, style: Style): string[] {
+  const nameOf = (id: string): string => {
+    const server = servers.find((one) => one.id === id)
+    return server ? formatAddress(server) : id.slice(0, 8)
+  }
+  const lines = unreachable
+    .slice(0, MOST_PAIRS)
+    .map(([one, other]) => `${nameOf(one)} and ${nameOf(other)} can not reach each other`)
+  const more = unreachable.length - lines.length
+  if (more > 0) lines.push(`nor can ${plural(more, 'more pair')}`)
+  return lines.map((line) => style.yellow(line))
 }
 
 /** What is missing before everything is in its place, in a few words. */

@@ -7,6 +7,8 @@ export interface Status {
   readonly movesPending: number
   /** Whose two copies can be lost at once, with a machine; or else with a zone. */
   readonly slotsOnOneMachine?: number
+  /** Ids of cache servers that can not reach each other, by twos. */
+  readonly unreachable?: readonly (readonly [string, string])[]
   readonly slotsInOneZone?: number
   /** Of the moves since all was in its place; null when it is. */
   readonly progress?: MoveProgress | null

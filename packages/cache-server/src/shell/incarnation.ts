@@ -200,6 +200,7 @@ export class Incarnation {
     this.#runtime.clear(this.#heartbeatTimer)
     this.#heartbeatTimer = this.#runtime.setInterval(() => this.#heartbeat(), timing.heartbeatIntervalMs)
     this.core.masterConnected(timing.leaseMs)
+    this.#peers.masterConnected()
     this.#heartbeat()
   }
 

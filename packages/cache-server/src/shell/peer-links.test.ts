@@ -1,3 +1,4 @@
+import { MessageType, readUnreachable } from '@icf/common'
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { RunningCacheServer } from './cache-server.js'
@@ -39,6 +40,20 @@ describe('the link to a backup', () => {
     way.forget()
     await until(() => peer.hellos.length === 3)
     await way.close()
+  })
+
+  it('is said to be impossible while no attempt succeeds, also to a master that comes later, and until one does', async () => {
+    const said = (by: FakeProcess) => by.received.filter(([type]) => type === MessageType.UNREACHABLE)
+    const { address } = peer
+    await peer.close()
+    await until(() => said(master).length === 1)
+    const { port } = master.address
+    await master.close()
+    master = await FakeProcess.start({}, port)
+    await until(() => said(master).length === 1)
+    peer = await FakeProcess.start({ role: 'cache-server', id: peerId }, address.port)
+    await until(() => said(master).length === 2)
+    assert.deepEqual(said(master).map(readUnreachable), [[peerId], []])
   })
 
   it('closes when the incarnation that opened it is over', async () => {

@@ -1,6 +1,7 @@
 import {
   primaryDetails,
   suspectMessage,
+  unreachableMessage,
   type Introduction,
   type Message,
   type Runtime,
@@ -14,10 +15,16 @@ const DIAL_TIMEOUT_MS = 1000
 const MIN_DELAY_MS = 20
 const MAX_DELAY_MS = 500
 
+/** A server that could not be reached for so long, in so many attempts in a row, is said to be unreachable. */
+const UNREACHABLE_AFTER_MS = 3000
+const UNREACHABLE_ATTEMPTS = 3
+
 /** Links on which this server, as a primary, sends to its backups: one to every other server of the topology. */
 export class PeerLinks {
   readonly #peers = new Map<string, PeerLink>()
   #servers: Topology['servers'] | undefined
+  /** Ids of those that can not be reached, as the master was told. */
+  #unreachable: readonly string[] = []
 
   constructor(
     private readonly runtime: Runtime,
@@ -40,6 +47,13 @@ export class PeerLinks {
       }
     for (const server of wanted.values())
       if (!this.#peers.has(server.id)) this.#peers.set(server.id, this.#connect(server))
+    this.#compare()
+  }
+
+  /** A master that has just been connected to knows of nobody that can not be reached. */
+  masterConnected(): void {
+    this.#unreachable = []
+    this.#compare()
   }
 
   stop(): void {
@@ -48,7 +62,14 @@ export class PeerLinks {
   }
 
   #connect(server: ServerInfo): PeerLink {
-    return new PeerLink(this.runtime, server, this.core, this.cluster, this.toMaster)
+    return new PeerLink(this.runtime, server, this.core, this.cluster, this.toMaster, () => this.#compare())
+  }
+
+  #compare(): void {
+    const ids = [...this.#peers].filter(([, peer]) => peer.isUnreachable).map(([id]) => id)
+    if (ids.join() === this.#unreachable.join()) return
+    this.#unreachable = ids
+    this.toMaster(unreachableMessage(ids))
   }
 }
 
@@ -57,6 +78,9 @@ class PeerLink {
   readonly #redialer: Redialer
   #link: Link | undefined
   #stopped = false
+  /** When it was last reached, or first tried, by the runtime's clock. */
+  #reachedAt: number
+  #failedAttempts = 0
 
   constructor(
     private readonly runtime: Runtime,
@@ -64,16 +88,30 @@ class PeerLink {
     private readonly core: CacheServerCore,
     private readonly cluster: string,
     private readonly toMaster: (message: Message) => void,
+    private readonly tried: () => void,
   ) {
+    this.#reachedAt = runtime.now()
     this.#redialer = new Redialer(runtime, {
       address: () => server,
       introduce: () => this.#introduce(),
       timeoutMs: DIAL_TIMEOUT_MS,
       minDelayMs: MIN_DELAY_MS,
       maxDelayMs: MAX_DELAY_MS,
-      failed: () => this.#suspect(),
+      failed: () => {
+        this.#failedAttempts++
+        this.#suspect()
+        this.tried()
+      },
       opened: (link) => this.#opened(link),
     })
+  }
+
+  /** Time alone proves nothing: this process may have stood still. */
+  get isUnreachable(): boolean {
+    return (
+      this.#failedAttempts >= UNREACHABLE_ATTEMPTS &&
+      this.runtime.now() - this.#reachedAt >= UNREACHABLE_AFTER_MS
+    )
   }
 
   /** An open link would keep everything of this incarnation in memory, and the other end waiting for it. */
@@ -102,6 +140,7 @@ class PeerLink {
       },
       close: () => {
         this.#link = undefined
+        this.#reachedAt = this.runtime.now()
         if (this.#stopped) return
         core.peerLost(server.id)
         this.#suspect()
@@ -110,8 +149,10 @@ class PeerLink {
     }
     // Another process listens there now; the master finds out by the suspicion.
     if (link.remote.id !== server.id) return link.terminate()
+    this.#failedAttempts = 0
     watchLiveness(this.runtime, link)
     core.peerConnected(server.id, link)
+    this.tried()
   }
 
   #suspect(): void {

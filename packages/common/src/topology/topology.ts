@@ -98,7 +98,7 @@ export function seatOf(topology: Topology, serverId: string): number {
 }
 
 /** The servers that are there, in the order of their seats. */
-export function presentServers(topology: Topology): ServerInfo[] {
+export function presentServers(topology: Pick<Topology, 'servers'>): ServerInfo[] {
   return topology.servers.filter((server) => server !== undefined)
 }
 

@@ -47,6 +47,8 @@ export const MessageType = {
   PROBE_RESULT: 36,
   /** master → server: you hold nothing any more, exit. */
   RELEASED: 37,
+  /** server → master: all servers that I can not reach, though they are in the topology. */
+  UNREACHABLE: 38,
 
   /** operator → master. */
   ADMIN_REQUEST: 48,

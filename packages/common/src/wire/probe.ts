@@ -1,3 +1,5 @@
+import { IcfError } from '../errors.js'
+import { limits } from '../limits.js'
 import type { Address } from '../runtime.js'
 import { count, malformed, text } from './checks.js'
 import { MessageType, type Message } from './messages.js'
@@ -13,6 +15,21 @@ export function suspectMessage(serverId: string): Message {
 /** @returns the id of the server whose connection broke. @throws IcfError PROTOCOL, as all of these */
 export function readSuspect([, serverId]: Message): string {
   return text(serverId, 'server of SUSPECT')
+}
+
+/** All the servers that this one fails to reach, time and again; none: it reaches all. */
+export function unreachableMessage(serverIds: readonly string[]): Message {
+  return [MessageType.UNREACHABLE, serverIds]
+}
+
+/** @returns ids of servers, as many as a cluster can have at most */
+export function readUnreachable([, serverIds]: Message): string[] {
+  if (!Array.isArray(serverIds) || serverIds.length > limits.maxServers)
+    throw new IcfError(
+      'PROTOCOL',
+      `the servers of UNREACHABLE must be an array of up to ${limits.maxServers} ids`,
+    )
+  return (serverIds as unknown[]).map((id) => text(id, 'servers of UNREACHABLE'))
 }
 
 export interface Probe {

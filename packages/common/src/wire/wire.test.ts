@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { IcfError } from '../errors.js'
 import { decodeFrame, encodeFrame } from '../node/codec.js'
+import { limits } from '../limits.js'
 import { defaultTiming } from '../timing.js'
 import { emptyTopology } from '../topology/topology.js'
 import { CommandCode, commandArity, openCommands, readCommandsHeader, REPEAT } from './commands.js'
@@ -53,6 +54,10 @@ describe('what is written is read', () => {
     const { probeMessage, probeResultMessage, readProbe, readProbeResult, readSuspect, suspectMessage } =
       probing
     assert.equal(readSuspect(sent(suspectMessage('server'))), 'server')
+    for (const ids of [[], ['one', 'two']])
+      assert.deepEqual(probing.readUnreachable(sent(probing.unreachableMessage(ids))), ids)
+    const tooMany = Array.from({ length: limits.maxServers + 1 }, (_, i) => String(i))
+    assert.throws(() => probing.readUnreachable(probing.unreachableMessage(tooMany)), { code: 'PROTOCOL' })
     const probe = { number: 1, serverId: 'server', address: { host: 'h', port: 7100 } }
     assert.deepEqual(readProbe(sent(probeMessage(probe))), probe)
     const result = { number: 1, outcome: 'gone' } as const
@@ -109,6 +114,7 @@ describe('what is malformed', () => {
     ['its answer', leaseMessage(1, 1, 1), readLease],
     ['a report', slotsCopiedMessage({ to: 'x', entries: 1, bytes: 1, completions: [{ slot: 0, since: 1 }] }), (message) => readCopiesReport(message, 4)],
     ['SUSPECT', probing.suspectMessage('x'), probing.readSuspect],
+    ['UNREACHABLE', probing.unreachableMessage(['x']), probing.readUnreachable],
     ['PROBE', probing.probeMessage({ number: 1, serverId: 'x', address: { host: 'h', port: 1 } }), probing.readProbe],
     ['PROBE_RESULT', probing.probeResultMessage(1, 'gone'), probing.readProbeResult],
     ['a batch', openBatch(1), readBatchHeader],

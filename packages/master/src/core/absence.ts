@@ -37,18 +37,22 @@ export class Absence {
     }
     const { draft } = changes
     const present = [...this.#membership.all()].filter((member) => !this.#membership.isQuiet(member, now))
-    const looked = `${silent.join()} ${present.map(({ id }) => id).join()}`
+    const { isolated } = this.#membership.reachability
+    const looked = [silent, present.map(({ id }) => id), [...isolated]].join(' ')
     if (looked === this.#looked) return undefined
     this.#looked = looked
     const seatsOf = (ids: readonly string[]): Set<number> => new Set(ids.map((id) => seatOf(draft, id)))
     const stoodIn = standIn(draft, seatsOf(silent), seatsOf(present.map(({ id }) => id)))
     const held = slotsHeld(draft)
     const hasSlots = (id: string): boolean => held[seatOf(draft, id)]! > 0
-    const fresh = silent.filter((id) => hasSlots(id) && this.#membership.get(id)!.absentSince === undefined)
+    const isAbsent = (id: string): boolean => this.#membership.get(id)!.absentSince !== undefined
+    // One that is isolated is there: it counts as silent only to have taken from it what others have too.
+    const gone = silent.filter((id) => !isolated.has(id))
+    const fresh = gone.filter((id) => hasSlots(id) && !isAbsent(id))
     for (const id of fresh) this.#begin(this.#membership.get(id)!, changes, now)
     // What was taken from it, it must know before it may serve what it still has.
     if (draft.isDirty) for (const id of silent) this.#membership.get(id)!.mustFollow = draft.version
-    return { ...stoodIn, dead: silent.filter((id) => !hasSlots(id)), isNew: fresh.length > 0 }
+    return { ...stoodIn, dead: gone.filter((id) => !hasSlots(id)), isNew: fresh.length > 0 }
   }
 
   /** The member is heard of. @returns whether it had been absent */

@@ -147,5 +147,12 @@ export function slotsHeld({ servers, primary, backup, transitions }: SlotTable):
   return held
 }
 
+/** How often each seat occurs in a column. */
+export function countBySeat(column: Readonly<Uint16Array>, seats: number): Uint32Array {
+  const counts = new Uint32Array(seats)
+  for (const seat of column) if (seat !== NONE) counts[seat]!++
+  return counts
+}
+
 /** What a draft and a topology have in common. */
 export type SlotTable = Pick<Topology, 'servers' | 'primary' | 'backup' | 'transitions'>

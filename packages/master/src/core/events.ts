@@ -89,6 +89,8 @@ export interface ClusterEvent {
     | 'REFLESH_IP'
     | 'SERVER_SILENT'
     | 'SERVER_RETURNED'
+    | 'UNREACHABLE'
+    | 'REACHABLE'
     | 'RELEASED'
     | 'MOVED'
     | 'SETTLED'

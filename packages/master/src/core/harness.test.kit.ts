@@ -7,6 +7,7 @@ import {
   probeResultMessage,
   readTopologyUpdate,
   seatOf,
+  unreachableMessage,
   wholeTopologyMessage,
   type IcfError,
   type Message,
@@ -38,6 +39,8 @@ export class FakeServer {
   isReleased = false
   refusal: IcfError | undefined
   readonly inbox: Message[] = []
+  /** Whom it can not reach, and which can not reach it. */
+  readonly cutFrom = new Set<FakeServer>()
 
   constructor(
     readonly id: string,
@@ -48,12 +51,13 @@ export class FakeServer {
     return this.topology ? seatOf(this.topology, this.id) : NONE
   }
 
-  /** What it has been asked to copy, in the order of slots: slot and transition. */
+  /** What it has been asked to copy, and can, in the order of slots: slot and transition. */
   tasks(): { slot: number; to: string; since: number; intent: 'primary' | 'backup' }[] {
     const { topology, seat } = this
     if (!topology || seat === NONE) return []
+    const unreachable = [...this.cutFrom].map(({ id }) => seatOf(topology, id))
     return [...topology.transitions]
-      .filter(([slot]) => topology.primary[slot] === seat)
+      .filter(([slot, { to }]) => topology.primary[slot] === seat && !unreachable.includes(to))
       .map(([slot, { to, since, intent }]) => ({ slot, to: topology.servers[to]!.id, since, intent }))
   }
 }
@@ -159,9 +163,27 @@ export class Harness {
     server.link = link
     this.servers.set(link, server)
     this.step({ type: 'linkOpened', link, hello: { role: 'cache-server', id: server.id, details } })
+    if (server.cutFrom.size > 0) this.#sayUnreachable(server)
     // One that joins may wait for others to join along with it.
     if (this.isPersisting && version === 0) this.pass(VERSION_INTERVAL_MS)
     return server
+  }
+
+  /** They can not reach each other any more, and one of them has found out; or can again, and both have. */
+  cut(server: FakeServer, other: FakeServer, isCut = true): void {
+    for (const [one, two] of [
+      [server, other],
+      [other, server],
+    ] as const)
+      // prettier-ignore
+      if (isCut) one.cutFrom.add(two)
+      else one.cutFrom.delete(two)
+    this.#sayUnreachable(server)
+    if (!isCut) this.#sayUnreachable(other)
+  }
+
+  #sayUnreachable(server: FakeServer): void {
+    this.say(server, unreachableMessage([...server.cutFrom].map(({ id }) => id)))
   }
 
   connectClient(): FakeServer {

@@ -9,6 +9,7 @@ import {
   readKeepAlive,
   readProbeResult,
   readSuspect,
+  readUnreachable,
   seatOf,
   topologyRequest,
   type Intent,
@@ -29,7 +30,7 @@ import { Progress } from './progress.js'
 import { Publisher } from './publisher.js'
 import { isAnyoneLeaving, Reconciler } from './reconciler.js'
 import { checkRole } from './role.js'
-import { complete, onlyCopies } from './slots.js'
+import { complete, onlyCopies, sharesSlots } from './slots.js'
 import { type Snapshot, takeSnapshot } from './snapshot.js'
 import { Versions, type Frozen } from './versions.js'
 
@@ -226,6 +227,7 @@ export class MasterCore {
     const member = hello && this.#membership.get(hello.id)
     if (!member || member.link !== link) return
     member.link = undefined
+    this.#membership.reachability.lost(member.id)
     const fields = { server: member.id }
     this.#emit({ type: 'log', level: 'warn', text: 'lost the connection to a cache server', fields })
     for (const death of this.#detector.linkLost(member.id, this.#now)) this.#bury(death)
@@ -274,6 +276,8 @@ export class MasterCore {
         return this.#report(member, 'primary', message)
       case MessageType.SUSPECT:
         return this.#detector.hint(readSuspect(message), this.#now)
+      case MessageType.UNREACHABLE:
+        return this.#membership.reachability.said(id, readUnreachable(message), this.#now)
       case MessageType.PROBE_RESULT: {
         const { number, outcome } = readProbeResult(message)
         return this.#bury(this.#detector.heard(number, id, outcome === 'gone', this.#now))
@@ -291,7 +295,8 @@ export class MasterCore {
     const { topology } = this
     if (!this.#versions.isKnown(epoch, version))
       throw fenced('this server follows a topology that its master does not know')
-    if (this.#membership.isDeaf(member, answeredBeat)) return
+    member.beatAt = this.#now
+    if (this.#membership.isDeaf(member, answeredBeat) || this.#isToHandOver(member)) return
     this.#membership.silence.heard(member.id, this.#now)
     this.#heard(member)
     member.load = load
@@ -300,6 +305,18 @@ export class MasterCore {
       this.#send(link, leaseMessage(beat, topology.epoch, topology.version))
     }
     if (leaving !== Leaving.NO) this.#leaveByItself(member.id, leaving === Leaving.GIVE_UP)
+  }
+
+  /**
+   * Whether it is isolated and others have what it has. It can not copy anything to anybody, nor let anybody take over
+   * without a gap in who serves. So it is not answered until its lease is over, and they have taken over as from a
+   * silent server; then it goes on with what only it has, or with nothing.
+   */
+  #isToHandOver({ id }: Member): boolean {
+    const { isolated } = this.#membership.reachability
+    if (!isolated.has(id)) return false
+    const { draft } = this.#versions.changes
+    return sharesSlots(draft, seatOf(draft, id), new Set([...isolated].map((other) => seatOf(draft, other))))
   }
 
   #report(member: Member, intent: Intent, message: Message): void {
@@ -367,6 +384,7 @@ export class MasterCore {
 
   #tick(): void {
     if (this.#admission.isWaiting) return
+    this.#lookForCuts()
     const silent = this.#detector.tick(this.#now)
     const overdue = this.#absence.overdue(this.#now)
     if (overdue.length > 0) return this.#bury({ ids: overdue, reason: 'forgotten' })
@@ -376,6 +394,13 @@ export class MasterCore {
     const { dead, isNew, promoted, unprotected } = silenced
     if (dead.length > 0) this.#bury({ ids: dead, reason: 'silence' })
     else if (isNew || promoted + unprotected > 0) this.#replan('restore')
+  }
+
+  #lookForCuts(): void {
+    const { changes } = this.#versions
+    if (!this.#membership.lookForCuts(changes, this.#now)) return
+    changes.draft.touch()
+    this.#replan('grow')
   }
 
   #forget(request: number, ids: readonly string[]): void {

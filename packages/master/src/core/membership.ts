@@ -13,7 +13,8 @@ import {
 import { formatServer } from './address.js'
 import type { Changes } from './changes.js'
 import { slotsHeld } from './draft.js'
-import type { DeathReason, Hello, LinkId, MasterState } from './events.js'
+import type { ClusterEvent, DeathReason, Hello, LinkId, MasterState } from './events.js'
+import { Reachability, type Pair } from './reachability.js'
 import { RetiredServers } from './retired.js'
 import { Silence } from './silence.js'
 import { bury, type Burial } from './slots.js'
@@ -26,6 +27,8 @@ export interface Member {
   /** As it said in HELLO; 0 until it reconnects after a restart of the master. */
   maxMemoryBytes: number
   load: Load | undefined
+  /** When its last heartbeat came, in ms, whether or not it was answered. */
+  beatAt: number
   /** When it was heard of last, in ms, if it is silent and what only it has waits for it. */
   absentSince: number | undefined
   /** The newest beat that was answered on its link; 0: none yet. */
@@ -44,8 +47,10 @@ const QUIET_HEARTBEATS = 3
 export class Membership {
   readonly retired: RetiredServers
   readonly silence: Silence
+  readonly reachability = new Reachability()
   readonly #timing: Timing
   readonly #storedDeadAfterMs: number
+  readonly #quietMs: number
   readonly #members = new Map<string, Member>()
   /** Incarnations whose end is not in effect yet, with the version that makes it so. */
   readonly #ending = new Map<string, number>()
@@ -55,7 +60,8 @@ export class Membership {
     this.#timing = timing
     this.#storedDeadAfterMs = stored.timing?.deadAfterMs ?? 0
     this.retired = new RetiredServers(stored.retired)
-    this.silence = new Silence(timing.deadAfterMs, QUIET_HEARTBEATS * timing.heartbeatIntervalMs)
+    this.#quietMs = QUIET_HEARTBEATS * timing.heartbeatIntervalMs
+    this.silence = new Silence(timing.deadAfterMs, this.#quietMs)
     this.adopt(stored.topology, now)
   }
 
@@ -88,6 +94,29 @@ export class Membership {
   /** Silent ones that what only they have waits for. */
   absentIds(): ReadonlySet<string> {
     return new Set([...this.all()].filter((member) => member.absentSince !== undefined).map(({ id }) => id))
+  }
+
+  /** To whom nothing can be given, and from whom nothing can be taken in a planned way: absent ones, and isolated ones. */
+  outIds(): ReadonlySet<string> {
+    return new Set([...this.absentIds(), ...this.reachability.isolated])
+  }
+
+  /** Those that are heard of, whether or not they may serve. */
+  heardIds(now: number): ReadonlySet<string> {
+    const since = now - this.#quietMs
+    const isHeard = ({ link, beatAt }: Member): boolean => link !== undefined && beatAt > since
+    return new Set([...this.all()].filter(isHeard).map(({ id }) => id))
+  }
+
+  /** Finds out who can not reach whom any more, or can again. @returns whether anything has changed */
+  lookForCuts(changes: Changes, now: number): boolean {
+    const change = this.reachability.look(this.heardIds(now), now)
+    if (!change) return false
+    changes.events.push(
+      ...eventsOf('UNREACHABLE', change.broken, changes.draft),
+      ...eventsOf('REACHABLE', change.mended, changes.draft),
+    )
+    return true
   }
 
   get(id: string): Member | undefined {
@@ -157,8 +186,7 @@ export class Membership {
 
   /** Whether nothing speaks against it being gone: its link broke, or it fell silent. */
   isQuiet(member: Member, now: number): boolean {
-    const quietMs = QUIET_HEARTBEATS * this.#timing.heartbeatIntervalMs
-    return member.link === undefined || this.silence.of(member.id, now) >= quietMs
+    return member.link === undefined || this.silence.of(member.id, now) >= this.#quietMs
   }
 
   /**
@@ -171,9 +199,9 @@ export class Membership {
 
   /** Whether somebody who may hold slots stays when these go. */
   canSpare(ids: readonly string[], { draft }: Changes): boolean {
-    const absent = this.absentIds()
+    const out = this.outIds()
     return draft.servers.some(
-      (server) => canHold(server) && !ids.includes(server!.id) && !absent.has(server!.id),
+      (server) => canHold(server) && !ids.includes(server!.id) && !out.has(server!.id),
     )
   }
 
@@ -266,6 +294,7 @@ export class Membership {
       link: undefined,
       maxMemoryBytes,
       load: undefined,
+      beatAt: -Infinity,
       absentSince: undefined,
       answeredBeat: 0,
       mustFollow: 0,
@@ -279,8 +308,27 @@ export class Membership {
     this.#members.delete(id)
     this.#ending.set(id, draft.version)
     this.silence.forget(id)
+    this.reachability.lost(id)
     this.retired.add({ id, how })
   }
+}
+
+/** One for each server that is the first of some pairs. */
+function eventsOf(
+  type: 'UNREACHABLE' | 'REACHABLE',
+  pairs: readonly Pair[],
+  { servers }: Pick<Topology, 'servers'>,
+): ClusterEvent[] {
+  const events: ClusterEvent[] = []
+  const addressOf = new Map(presentServers({ servers }).map((server) => [server.id, formatServer(server)]))
+  for (const server of new Set(pairs.map(([first]) => first))) {
+    const others = pairs.filter(([first]) => first === server).map(([, second]) => addressOf.get(second))
+    const [address, other] = [addressOf.get(server), others[0]]
+    if (address === undefined || other === undefined) continue
+    const more = others.length > 1 ? ` and ${others.length - 1} more` : ''
+    events.push({ type, server, address, reason: `${other}${more}` })
+  }
+  return events
 }
 
 function primariesOf(column: Readonly<Uint16Array>, seat: number): number {

@@ -1,6 +1,6 @@
 import { NONE, plan, summarize, type Load, type Topology } from '@icf/common'
 import { wish } from './reconciler.js'
-import { countBySeat } from './snapshot.js'
+import { countBySeat } from './draft.js'
 
 /** What a change would move. */
 export interface Preview {

@@ -14,7 +14,7 @@ const SEEDS = new Map([
 const SEEDS_WANTED = process.env.ICF_SEEDS
 const MAX_SERVERS = 6
 
-/** Joins, leaves, deaths and restarts of the master at random, with copies that are reported late, twice, or never. */
+/** Joins, leaves, deaths, servers that can not reach each other, and restarts of the master at random, with copies that are reported late, twice, or never. */
 class RandomRun {
   readonly #random: () => number
   readonly harness: Harness
@@ -59,6 +59,7 @@ class RandomRun {
     else if (dice < 0.27 && servers.length > 1) this.#leave(this.#pick(servers))
     else if (dice < 0.28) this.#restart()
     else if (dice < 0.3 && servers.length > 0) this.#reconnect(this.#pick(servers))
+    else if (dice < 0.33 && servers.length > 1) this.#cut(this.#pick(servers), this.#pick(servers))
     else if (dice < 0.6 && servers.length > 0) this.#prepareReport(this.#pick(servers))
     else this.#deliverReport()
     harness.pass(25)
@@ -71,6 +72,8 @@ class RandomRun {
     harness.isPersisting = true
     harness.persist()
     while (this.#silent.length > 0) this.#return()
+    for (const server of harness.connected())
+      for (const other of [...server.cutFrom]) harness.cut(server, other, false)
     this.#endRefused()
     // A master that hears nobody holds nobody for silent: it takes some to find the rest so.
     this.#fillUp()
@@ -109,6 +112,13 @@ class RandomRun {
   /** A process that is refused ends. What it goes on with is another one, which joins with an id of its own. */
   #endRefused(): void {
     for (const server of this.harness.connected()) if (server.refusal) this.harness.loseLink(server)
+  }
+
+  /** Two can not reach each other any more, or can again; now and then so long that something comes of it. */
+  #cut(server: FakeServer, other: FakeServer): void {
+    if (server === other) return
+    this.harness.cut(server, other, !server.cutFrom.has(other))
+    if (this.#random() < 0.5) this.harness.pass(2000)
   }
 
   #kill(server: FakeServer): void {

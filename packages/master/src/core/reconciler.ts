@@ -9,7 +9,9 @@ import {
   type ServerInfo,
   type Topology,
 } from '@icf/common'
+import { detour } from './detour.js'
 import type { Draft, SlotTable } from './draft.js'
+import { NO_CUTS, type Cuts } from './reachability.js'
 import { Throttle } from './throttle.js'
 
 const NOBODY: ReadonlySet<string> = new Set()
@@ -61,11 +63,12 @@ export class Reconciler {
   }
 
   /**
-   * @param absent ids of silent servers with only copies: what they serve waits for them
+   * @param out ids of silent servers with only copies, and of isolated ones: what they serve waits for them
+   * @param cuts who can not copy anything to whom
    * @returns steps between the assignment and the wish that are still to be done
    */
-  reconcile(draft: Draft, absent: ReadonlySet<string>): number {
-    this.#wanted ??= wish(draft, absent)
+  reconcile(draft: Draft, out: ReadonlySet<string>, cuts: Cuts): number {
+    this.#wanted ??= wish(draft, out, cuts)
     this.#isUnplanned = this.#isUrgent
     this.#isUrgent = false
     if (this.#isUnplanned) return protect(draft, this.#wanted)
@@ -125,8 +128,8 @@ export class Reconciler {
 }
 
 /** The servers by seat, as placement sees them. When all are leaving, they hold the data until somebody else comes. */
-function placementServers(servers: Topology['servers'], absent: ReadonlySet<string>): PlacementServer[] {
-  const canTake = (server: ServerInfo | undefined): boolean => canHold(server) && !absent.has(server!.id)
+function placementServers(servers: Topology['servers'], out: ReadonlySet<string>): PlacementServer[] {
+  const canTake = (server: ServerInfo | undefined): boolean => canHold(server) && !out.has(server!.id)
   const isAnyoneStaying = servers.some(canTake)
   return servers.map((server) => {
     if (!server) return { id: '', zone: '', machine: '', weight: 0 }
@@ -146,7 +149,8 @@ export function canHold(server: ServerInfo | undefined): boolean {
  */
 export function wish(
   table: SlotTable & Pick<Topology, 'ring' | 'pins'>,
-  absent: ReadonlySet<string> = NOBODY,
+  out: ReadonlySet<string> = NOBODY,
+  cuts: Cuts = NO_CUTS,
 ): Columns {
   const { servers, ring } = table
   const pins = new Map<number, number>()
@@ -155,22 +159,28 @@ export function wish(
     if (seat !== -1) pins.set(slot, seat)
   }
   const current = projected(table)
-  const wanted = target({ servers: placementServers(servers, absent), ring, current, pins })
-  return absent.size > 0 ? leftWithAbsent(wanted, table, absent) : wanted
+  let wanted: Columns = target({ servers: placementServers(servers, out), ring, current, pins })
+  if (!cuts.isEmpty) wanted = detour(wanted, table, cuts, (server) => canHold(server) && !out.has(server!.id))
+  return out.size > 0 ? leftAsIs(wanted, table, out, cuts) : wanted
 }
 
-/** Of what only an absent server has, nothing can be copied: it stays as it is. */
-function leftWithAbsent(
+/**
+ * Of what an absent or isolated server serves, nothing can be copied: it stays as it is. If its backup can take it over,
+ * that happens otherwise; one that is isolated as well is no backup any more.
+ */
+function leftAsIs(
   wanted: Columns,
   { servers, primary, backup }: SlotTable,
-  absent: ReadonlySet<string>,
+  out: ReadonlySet<string>,
+  { isolated }: Cuts,
 ): Columns {
   const columns = { primary: wanted.primary.slice(), backup: wanted.backup.slice() }
+  const isIsolated = servers.map((server) => server !== undefined && isolated.has(server.id))
   primary.forEach((seat, slot) => {
     const server = servers[seat]
-    if (!server || !absent.has(server.id)) return
+    if (!server || !out.has(server.id)) return
     columns.primary[slot] = seat
-    columns.backup[slot] = backup[slot]!
+    columns.backup[slot] = isIsolated[seat] && isIsolated[backup[slot]!] ? NONE : backup[slot]!
   })
   return columns
 }

@@ -84,6 +84,18 @@ export function onlyCopies(
   return primary.reduce((count, _, slot) => count + (isOnlyOn(slot) ? 1 : 0), 0)
 }
 
+/** Whether a seat has a copy of a slot of which somebody has another, other than these `isolated` ones. */
+export function sharesSlots(
+  { primary, backup }: Pick<Draft, 'primary' | 'backup'>,
+  seat: number,
+  isolated: ReadonlySet<number>,
+): boolean {
+  const isOther = (other: number): boolean => other !== NONE && !isolated.has(other)
+  return primary.some(
+    (owner, slot) => (owner === seat && isOther(backup[slot]!)) || (backup[slot] === seat && isOther(owner)),
+  )
+}
+
 /** What a burial did, in slots. */
 export interface Burial {
   /** Another complete copy, in general the backup, became the primary: nothing is lost. */

@@ -1,8 +1,10 @@
-import { NONE, type Load, type ServerInfo, type Topology } from '@icf/common'
+import type { Load, ServerInfo, Topology } from '@icf/common'
 import type { Commit } from './changes.js'
 import type { Counters } from './counters.js'
 import type { Membership } from './membership.js'
+import { countBySeat } from './draft.js'
 import { countTogether, type Together } from './together.js'
+import type { Pair } from './reachability.js'
 import type { MovedTotals, MoveProgress, Progress } from './progress.js'
 
 /** One cache server of the topology in effect. */
@@ -29,6 +31,8 @@ export interface Snapshot {
   readonly movesPending: number
   readonly transitions: number
   readonly together: Together
+  /** Ids of servers that can not reach each other, by twos. */
+  readonly unreachable: readonly Pair[]
   readonly progress: MoveProgress | undefined
   readonly totals: MovedTotals
   readonly counters: Readonly<Counters>
@@ -72,16 +76,10 @@ export function takeSnapshot(
     movesPending: outlook.movesPending,
     transitions: topology.transitions.size,
     together: countTogether(topology),
+    unreachable: membership.reachability.pairs,
     progress: progress.current(outlook.movesPending, now),
     totals: progress.totals,
     counters,
     servers,
   }
-}
-
-/** How often each seat occurs in a column. */
-export function countBySeat(column: Readonly<Uint16Array>, seats: number): Uint32Array {
-  const counts = new Uint32Array(seats)
-  for (const seat of column) if (seat !== NONE) counts[seat]!++
-  return counts
 }

@@ -120,10 +120,11 @@ export class Versions {
     if (!this.#isUrgent && now < this.#frozenAt + VERSION_INTERVAL_MS) return undefined
     this.#isUrgent = false
     this.#mayRelease = false
-    const absent = this.#membership.absentIds()
-    if (mustReconcile) this.#movesPending = this.#reconciler.reconcile(draft, absent)
-    this.#membership.releaseEmpty(changes, this.#emptyInEffect())
-    const outlook = this.#outlook(absent.size > 0)
+    const membership = this.#membership
+    const cuts = membership.reachability.cuts(draft)
+    if (mustReconcile) this.#movesPending = this.#reconciler.reconcile(draft, membership.outIds(), cuts)
+    membership.releaseEmpty(changes, this.#emptyInEffect())
+    const outlook = this.#outlook(membership.absentIds().size > 0)
     if (!draft.isDirty) {
       this.#effective = { ...this.#effective, outlook }
       return undefined

@@ -6,6 +6,7 @@ import {
   type Topology,
 } from '@icf/common'
 import { Draft } from './draft.js'
+import { NO_CUTS } from './reachability.js'
 import { Reconciler, wish } from './reconciler.js'
 import { bury } from './slots.js'
 
@@ -21,9 +22,9 @@ export function rehearseDeath(ring: RingSettings): void {
   bury(draft, new Set([0]))
   const reconciler = new Reconciler(SERVERS)
   reconciler.invalidate('restore')
-  reconciler.reconcile(draft, new Set())
+  reconciler.reconcile(draft, new Set(), NO_CUTS)
   encodeDifference(cluster, draft.freeze())
-  reconciler.reconcile(draft, new Set())
+  reconciler.reconcile(draft, new Set(), NO_CUTS)
 }
 
 function madeUpCluster(ring: RingSettings): Topology {

@@ -33,6 +33,11 @@ export function renderMetrics(snapshot: Snapshot, shell: ShellCounters): string 
     [{ with: 'machine' }, snapshot.together.onOneMachine],
     [{ with: 'zone' }, snapshot.together.inOneZone],
   ])
+  page.gauge(
+    'icf_unreachable_pairs',
+    'Pairs of cache servers that can not reach each other.',
+    snapshot.unreachable.length,
+  )
   page.gauge('icf_transitions', 'Slots whose copy is under way.', snapshot.transitions)
   page.counter('icf_commits_total', 'Topologies that took effect.', counters.commits)
   page.summary('icf_commit_duration_seconds', 'Time to save a topology.', {

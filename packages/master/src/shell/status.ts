@@ -31,6 +31,7 @@ export function statusOf(snapshot: Snapshot, self: SelfDescription): object {
     transitions: snapshot.transitions,
     slotsOnOneMachine: snapshot.together.onOneMachine,
     slotsInOneZone: snapshot.together.inOneZone,
+    unreachable: snapshot.unreachable,
     progress: progress
       ? {
           slotsMoved: progress.slots,
