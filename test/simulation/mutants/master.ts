@@ -70,8 +70,8 @@ export const masterMutants: readonly Mutant[] = [
   {
     name: 'silence-takes-the-last-copy',
     file: `${CORE}/absence.js`,
-    find: `const hasSlots = (id) => held[seatOf(draft, id)] > 0;`,
-    replace: `const hasSlots = () => false;`,
+    find: `const holdsNothing = (id) => held[seatOf(draft, id)] === 0 && (heldInEffect[seatOf(inEffect, id)] ?? 0) === 0;`,
+    replace: `const holdsNothing = () => true;`,
     breaks: 'silence alone destroys nothing',
   },
   {

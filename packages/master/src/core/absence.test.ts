@@ -84,6 +84,40 @@ test('who takes over dies before that is in effect: what it should have had stay
   assert.deepEqual(eventsOf(harness, 'DATA_LOST'), [])
 })
 
+test('the only silent one keeps what its successor should have had, too', () => {
+  const { harness, servers } = settled(3)
+  const dying = 1
+  const shared = slotsWhere(harness.topology, (primary, backup) => primary === 0 && backup === dying)
+  assert.ok(shared.length > 0)
+  harness.isPersisting = false
+  harness.join()
+  silence(harness, servers, 1)
+  harness.kill(servers[dying]!)
+  harness.isPersisting = true
+  harness.persist()
+  assert.equal(harness.topology.servers[dying], undefined)
+  for (const slot of shared) assert.equal(harness.topology.primary[slot], 0)
+  assert.deepEqual(eventsOf(harness, 'DATA_LOST'), [])
+  harness.pass(500)
+  harness.settle()
+  assert.equal(servers[0]!.refusal, undefined)
+  assert.ok(harness.core.snapshot(harness.now).isSettled)
+})
+
+test('a silent one is declared dead when it is in effect that it holds nothing, and told how much it held', () => {
+  const { harness, servers } = settled(3)
+  const slots = slotsWhere(harness.topology, (primary) => primary === 0).length
+  const versions: boolean[] = []
+  harness.onCommit = ({ servers: [first] }) => versions.push(first !== undefined)
+  silence(harness, servers, 1)
+  assert.deepEqual([versions[0], versions.at(-1)], [true, false])
+  assert.deepEqual(
+    eventsOf(harness, 'REFLESH_IP').map(({ server, slots: count }) => [server, count]),
+    [[servers[0]!.id, slots]],
+  )
+  assert.deepEqual(eventsOf(harness, 'SERVER_SILENT'), [])
+})
+
 test('all of a cluster fall silent one after the other: nothing changes hands', () => {
   for (const count of [1, 2, 3]) {
     const { harness, servers } = settled(count)
@@ -203,6 +237,8 @@ test('nobody is told to drop what it holds before that is in effect', () => {
   harness.isPersisting = false
   silence(harness, servers, 1)
   assert.equal(a.refusal, undefined)
+  harness.persist()
+  silence(harness, servers, 1, 50)
   harness.beat(a)
   assert.equal(a.refusal, undefined)
   harness.loseLink(a)
@@ -243,7 +279,7 @@ test('a server that no answer reaches is as good as silent, though it is heard',
   assert.equal(answered().at(-1), 1 + leaseMs / heartbeatIntervalMs, 'no lease is under way to it any more')
   assert.notEqual(deaf.seat, NONE)
   assert.ok(harness.topology.servers.some((server) => server?.id === deaf.id))
-  harness.pass(2 * heartbeatIntervalMs, (server) => server !== deaf)
+  harness.pass(3 * heartbeatIntervalMs, (server) => server !== deaf)
   assert.ok(harness.topology.servers.every((server) => server?.id !== deaf.id))
   assert.equal(harness.core.snapshot(harness.now).counters.lostSlots, 0)
 })

@@ -1,13 +1,13 @@
-import { seatOf } from '@icf/common'
+import { seatOf, type Topology } from '@icf/common'
 import { formatServer } from './address.js'
 import type { Changes } from './changes.js'
-import { slotsHeld } from './draft.js'
+import { countBySeat, slotsHeld } from './draft.js'
 import type { Member, Membership } from './membership.js'
 import { standIn, type StandIn } from './slots.js'
 
 /** What the silence of some members led to. */
 export interface Silenced extends StandIn {
-  /** They have no part in any slot any more: nothing is lost by declaring them dead. */
+  /** They have no part in any slot any more, nor have had any in the version in effect: nothing is lost by declaring them dead. */
   readonly dead: readonly string[]
   /** Somebody is absent who was not before. */
   readonly isNew: boolean
@@ -29,8 +29,12 @@ export class Absence {
     this.#forgetAfterMs = forgetAfterMs
   }
 
-  /** @param silent ids of members that have been silent for too long. @returns undefined when nothing came of it */
-  look(silent: readonly string[], changes: Changes, now: number): Silenced | undefined {
+  /**
+   * @param silent ids of members that have been silent for too long
+   * @param inEffect by which the servers go: before it has changed, a silent one has lost nothing yet
+   * @returns undefined when nothing came of it
+   */
+  look(silent: readonly string[], changes: Changes, inEffect: Topology, now: number): Silenced | undefined {
     if (silent.length === 0) {
       this.#looked = ''
       return undefined
@@ -38,21 +42,24 @@ export class Absence {
     const { draft } = changes
     const present = [...this.#membership.all()].filter((member) => !this.#membership.isQuiet(member, now))
     const { isolated } = this.#membership.reachability
-    const looked = [silent, present.map(({ id }) => id), [...isolated]].join(' ')
+    const looked = [inEffect.version, silent, present.map(({ id }) => id), [...isolated]].join(' ')
     if (looked === this.#looked) return undefined
     this.#looked = looked
-    const seatsOf = (ids: readonly string[]): Set<number> => new Set(ids.map((id) => seatOf(draft, id)))
-    const stoodIn = standIn(draft, seatsOf(silent), seatsOf(present.map(({ id }) => id)))
-    const held = slotsHeld(draft)
-    const hasSlots = (id: string): boolean => held[seatOf(draft, id)]! > 0
-    const isAbsent = (id: string): boolean => this.#membership.get(id)!.absentSince !== undefined
     // One that is isolated is there: it counts as silent only to have taken from it what others have too.
     const gone = silent.filter((id) => !isolated.has(id))
-    const fresh = gone.filter((id) => hasSlots(id) && !isAbsent(id))
-    for (const id of fresh) this.#begin(this.#membership.get(id)!, changes, now)
+    const fresh = gone
+      .map((id) => this.#membership.get(id)!)
+      .filter(({ absentSince }) => absentSince === undefined)
+    for (const member of fresh) this.#begin(member, changes, now)
+    const seatsOf = (ids: readonly string[]): Set<number> => new Set(ids.map((id) => seatOf(draft, id)))
+    const stoodIn = standIn(draft, seatsOf(silent), seatsOf(present.map(({ id }) => id)))
+    const [held, heldInEffect] = [slotsHeld(draft), slotsHeld(inEffect)]
+    const holdsNothing = (id: string): boolean =>
+      held[seatOf(draft, id)] === 0 && (heldInEffect[seatOf(inEffect, id)] ?? 0) === 0
+    for (const { id } of fresh) if (held[seatOf(draft, id)]! > 0) this.#tell(id, changes, now)
     // What was taken from it, it must know before it may serve what it still has.
     if (draft.isDirty) for (const id of silent) this.#membership.get(id)!.mustFollow = draft.version
-    return { ...stoodIn, dead: gone.filter((id) => !hasSlots(id)), isNew: fresh.length > 0 }
+    return { ...stoodIn, dead: gone.filter(holdsNothing), isNew: fresh.length > 0 }
   }
 
   /** The member is heard of. @returns whether it had been absent */
@@ -60,8 +67,9 @@ export class Absence {
     if (member.absentSince === undefined) return false
     member.absentSince = undefined
     this.#looked = ''
-    const server = draft.servers[seatOf(draft, member.id)]!
-    events.push({ type: 'SERVER_RETURNED', server: member.id, address: formatServer(server) })
+    const seat = seatOf(draft, member.id)
+    const address = formatServer(draft.servers[seat]!)
+    if (slotsHeld(draft)[seat]! > 0) events.push({ type: 'SERVER_RETURNED', server: member.id, address })
     draft.touch()
     return true
   }
@@ -73,15 +81,20 @@ export class Absence {
     return [...this.#membership.all()].filter(isOverdue).map(({ id }) => id)
   }
 
-  #begin(member: Member, { draft, events, died }: Changes, now: number): void {
-    const seat = seatOf(draft, member.id)
-    const ms = this.#membership.silence.of(member.id, now)
-    member.absentSince = now - ms
-    const slots = draft.primary.reduce((count, primary) => count + (primary === seat ? 1 : 0), 0)
-    const address = formatServer(draft.servers[seat]!)
-    events.push({ type: 'SERVER_SILENT', server: member.id, address, slots, ms: Math.round(ms) })
-    // What was taken from it is news of the same kind as a death.
-    died.push(member.id)
+  /** What is taken from it is news of the same kind as a death. */
+  #begin(member: Member, { draft, died }: Changes, now: number): void {
+    member.absentSince = now - this.#membership.silence.of(member.id, now)
+    member.primariesBefore = countBySeat(draft.primary, draft.servers.length)[seatOf(draft, member.id)]!
+    died.add(member.id)
     draft.touch()
+  }
+
+  /** It holds what nobody else has. */
+  #tell(id: string, { draft, events }: Changes, now: number): void {
+    const seat = seatOf(draft, id)
+    const slots = countBySeat(draft.primary, draft.servers.length)[seat]!
+    const address = formatServer(draft.servers[seat]!)
+    const ms = Math.round(this.#membership.silence.of(id, now))
+    events.push({ type: 'SERVER_SILENT', server: id, address, slots, ms })
   }
 }

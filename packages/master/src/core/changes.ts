@@ -14,7 +14,7 @@ export class Changes {
   readonly draft: Draft
   readonly joined: string[] = []
   readonly leaving: string[] = []
-  readonly died: string[] = []
+  readonly died = new Set<string>()
   /** Links of servers that hold nothing any more. */
   readonly released: LinkId[] = []
   /** Links of servers that are declared dead: they drop what they hold, so not before that is in effect. */
@@ -43,7 +43,7 @@ export interface Commit {
 export function freeze(changes: Changes, outlook: Outlook): Commit {
   const { draft, died, leaving, joined, released, fenced, answers } = changes
   const rest = { topology: draft.freeze(), released, fenced, answers, outlook }
-  if (died.length > 0) return { ...rest, cause: MessageType.REFLESH_IP, concerned: died }
+  if (died.size > 0) return { ...rest, cause: MessageType.REFLESH_IP, concerned: [...died] }
   if (leaving.length > 0) return { ...rest, cause: MessageType.SHUTDOWN_CACHE, concerned: leaving }
   if (joined.length > 0) return { ...rest, cause: MessageType.ADD_CACHE_SERVER, concerned: joined }
   return { ...rest, cause: MessageType.DISTRIBUTION_RESPOND, concerned: [] }

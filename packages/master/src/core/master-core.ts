@@ -388,7 +388,7 @@ export class MasterCore {
     const silent = this.#detector.tick(this.#now)
     const overdue = this.#absence.overdue(this.#now)
     if (overdue.length > 0) return this.#bury({ ids: overdue, reason: 'forgotten' })
-    const silenced = this.#absence.look(silent, this.#versions.changes, this.#now)
+    const silenced = this.#absence.look(silent, this.#versions.changes, this.topology, this.#now)
     if (!silenced) return
     this.#counters.stoodIn(silenced)
     const { dead, isNew, promoted, unprotected } = silenced

@@ -12,7 +12,7 @@ import {
 } from '@icf/common'
 import { formatServer } from './address.js'
 import type { Changes } from './changes.js'
-import { slotsHeld } from './draft.js'
+import { countBySeat, slotsHeld } from './draft.js'
 import type { ClusterEvent, DeathReason, Hello, LinkId, MasterState } from './events.js'
 import { Reachability, type Pair } from './reachability.js'
 import { RetiredServers } from './retired.js'
@@ -29,8 +29,10 @@ export interface Member {
   load: Load | undefined
   /** When its last heartbeat came, in ms, whether or not it was answered. */
   beatAt: number
-  /** When it was heard of last, in ms, if it is silent and what only it has waits for it. */
+  /** When it was heard of last, in ms, if it is silent: what only it has waits for it, and it is given nothing. */
   absentSince: number | undefined
+  /** Of how many slots it was the primary when it became absent. */
+  primariesBefore: number
   /** The newest beat that was answered on its link; 0: none yet. */
   answeredBeat: number
   /** By an older version it may not serve: slots were taken from it without its knowing. */
@@ -91,7 +93,7 @@ export class Membership {
     return this.#ending.has(id)
   }
 
-  /** Silent ones that what only they have waits for. */
+  /** Silent ones: what only they have waits for them. */
   absentIds(): ReadonlySet<string> {
     return new Set([...this.all()].filter((member) => member.absentSince !== undefined).map(({ id }) => id))
   }
@@ -267,17 +269,18 @@ export class Membership {
   die(ids: readonly string[], reason: DeathReason, changes: Changes, now: number): Burial {
     const { draft } = changes
     const seats = new Set(ids.map((id) => seatOf(draft, id)))
+    const primaries = countBySeat(draft.primaryBefore, draft.servers.length)
     for (const id of ids) {
       const seat = seatOf(draft, id)
-      const { link } = this.#members.get(id)!
+      const { link, absentSince, primariesBefore } = this.#members.get(id)!
       if (link !== undefined) changes.fenced.push(link)
-      changes.died.push(id)
+      changes.died.add(id)
       changes.events.push({
         type: 'REFLESH_IP',
         server: id,
         address: formatServer(draft.servers[seat]!),
         reason,
-        slots: primariesOf(draft.primaryBefore, seat),
+        slots: absentSince === undefined ? primaries[seat]! : primariesBefore,
         ms: Math.round(this.silence.of(id, now)),
       })
       this.#remove(id, 'dead', changes)
@@ -296,6 +299,7 @@ export class Membership {
       load: undefined,
       beatAt: -Infinity,
       absentSince: undefined,
+      primariesBefore: 0,
       answeredBeat: 0,
       mustFollow: 0,
     }
@@ -329,10 +333,4 @@ function eventsOf(
     events.push({ type, server, address, reason: `${other}${more}` })
   }
   return events
-}
-
-function primariesOf(column: Readonly<Uint16Array>, seat: number): number {
-  let count = 0
-  for (const owner of column) if (owner === seat && seat !== NONE) count++
-  return count
 }
