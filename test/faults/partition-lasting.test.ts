@@ -1,7 +1,7 @@
 // Cache servers do not reach each other for longer than anybody waits, while master and clients reach them all: the
 // cluster gets along without what is cut.
 import { after, describe, it } from 'node:test'
-import type { Status } from '../support/admin.js'
+import type { Status } from '@icf/common'
 import { PartitionLab } from '../support/partition-lab.js'
 import { enterPrivateNetwork } from '../support/private-network.js'
 

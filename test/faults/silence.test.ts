@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { SLOT_COUNT } from '@icf/common'
-import type { ServerStatus } from '../support/admin.js'
+import { SLOT_COUNT, type ServerStatus } from '@icf/common'
 import { withCluster, type Cluster, type Server } from '../support/cluster.js'
 import { runIcf } from '../support/icf.js'
 import { underLoad } from '../support/scenario.js'
 import { waitUntil } from '../support/wait.js'
 
 const PAUSE_MS = 3000
+/** Calls wait for those that only they can be answered by, until these have found everything again. */
+const callTimeoutMs = 30_000
 
 /** Stops processes for a while, and lets them go on one after the other. */
 async function pause(servers: readonly Server[], ms = PAUSE_MS): Promise<void> {
@@ -28,7 +29,7 @@ async function requireNothingLost(cluster: Cluster): Promise<void> {
 
 describe('under load, nothing is lost when servers fall silent and come back', () => {
   it('all of them at once', async (t) => {
-    await underLoad(t, { servers: 3 }, async (cluster) => {
+    await underLoad(t, { callTimeoutMs, servers: 3 }, async (cluster) => {
       const ids = cluster.servers.map(({ id }) => id)
       await pause(cluster.servers)
       await cluster.settled()
@@ -38,7 +39,7 @@ describe('under load, nothing is lost when servers fall silent and come back', (
   })
 
   it('the only one', async (t) => {
-    await underLoad(t, { servers: 1 }, async (cluster) => {
+    await underLoad(t, { callTimeoutMs, servers: 1 }, async (cluster) => {
       await pause(cluster.servers)
       await cluster.settled()
       await requireNothingLost(cluster)
@@ -46,7 +47,7 @@ describe('under load, nothing is lost when servers fall silent and come back', (
   })
 
   it('two of four, which share slots', async (t) => {
-    await underLoad(t, { servers: 4 }, async (cluster) => {
+    await underLoad(t, { callTimeoutMs, servers: 4 }, async (cluster) => {
       await pause(cluster.servers.slice(0, 2))
       await cluster.settled()
       await requireNothingLost(cluster)
@@ -56,7 +57,7 @@ describe('under load, nothing is lost when servers fall silent and come back', (
   })
 
   it('all of them, while the master is restarted, with an older state', async (t) => {
-    await underLoad(t, { servers: 3 }, async (cluster) => {
+    await underLoad(t, { callTimeoutMs, servers: 3 }, async (cluster) => {
       const restore = cluster.copyMasterState()
       await cluster.addServer()
       await cluster.settled()

@@ -1,8 +1,8 @@
 // What an operator asks and does with the `icf` command, on a cluster that really is there.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { keySlot, type Topology } from '@icf/common'
-import { askTopology, type Status } from '../support/admin.js'
+import { keySlot, type Status, type Topology } from '@icf/common'
+import { askTopology } from '../support/admin.js'
 import type { Child } from '../support/child.js'
 import { Cluster } from '../support/cluster.js'
 import { icf, runIcf } from '../support/icf.js'

@@ -1,38 +1,6 @@
 import { decodeTopology, errorFromWire, IcfError, MessageType, type Topology } from '@icf/common'
 import { dial, nodeRuntime, parseAddress } from '@icf/common/node'
 
-export interface ServerStatus {
-  readonly id: string
-  readonly host: string
-  readonly port: number
-  readonly respPort: number
-  readonly zone: string
-  readonly weight: number
-  readonly state: string
-  readonly primarySlots: number
-  readonly backupSlots: number
-  readonly keys: number
-  readonly bytes: number
-}
-
-/** What `icf status --json` prints. */
-export interface Status {
-  readonly epoch: number
-  readonly version: number
-  readonly settled: boolean
-  readonly slotsServed: number
-  readonly movesPending: number
-  /** Ids of servers that can not reach each other, by twos. */
-  readonly unreachable: readonly (readonly [string, string])[]
-  readonly masters: readonly {
-    readonly id: string
-    readonly port: number
-    readonly role: string
-    readonly alive: boolean
-  }[]
-  readonly servers: readonly ServerStatus[]
-}
-
 const TIMEOUT_MS = 10_000
 
 /**

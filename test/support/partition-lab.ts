@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Status } from './admin.js'
+import type { Status } from '@icf/common'
 import { FaultLab, type LabOptions, type Tolerance } from './fault-lab.js'
 import { type Heal, type Machine, Network } from './network.js'
 

@@ -7,7 +7,10 @@ import { NO_VIOLATIONS, Workload, type WorkloadOptions, type WorkloadReport } fr
 /** Calls that must have ended before the fault, and again after it. */
 const CALLS_AROUND_FAULT = 2000
 
-export interface ScenarioOptions extends ClusterOptions, WorkloadOptions {}
+export interface ScenarioOptions extends ClusterOptions, WorkloadOptions {
+  /** Deadline of each call, instead of the client's default. */
+  readonly callTimeoutMs?: number
+}
 
 /**
  * Runs a fault under load: loads the data, starts writers and readers, runs `fault`, which returns when the cluster has
@@ -21,7 +24,12 @@ export async function underLoad(
   const laps = new Laps()
   await withCluster(options, async (cluster) => {
     laps.end('start')
-    const cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+    const { callTimeoutMs } = options
+    const cache = await connect({
+      masters: cluster.masterAddresses,
+      cluster: cluster.name,
+      ...(callTimeoutMs !== undefined && { timeoutMs: callTimeoutMs }),
+    })
     const workload = new Workload(cache, options)
     try {
       await workload.load()

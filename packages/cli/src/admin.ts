@@ -3,11 +3,16 @@ import {
   errorFromWire,
   IcfError,
   MessageType,
+  type AdminArguments,
+  type AdminCommand,
+  type AdminResult,
+  type LoggedEvent,
   type Message,
+  type Plan,
+  type Status,
   type Topology,
 } from '@icf/common'
 import { dial, formatAddress, nodeRuntime, parseAddress, type Address, type Link } from '@icf/common/node'
-import type { Plan, Status } from './status.js'
 
 export interface AdminOptions {
   /** `host:port,…` */
@@ -50,7 +55,7 @@ export class AdminClient {
   #nextNumber = 1
   #closed = false
   /** Entries of the event log, after `events` with follow. */
-  onEvent: (entry: unknown) => void = () => undefined
+  onEvent: (entry: LoggedEvent) => void = () => undefined
   onClose: () => void = () => undefined
 
   private constructor(
@@ -90,35 +95,40 @@ export class AdminClient {
   }
 
   status(): Promise<Status> {
-    return this.request('STATUS') as Promise<Status>
+    return this.#ask('STATUS', {})
   }
 
   plan(): Promise<Plan> {
-    return this.request('PLAN') as Promise<Plan>
+    return this.#ask('PLAN', {})
   }
 
   async topology(): Promise<Topology> {
-    const topology = decodeTopology(await this.request('TOPOLOGY'), undefined)
+    const topology = decodeTopology(await this.#ask('TOPOLOGY', {}), undefined)
     if (!topology) throw new IcfError('PROTOCOL', `${this.address} answered TOPOLOGY with a difference`)
     return topology
   }
 
-  shutdownCache(servers: readonly string[], dryRun: boolean): Promise<{ servers: string[]; plan: Plan }> {
-    return this.request('SHUTDOWN_CACHE', { servers, dryRun }) as Promise<{ servers: string[]; plan: Plan }>
+  shutdownCache(servers: readonly string[], dryRun: boolean): Promise<AdminResult<'SHUTDOWN_CACHE'>> {
+    return this.#ask('SHUTDOWN_CACHE', { servers, dryRun })
   }
 
   /** @returns also how many slots only these servers have */
-  forget(servers: readonly string[], dryRun: boolean): Promise<{ servers: string[]; slots: number }> {
-    return this.request('FORGET', { servers, dryRun }) as Promise<{ servers: string[]; slots: number }>
+  forget(servers: readonly string[], dryRun: boolean): Promise<AdminResult<'FORGET'>> {
+    return this.#ask('FORGET', { servers, dryRun })
   }
 
-  async events(since: number, follow: boolean): Promise<unknown[]> {
-    const { events } = (await this.request('EVENTS', { since, follow })) as { events: unknown[] }
+  async events(since: number, follow: boolean): Promise<readonly LoggedEvent[]> {
+    const { events } = await this.#ask('EVENTS', { since, follow })
     return events
   }
 
+  /** A master of this version answers as agreed. */
+  #ask<C extends AdminCommand>(name: C, args: AdminArguments<C>): Promise<AdminResult<C>> {
+    return this.request(name, args) as Promise<AdminResult<C>>
+  }
+
   /** @throws IcfError what the master answered, TIMEOUT, or UNREACHABLE when the connection breaks */
-  request(name: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+  request(name: string, args: object = {}): Promise<unknown> {
     const { timeoutMs } = this
     if (this.#closed) return Promise.reject(this.#connectionLost())
     const number = this.#nextNumber++
@@ -141,7 +151,7 @@ export class AdminClient {
   }
 
   #receive(message: Message): void {
-    if (message[0] === MessageType.EVENT) return this.onEvent(message[1])
+    if (message[0] === MessageType.EVENT) return this.onEvent(message[1] as LoggedEvent)
     if (message[0] !== MessageType.ADMIN_RESPONSE) return
     const [, number, isDone, result, text] = message
     const pending = this.#pending.get(number as number)

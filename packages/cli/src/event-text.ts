@@ -1,22 +1,8 @@
+import type { ClusterEventType, LoggedEvent } from '@icf/common'
 import type { Style } from './style.js'
 import { formatBytes, formatDuration, plural } from './units.js'
 
-/** An entry of the master's event log. */
-export interface LogEntry {
-  readonly n: number
-  /** ISO 8601. */
-  readonly at: string
-  readonly type: string
-  readonly server?: string
-  readonly address?: string
-  readonly reason?: string
-  readonly slots?: number
-  readonly entries?: number
-  readonly bytes?: number
-  readonly ms?: number
-}
-
-const MEANINGS: Readonly<Record<string, string>> = {
+const MEANINGS: Readonly<Record<ClusterEventType, string>> = {
   MASTER_STARTED: 'the master started',
   TOPOLOGY_ADOPTED:
     'the master had no state, or an old one: it goes on with what the cache servers that run follow',
@@ -34,21 +20,21 @@ const MEANINGS: Readonly<Record<string, string>> = {
   DATA_LOST: 'data was lost',
 }
 
-const BAD: readonly string[] = ['REFLESH_IP', 'SERVER_SILENT', 'UNREACHABLE', 'DATA_LOST']
-const GOOD: readonly string[] = ['SETTLED', 'ADD_CACHE_SERVER', 'SERVER_RETURNED', 'REACHABLE']
+const BAD: readonly ClusterEventType[] = ['REFLESH_IP', 'SERVER_SILENT', 'UNREACHABLE', 'DATA_LOST']
+const GOOD: readonly ClusterEventType[] = ['SETTLED', 'ADD_CACHE_SERVER', 'SERVER_RETURNED', 'REACHABLE']
 
 /** One line for people: `2026-01-02 14:03:07.120  REFLESH_IP  127.0.0.1:7101 died (silence) · 5,461 slots`. */
-export function eventLine(entry: LogEntry, style: Style): string {
+export function eventLine(entry: LoggedEvent, style: Style): string {
   const type = entry.type.padEnd(16)
   const paint = BAD.includes(entry.type) ? style.red : GOOD.includes(entry.type) ? style.green : style.bold
   return [style.dim(localTime(entry.at)), paint(type), sentence(entry)].join('  ').trimEnd()
 }
 
-function sentence(entry: LogEntry): string {
+function sentence(entry: LoggedEvent): string {
   const who = entry.address ?? entry.server?.slice(0, 8)
-  const words = [who, MEANINGS[entry.type] ?? '', entry.reason && `(${entry.reason})`]
-    .filter(Boolean)
-    .join(' ')
+  // A newer master may tell of other things.
+  const meanings: Partial<Record<string, string>> = MEANINGS
+  const words = [who, meanings[entry.type], entry.reason && `(${entry.reason})`].filter(Boolean).join(' ')
   const figures = [
     entry.slots !== undefined && plural(entry.slots, 'slot'),
     entry.entries !== undefined && plural(entry.entries, 'key'),

@@ -1,6 +1,5 @@
-import { SLOT_COUNT } from '@icf/common'
+import { SLOT_COUNT, type MasterStatus, type ServerStatus, type Status } from '@icf/common'
 import { formatAddress } from '@icf/common/node'
-import { evictionsOf, type MasterStatus, type ServerStatus, type Status } from './status.js'
 import type { Style } from './style.js'
 import { layOutTable } from './table.js'
 import { formatBytes, formatCount, plural } from './units.js'
@@ -28,7 +27,7 @@ export function statusLines(status: Status, style: Style): string[] {
 }
 
 /** What a death would take both copies of. */
-function togetherLines({ slotsOnOneMachine = 0, slotsInOneZone = 0 }: Status, style: Style): string[] {
+function togetherLines({ slotsOnOneMachine, slotsInOneZone }: Status, style: Style): string[] {
   const line = (slots: number, where: string, what: string): string[] =>
     slots > 0 ? [style.yellow(`${plural(slots, 'slot')} with both copies ${where}: ${what}`)] : []
   return [
@@ -41,7 +40,7 @@ function togetherLines({ slotsOnOneMachine = 0, slotsInOneZone = 0 }: Status, st
   ]
 }
 
-function unreachableLines({ unreachable = [], servers }: Status, style: Style): string[] {
+function unreachableLines({ unreachable, servers }: Status, style: Style): string[] {
   const nameOf = (id: string): string => {
     const server = servers.find((one) => one.id === id)
     return server ? formatAddress(server) : id.slice(0, 8)
@@ -52,6 +51,11 @@ function unreachableLines({ unreachable = [], servers }: Status, style: Style): 
   const more = unreachable.length - lines.length
   if (more > 0) lines.push(`nor can ${plural(more, 'more pair')}`)
   return lines.map((line) => style.yellow(line))
+}
+
+/** Keys that had to go because the memory of a server was full. */
+export function evictionsOf({ servers }: Status): number {
+  return sum(servers, 'evictions')
 }
 
 /** What is missing before everything is in its place, in a few words. */
@@ -105,6 +109,6 @@ function serverTable(servers: readonly ServerStatus[], style: Style): string[] {
   return layOutTable(columns, rows, style.bold)
 }
 
-function sum(servers: readonly ServerStatus[], field: 'keys' | 'bytes'): number {
+function sum(servers: readonly ServerStatus[], field: 'keys' | 'bytes' | 'evictions'): number {
   return servers.reduce((total, server) => total + server[field], 0)
 }

@@ -1,3 +1,4 @@
+export type * from './admin.js'
 export * from './clock.js'
 export * from './errors.js'
 export * from './limits.js'

@@ -1,3 +1,2 @@
 export type { RunningMaster } from './shell/master.js'
 export { startMaster, type StartMasterOptions } from './shell/start-master.js'
-export type { LoggedEvent } from './shell/event-log.js'

@@ -2,7 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { AdminClient } from '../admin.js'
 import { Exit, isPassing } from '../errors.js'
-import { eventLine, type LogEntry } from '../event-text.js'
+import type { LoggedEvent } from '@icf/common'
+import { eventLine } from '../event-text.js'
 import { addConnectOptions, integer, oneShotOption, type ConnectOptions } from '../options.js'
 import { note, print, printJson } from '../output.js'
 import { withAdmin } from '../session.js'
@@ -53,7 +54,7 @@ async function events(options: EventsOptions): Promise<number> {
 async function followUntilLost(admin: AdminClient, printer: EventPrinter): Promise<void> {
   const lost = new Promise<void>((resolve) => (admin.onClose = resolve))
   // An entry may come before the answer with the older ones.
-  const early: unknown[] = []
+  const early: LoggedEvent[] = []
   admin.onEvent = (entry) => early.push(entry)
   printer.printAll(await admin.events(printer.last, true))
   printer.printAll(early)
@@ -75,8 +76,8 @@ class EventPrinter {
     this.last = since
   }
 
-  printAll(entries: readonly unknown[]): void {
-    for (const entry of entries as readonly LogEntry[]) {
+  printAll(entries: readonly LoggedEvent[]): void {
+    for (const entry of entries) {
       if (entry.n <= this.last) continue
       this.last = entry.n
       this.#lastSaid = ''

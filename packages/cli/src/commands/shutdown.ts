@@ -2,12 +2,11 @@ import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { AdminSession } from '../admin-session.js'
 import { CliError, Exit, isPassing } from '../errors.js'
-import type { LogEntry } from '../event-text.js'
 import { addConnectOptions, oneShotOption, type ConnectOptions } from '../options.js'
 import { note, print, printJson } from '../output.js'
 import { Progress, type ProgressState } from '../progress.js'
 import { openSession } from '../session.js'
-import type { Plan, Status } from '../status.js'
+import type { Plan, Status } from '@icf/common'
 import { formatBytes, formatCount, formatDuration, plural } from '../units.js'
 import { runs } from './runs.js'
 
@@ -106,7 +105,7 @@ function stateOf({ servers, progress }: Status, ids: readonly string[], plan: Pl
 
 /** A server that died on its way out is gone, too, but did not hand everything off. */
 async function requireReleased(session: AdminSession, ids: readonly string[]): Promise<void> {
-  const entries = (await session.ask((admin) => admin.events(0, false))) as LogEntry[]
+  const entries = await session.ask((admin) => admin.events(0, false))
   const died = entries.filter(({ type, server }) => type === 'REFLESH_IP' && ids.includes(server ?? ''))
   if (died.length === 0) return
   const names = died.map(({ server, address }) => address ?? server).join(', ')

@@ -6,7 +6,7 @@ import { print, printJson } from '../output.js'
 import { Progress } from '../progress.js'
 import { openSession, withAdmin } from '../session.js'
 import { runs } from './runs.js'
-import type { Status } from '../status.js'
+import type { Status } from '@icf/common'
 import { styleFor } from '../style.js'
 import { formatDuration } from '../units.js'
 

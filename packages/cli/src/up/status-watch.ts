@@ -1,6 +1,6 @@
 import { AdminSession } from '../admin-session.js'
 import type { AdminOptions } from '../admin.js'
-import type { Status } from '../status.js'
+import type { Status } from '@icf/common'
 
 const INTERVAL_MS = 500
 

@@ -1,6 +1,6 @@
-import { MessageType, type IcfError, type Topology, type UpdateType } from '@icf/common'
+import { MessageType, type IcfError, type Topology, type UpdateType, type ClusterEvent } from '@icf/common'
 import { Draft } from './draft.js'
-import type { ClusterEvent, LinkId } from './events.js'
+import type { LinkId } from './events.js'
 import type { Outlook } from './reconciler.js'
 
 /** An answer to an operator that is only true once its topology is in effect. */

@@ -1,4 +1,13 @@
-import type { IcfError, Message, ProbeOutcome, Role, ServerInfo, Timing, Topology } from '@icf/common'
+import type {
+  ClusterEvent,
+  IcfError,
+  Message,
+  ProbeOutcome,
+  Role,
+  ServerInfo,
+  Timing,
+  Topology,
+} from '@icf/common'
 import type { DeparturesState } from './departures.js'
 import type { Retired } from './retired.js'
 
@@ -78,31 +87,3 @@ export type Effect =
 
 /** `forgotten`: it was silent, and given up with what only it had: by an operator, or after `forgetAfterMs`. */
 export type DeathReason = 'silence' | 'process gone' | 'replaced' | 'forgotten'
-
-/** An entry of the event log, before the shell gives it its number and wall-clock time. */
-export interface ClusterEvent {
-  readonly type:
-    | 'MASTER_STARTED'
-    | 'TOPOLOGY_ADOPTED'
-    | 'ADD_CACHE_SERVER'
-    | 'SHUTDOWN_CACHE'
-    | 'REFLESH_IP'
-    | 'SERVER_SILENT'
-    | 'SERVER_RETURNED'
-    | 'UNREACHABLE'
-    | 'REACHABLE'
-    | 'RELEASED'
-    | 'MOVED'
-    | 'SETTLED'
-    | 'COPIES_TOGETHER'
-    | 'DATA_LOST'
-  readonly server?: string
-  readonly address?: string
-  readonly reason?: string
-  /** Slots that moved, were promoted, or were lost. */
-  readonly slots?: number
-  readonly entries?: number
-  readonly bytes?: number
-  /** How long it took: a move from start to end, a death from the last sign of life to its discovery. */
-  readonly ms?: number
-}

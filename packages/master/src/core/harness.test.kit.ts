@@ -12,8 +12,9 @@ import {
   type IcfError,
   type Message,
   type Topology,
+  type ClusterEvent,
 } from '@icf/common'
-import type { ClusterEvent, Effect, Finding, LinkId, MasterEvent, MasterState } from './events.js'
+import type { Effect, Finding, LinkId, MasterEvent, MasterState } from './events.js'
 import { MasterCore } from './master-core.js'
 import type { MasterOptions } from './options.js'
 import type { ServerSnapshot } from './snapshot.js'

@@ -1,13 +1,4 @@
-export type {
-  ClusterEvent,
-  DeathReason,
-  Effect,
-  Finding,
-  Hello,
-  LinkId,
-  MasterEvent,
-  MasterState,
-} from './events.js'
+export type { DeathReason, Effect, Finding, Hello, LinkId, MasterEvent, MasterState } from './events.js'
 export { MasterCore } from './master-core.js'
 export type { MasterOptions } from './options.js'
 export { NO_DEPARTURES, type DeparturesState } from './departures.js'

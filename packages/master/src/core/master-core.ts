@@ -15,6 +15,7 @@ import {
   type Intent,
   type Message,
   type MoveOrder,
+  type Plan,
   type Topology,
 } from '@icf/common'
 import { Absence } from './absence.js'
@@ -25,7 +26,7 @@ import { Detector, fenced, type Death } from './detector.js'
 import type { Effect, Hello, LinkId, MasterEvent } from './events.js'
 import { Membership, type LeaveReason, type Member } from './membership.js'
 import { DEFAULT_FORGET_AFTER_MS, DEFAULT_MAX_TRANSITIONS_PER_SERVER, type MasterOptions } from './options.js'
-import { preview, type Preview } from './preview.js'
+import { preview } from './preview.js'
 import { Progress } from './progress.js'
 import { Publisher } from './publisher.js'
 import { isAnyoneLeaving, Reconciler } from './reconciler.js'
@@ -90,7 +91,7 @@ export class MasterCore {
   }
 
   /** What would move if these servers left; or, without any, what is pending. @throws IcfError LAST_SERVER */
-  preview(leaving: readonly string[]): Preview {
+  preview(leaving: readonly string[]): Plan {
     if (leaving.length > 0) this.#membership.checkSpare(leaving, this.#versions.changes)
     return preview(this.topology, leaving, (id) => this.#membership.get(id)?.load)
   }

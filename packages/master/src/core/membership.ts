@@ -9,11 +9,12 @@ import {
   type Registration,
   type Timing,
   type Topology,
+  type ClusterEvent,
 } from '@icf/common'
 import { formatServer } from './address.js'
 import type { Changes } from './changes.js'
 import { countBySeat, slotsHeld } from './draft.js'
-import type { ClusterEvent, DeathReason, Hello, LinkId, MasterState } from './events.js'
+import type { DeathReason, Hello, LinkId, MasterState } from './events.js'
 import { Reachability, type Pair } from './reachability.js'
 import { RetiredServers } from './retired.js'
 import { Silence } from './silence.js'

@@ -1,26 +1,13 @@
-import { NONE, plan, summarize, type Load, type Topology } from '@icf/common'
+import { NONE, plan, summarize, type Load, type Plan, type Topology } from '@icf/common'
 import { wish } from './reconciler.js'
 import { countBySeat } from './draft.js'
-
-/** What a change would move. */
-export interface Preview {
-  readonly primaryMoves: number
-  readonly backupMoves: number
-  /** Primary moves in which the two copies change roles and nothing is copied. */
-  readonly swaps: number
-  /** Slots that are copied over the network. */
-  readonly copies: number
-  /** Estimates, by what each present primary holds on average. */
-  readonly entries: number
-  readonly bytes: number
-}
 
 /** What would move if these servers left; or, without any, what is pending now. Nothing is changed. */
 export function preview(
   topology: Topology,
   leaving: readonly string[],
   loadOf: (id: string) => Load | undefined,
-): Preview {
+): Plan {
   const servers = topology.servers.map((server) =>
     server && leaving.includes(server.id) ? { ...server, state: 'leaving' as const } : server,
   )

@@ -1,5 +1,5 @@
+import type { ClusterEvent } from '@icf/common'
 import type { SlotTable } from './draft.js'
-import type { ClusterEvent } from './events.js'
 import type { Outlook } from './reconciler.js'
 import { countTogether } from './together.js'
 

@@ -1,7 +1,6 @@
-import { MessageType, type Topology } from '@icf/common'
+import { MessageType, type Topology, type ClusterEvent } from '@icf/common'
 import { Changes, freeze, type Commit } from './changes.js'
 import { slotsHeld } from './draft.js'
-import type { ClusterEvent } from './events.js'
 import type { Membership } from './membership.js'
 import type { Progress } from './progress.js'
 import { isComplete, type Outlook, type Reconciler } from './reconciler.js'

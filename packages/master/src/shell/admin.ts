@@ -1,22 +1,40 @@
-import { encodeTopology, errorToWire, IcfError, MessageType, type Message } from '@icf/common'
+import {
+  encodeTopology,
+  errorToWire,
+  IcfError,
+  MessageType,
+  type AdminCommand,
+  type AdminResult,
+  type LoggedEvent,
+  type Message,
+  type Plan,
+  type Status,
+  type Topology,
+} from '@icf/common'
 import type { Link } from '@icf/common/node'
-import type { LoggedEvent } from './event-log.js'
 
 /** What an operator may ask for; the admin links and the HTTP port share it. */
 export interface Administration {
-  status(): object
-  topology(): Parameters<typeof encodeTopology>[0]
-  plan(): object
-  shutdown(selectors: readonly string[], isDryRun: boolean): Promise<object>
+  status(): Status
+  topology(): Topology
+  plan(): Plan
+  shutdown(selectors: readonly string[], isDryRun: boolean): Promise<AdminResult<'SHUTDOWN_CACHE'>>
   /** Gives silent servers up, with what only they have. */
-  forget(selectors: readonly string[], isDryRun: boolean): Promise<object>
+  forget(selectors: readonly string[], isDryRun: boolean): Promise<AdminResult<'FORGET'>>
   events(since: number): readonly LoggedEvent[]
   follow(reader: (event: LoggedEvent) => void): () => void
 }
 
 type Arguments = Readonly<Record<string, unknown>>
 
-const commands: Readonly<Record<string, (on: Administration, args: Arguments) => unknown>> = {
+type Commands = {
+  readonly [C in AdminCommand]: (
+    on: Administration,
+    args: Arguments,
+  ) => AdminResult<C> | Promise<AdminResult<C>>
+}
+
+const commands: Commands = {
   STATUS: (on) => on.status(),
   TOPOLOGY: (on) => encodeTopology(on.topology()),
   PLAN: (on) => on.plan(),
@@ -41,9 +59,13 @@ export function serveAdmin(link: Link, on: Administration): void {
 }
 
 function run(name: string, on: Administration, args: Arguments): unknown {
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (!command) throw new IcfError('UNKNOWN_COMMAND', `a master has no command "${name.slice(0, 100)}"`)
-  return command(on, args)
+  if (!isCommand(name))
+    throw new IcfError('UNKNOWN_COMMAND', `a master has no command "${name.slice(0, 100)}"`)
+  return commands[name](on, args)
+}
+
+function isCommand(name: string): name is AdminCommand {
+  return Object.hasOwn(commands, name)
 }
 
 async function respond(link: Link, request: number, produce: () => unknown): Promise<boolean> {

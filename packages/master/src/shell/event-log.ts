@@ -1,12 +1,4 @@
-import type { ClusterEvent } from '../core/index.js'
-
-/** An entry of the event log. */
-export interface LoggedEvent extends ClusterEvent {
-  /** Grows by one with every entry, across restarts of the master. */
-  readonly n: number
-  /** Wall-clock time, ISO 8601. */
-  readonly at: string
-}
+import type { ClusterEvent, LoggedEvent } from '@icf/common'
 
 const MAX_ENTRIES = 10_000
 /** Entries that the state file carries over a restart. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, rmdir, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, mock, test, type TestContext } from 'node:test'
-import { decodeTopology, isNewer, MessageType, SLOT_COUNT, type Message } from '@icf/common'
+import { decodeTopology, isNewer, MessageType, SLOT_COUNT, type Message, type Status } from '@icf/common'
 import { dial, nodeRuntime, type Link } from '@icf/common/node'
 import { pino } from 'pino'
 import type { RunningMaster } from './master.js'
@@ -100,14 +100,6 @@ async function enter(master: RunningMaster, name: string, { epoch = 0, version =
       2000,
     ),
   )
-}
-
-interface Status {
-  epoch: number
-  slotsServed: number
-  settled: boolean
-  masters: { role: string; port: number }[]
-  servers: { id: string; state: string; primarySlots: number }[]
 }
 
 test('a server joins, is welcomed with the timing, and gets the topology; so does a client', async (t) => {

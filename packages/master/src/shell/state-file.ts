@@ -7,6 +7,7 @@ import {
   IcfError,
   sameTransition,
   SLOT_COUNT,
+  type LoggedEvent,
   type Timing,
   type Topology,
   type Transition,
@@ -18,7 +19,6 @@ import {
   type MasterState,
   type Retired,
 } from '../core/index.js'
-import type { LoggedEvent } from './event-log.js'
 
 /** What the state file holds. */
 export interface StoredState extends MasterState {

@@ -1,15 +1,6 @@
+import type { MasterStatus, Status } from '@icf/common'
 import type { Address } from '@icf/common/node'
 import type { Snapshot } from '../core/index.js'
-
-/** A master as STATUS shows it. */
-export interface MasterStatus {
-  readonly id: string
-  readonly host: string
-  readonly port: number
-  readonly httpPort: number | null
-  readonly role: 'active' | 'standby'
-  readonly alive: boolean
-}
 
 export interface SelfDescription {
   readonly id: string
@@ -19,7 +10,7 @@ export interface SelfDescription {
 }
 
 /** The object of `icf status --json`. */
-export function statusOf(snapshot: Snapshot, self: SelfDescription): object {
+export function statusOf(snapshot: Snapshot, self: SelfDescription): Status {
   const { topology, progress } = snapshot
   return {
     cluster: self.cluster,
