@@ -55,6 +55,7 @@ export function chooseScenario(random: Random): Scenario {
       longBytes: 600 * KIB,
       ttlShare: random.chance(0.2) ? 0.2 : 0,
       fastShare: random.chance(0.2) ? 0.1 : 0,
+      manyShare: random.chance(0.5) ? 0.15 : 0,
       mayEvict,
     },
     weather: randomWeather(random, hasLong ? LEAST_FOR_LONG_BYTES_PER_MS : LEAST_BYTES_PER_MS),

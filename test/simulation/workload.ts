@@ -4,6 +4,8 @@ import { ExpiryChecker } from './checkers/expiry.js'
 import { isRead, LinearizableKey, type Operation, type Result } from './checkers/linearizable.js'
 import { Violation } from './checkers/violation.js'
 import type { SimClient } from './cluster.js'
+import type { KeyCall } from './key-call.js'
+import { fatesOf, performMany } from './many.js'
 import type { World } from './virtual/world.js'
 
 /** Of a call by itself, in ms. */
@@ -16,6 +18,13 @@ const MOST_PENDING_BEFORE_A_WRITE = 3
 
 /** Calls of one key whose outcome is not known; a key with more is given up, and another one used in its place. */
 const MOST_ABANDONED = 2
+
+/** Keys that are written only together with others, … */
+const KEYS_OF_MANY = 8
+/** … and one more than one call has at most. */
+const KEYS_AT_ONCE = 9
+/** The same, of what is loaded before and read in the end. */
+const LOADED_AT_ONCE = 21
 
 /** Where memory is short: so that it stays so. */
 const MOST_BYTES_OF_MANY = 1500
@@ -35,6 +44,8 @@ export interface WorkloadOptions {
   readonly ttlShare: number
   /** Share of the calls that store with `ack: 'primary'`. */
   readonly fastShare: number
+  /** Share of the calls that are for many keys. */
+  readonly manyShare: number
   /** Entries may be evicted. */
   readonly mayEvict: boolean
 }
@@ -47,6 +58,7 @@ export class Workload {
   readonly #fast = new Map<string, Set<string>>()
   readonly #names: string[]
   readonly #ballast: string[]
+  readonly #together: string[]
   #nextValue = 1
   #isOver = false
   /** Calls without an answer: what becomes of each when its client dies. */
@@ -59,6 +71,7 @@ export class Workload {
   ) {
     this.#names = Array.from({ length: options.sharedKeys }, (_, i) => `k${i}`)
     this.#ballast = Array.from({ length: options.ballastKeys }, (_, i) => `b${i}`)
+    this.#together = Array.from({ length: options.manyShare > 0 ? KEYS_OF_MANY : 0 }, (_, i) => `m${i}`)
   }
 
   /** The process of the client does one call after the other, until the workload ends or the process does. */
@@ -81,7 +94,11 @@ export class Workload {
 
   /** Stores what is to be moved about. */
   async load(client: SimClient): Promise<void> {
-    for (const name of this.#ballast) await this.#call(client, name, this.#set(this.options.ballastBytes))
+    for (const names of this.#inGroups(this.#ballast))
+      await this.#callMany(
+        client,
+        names.map((name) => [name, this.#set(this.options.ballastBytes)]),
+      )
   }
 
   /** Calls without an answer. */
@@ -101,19 +118,25 @@ export class Workload {
 
   /** Every key once more, when all is quiet. */
   async readAll(client: SimClient): Promise<void> {
-    for (const name of [...this.#names, ...this.#ballast]) await this.#call(client, name, { kind: 'get' })
+    for (const names of this.#inGroups([...this.#names, ...this.#ballast, ...this.#together]))
+      await this.#callMany(
+        client,
+        names.map((name) => [name, { kind: 'get' }]),
+      )
     for (const name of this.#expiry.keys) await this.#readExpiring(client, name)
     for (const name of this.#fast.keys()) await this.#readFast(client, name)
   }
 
   #something(client: SimClient): Promise<void> {
     const { random } = this.world
-    const { ttlShare, fastShare, longShare, longBytes, ballastBytes, mayEvict } = this.options
+    const { ttlShare, fastShare, manyShare, longShare, longBytes, ballastBytes, mayEvict } = this.options
     const choice = random.next()
     if (choice < ttlShare)
       return random.chance(0.3) ? this.#writeExpiring(client) : this.#readExpiring(client)
     if (choice < ttlShare + fastShare)
       return random.chance(0.5) ? this.#writeFast(client) : this.#readFast(client)
+    if (choice < ttlShare + fastShare + manyShare)
+      return this.#callMany(client, random.chance(0.5) ? this.#manyReads() : this.#manyWrites())
     if (this.#ballast.length > 0 && random.chance(mayEvict ? 0.4 : 0.1)) {
       const isWritten = mayEvict && random.chance(0.5)
       return this.#call(
@@ -131,16 +154,42 @@ export class Workload {
     return this.#call(client, name, this.#set(random.chance(longShare) ? longBytes : 0))
   }
 
+  /** Of keys that others write too, and keys that they do not; of some of them twice. */
+  #manyReads(): [string, Operation][] {
+    return this.#someTogetherWith([...this.#names, ...this.#ballast]).map((name) => [name, { kind: 'get' }])
+  }
+
+  #manyWrites(): [string, Operation][] {
+    return [...new Set(this.#someTogetherWith(this.#names))].map((name) => [name, this.#set(0)])
+  }
+
+  #someTogetherWith(others: readonly string[]): string[] {
+    const { random } = this.world
+    return Array.from({ length: random.integer(2, KEYS_AT_ONCE) }, () =>
+      random.pick(random.chance(0.5) ? this.#together : others),
+    )
+  }
+
+  #inGroups(names: readonly string[]): string[][] {
+    const groups: string[][] = []
+    for (let at = 0; at < names.length; at += groups.at(-1)!.length)
+      groups.push(names.slice(at, at + this.world.random.integer(1, LOADED_AT_ONCE)))
+    return groups
+  }
+
   #set(bytes: number): Operation {
-    const value = `v${this.#nextValue++}`
-    return { kind: 'set', value: value.padEnd(bytes, '.') }
+    return { kind: 'set', value: this.#value().padEnd(bytes, '.') }
+  }
+
+  #value(): string {
+    return `v${this.#nextValue++}`
   }
 
   /** One call of a key that has to be linearizable. */
   async #call(client: SimClient, name: string, operation: Operation): Promise<void> {
-    const key = this.#key(name)
-    if (key.pending >= (isRead(operation) ? MOST_PENDING : MOST_PENDING_BEFORE_A_WRITE)) return
-    const call = key.begin(operation)
+    const part = this.#begin(name, operation)
+    if (!part) return
+    const { key, call } = part
     try {
       key.end(
         call,
@@ -148,17 +197,48 @@ export class Workload {
           client,
           `${operation.kind} ${key.name}`,
           () => perform(client, key.name, operation, this.#readTimeoutMs()),
-          () => this.#abandon(name, key, call),
+          () => this.#abandon(part),
         ),
       )
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
       if (error.code !== 'OUTCOME_UNKNOWN') return key.cancel(call)
-      this.#abandon(name, key, call)
+      this.#abandon(part)
     }
   }
 
-  #abandon(name: string, key: LinearizableKey, call: number): void {
+  /** One call for many keys, either reads or writes, each of which has to be linearizable by itself. */
+  async #callMany(client: SimClient, operations: readonly (readonly [string, Operation])[]): Promise<void> {
+    const parts = operations.flatMap(([name, operation]) => this.#begin(name, operation) ?? [])
+    if (parts.length === 0) return
+    const overwritten = this.world.random.chance(0.2) ? this.#value() : undefined
+    try {
+      const found = await this.#ask(
+        client,
+        `${parts[0]!.operation.kind} ${parts.map(({ key }) => key.name).join(' ')}`,
+        () => performMany(client.client, parts, overwritten, this.#readTimeoutMs()),
+        () => parts.forEach((part) => this.#abandon(part)),
+      )
+      parts.forEach(({ key, call }, i) => key.end(call, found[i]))
+    } catch (error) {
+      if (!(error instanceof IcfError)) throw error
+      fatesOf(error, parts).forEach((fate, i) => {
+        const { key, call } = parts[i]!
+        if (fate.kind === 'done') key.end(call, fate.found)
+        else if (fate.kind === 'undone') key.cancel(call)
+        else this.#abandon(parts[i]!)
+      })
+    }
+  }
+
+  /** Undefined when the key has as many calls under way as it may. */
+  #begin(name: string, operation: Operation): KeyCall | undefined {
+    const key = this.#key(name)
+    if (key.pending >= (isRead(operation) ? MOST_PENDING : MOST_PENDING_BEFORE_A_WRITE)) return undefined
+    return { name, key, operation, call: key.begin(operation) }
+  }
+
+  #abandon({ name, key, call }: KeyCall): void {
     key.abandon(call)
     if (key.abandoned > MOST_ABANDONED && this.#keys.get(name) === key) this.#keys.delete(name)
   }
@@ -195,7 +275,7 @@ export class Workload {
 
   async #writeFast(client: SimClient): Promise<void> {
     const key = `p${this.world.random.integer(0, 4)}`
-    const value = `v${this.#nextValue++}`
+    const value = this.#value()
     const values = this.#fast.get(key) ?? new Set()
     this.#fast.set(key, values.add(value))
     await this.#unlessFailed(client, `set ${key}`, () => client.client.set(key, value, { ack: 'primary' }))

@@ -56,4 +56,27 @@ export const clientMutants: readonly Mutant[] = [
     replace: `peer.reclaim();`,
     breaks: 'a server that is killed causes no error',
   },
+
+  // --- calls for many keys
+  {
+    name: 'only-the-first-failure-named',
+    file: `${CORE}/group.js`,
+    find: `const keys = failures.map(({ key }) => key);`,
+    replace: `const keys = failures.slice(0, 1).map(({ key }) => key);`,
+    breaks: 'of a call for many keys, what is not named by its error is done',
+  },
+  {
+    name: 'many-values-in-the-order-of-answers',
+    file: `${CORE}/group.js`,
+    find: `this.#results[index] = value;`,
+    replace: `this.#results[this.#results.length - this.#left] = value;`,
+    breaks: 'values of many keys are in the order of the keys',
+  },
+  {
+    name: 'first-of-the-same-key-sent',
+    file: 'packages/client/dist/client.js',
+    find: `lastOfKey.set(key, call);`,
+    replace: `lastOfKey.set(key, lastOfKey.get(key) ?? call);`,
+    breaks: 'of entries with the same key the last is stored',
+  },
 ]
