@@ -16,7 +16,7 @@ export async function performMany(
   client: Client,
   parts: readonly KeyCall[],
   overwritten: string | undefined,
-  readTimeoutMs: number,
+  timeoutMs: number,
 ): Promise<readonly (string | undefined)[]> {
   const entries = parts.flatMap(({ key, operation }): [string, string][] =>
     operation.kind === 'set' ? [[key.name, operation.value]] : [],
@@ -24,10 +24,10 @@ export async function performMany(
   if (entries.length === 0)
     return client.getMany<string>(
       parts.map(({ key }) => key.name),
-      { timeoutMs: readTimeoutMs },
+      { timeoutMs },
     )
   if (overwritten !== undefined) entries.unshift([entries[0]![0], overwritten])
-  await client.setMany(entries)
+  await client.setMany(entries, { timeoutMs })
   return []
 }
 

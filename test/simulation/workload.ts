@@ -196,7 +196,7 @@ export class Workload {
         await this.#ask(
           client,
           `${operation.kind} ${key.name}`,
-          () => perform(client, key.name, operation, this.#readTimeoutMs()),
+          () => perform(client, key.name, operation, this.#timeoutMs()),
           () => this.#abandon(part),
         ),
       )
@@ -216,7 +216,7 @@ export class Workload {
       const found = await this.#ask(
         client,
         `${parts[0]!.operation.kind} ${parts.map(({ key }) => key.name).join(' ')}`,
-        () => performMany(client.client, parts, overwritten, this.#readTimeoutMs()),
+        () => performMany(client.client, parts, overwritten, this.#timeoutMs()),
         () => parts.forEach((part) => this.#abandon(part)),
       )
       parts.forEach(({ key, call }, i) => key.end(call, found[i]))
@@ -325,8 +325,11 @@ export class Workload {
     }
   }
 
-  /** While calls may fail, some readers are impatient: they come to what answers, rather than wait for what does not. */
-  #readTimeoutMs(): number {
+  /**
+   * Of reads, and of writes of many keys. While calls may fail, some are impatient: they come to what answers, rather than wait
+   * for what does not; and of many keys, some fail.
+   */
+  #timeoutMs(): number {
     const { random, now } = this.world
     return this.answers.isExcused(now) && random.chance(0.7) ? random.integer(50, 500) : CALL_TIMEOUT_MS
   }
