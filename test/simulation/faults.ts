@@ -1,7 +1,9 @@
 import type { AnswerChecker } from './checkers/answers.js'
 import type { SimCluster } from './cluster.js'
+import { ReplacedPrimary } from './replaced-primary.js'
 import { SlowWays } from './slow-ways.js'
 import { LONGEST_MS, Trouble, type Room } from './trouble.js'
+import { UnheardHandover } from './unheard-handover.js'
 import type { World } from './virtual/world.js'
 
 export interface FaultOptions extends Room {
@@ -91,6 +93,8 @@ export class Faults {
     const { random } = this.#world
     const trouble = this.#trouble
     const slow = new SlowWays(cluster, trouble)
+    const replaced = new ReplacedPrimary(cluster, trouble)
+    const unheard = new UnheardHandover(cluster, trouble)
     return {
       join: { weight: 3, begin: () => trouble.join() },
       leave: { weight: 2, begin: () => trouble.leave() },
@@ -146,6 +150,12 @@ export class Faults {
         isHarsh: true,
         isAlone: true,
         begin: () => trouble.restartMasterAsItCommits(true),
+      },
+      'lose state of an unheard handover': {
+        weight: 2,
+        isHarsh: true,
+        isAlone: true,
+        begin: () => unheard.begin(),
       },
       'slow disk': { weight: 1, isHarsh: true, begin: () => trouble.slowDisk() },
       'pause server on a slow disk': { weight: 1, isHarsh: true, begin: () => trouble.pauseOnSlowDisk() },
@@ -214,6 +224,12 @@ export class Faults {
       'slow way': { weight: 1, isHarsh: true, begin: () => slow.slow() },
       'slow way, then cut off': { weight: 2, isHarsh: true, begin: () => slow.slowThenCutOff() },
       'slow way while slots move': { weight: 3, isHarsh: true, begin: () => slow.slowWhileSlotsMove() },
+      'slow way, then replace primary': {
+        weight: 4,
+        isHarsh: true,
+        isAlone: true,
+        begin: () => replaced.begin(),
+      },
       flap: { weight: 1, isHarsh: true, begin: () => trouble.flap() },
     }
   }

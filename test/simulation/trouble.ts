@@ -12,6 +12,9 @@ export const LONGEST_MS = 5_000
 /** Until one that was stopped or cut off has been heard of again by all, in ms. */
 const HEARD_AGAIN_MS = 600
 
+/** Until a master that died is started again, in ms. */
+export const LONGEST_DOWN_MS = 3_000
+
 /** Within this, the master commits something, or does not any more, in ms. */
 const COMMITS_WITHIN_MS = 2_000
 
@@ -132,7 +135,7 @@ export class Trouble {
   }
 
   /** The promise is for one thing at a time: nobody else is dead, stopped or cut off, or was a moment ago. */
-  #canDestroy(): boolean {
+  canDestroy(): boolean {
     const { masterProcess, isDoubled } = this.cluster
     const isUndisturbed = this.#world.now >= this.#disturbedUntil
     return isDoubled && isUndisturbed && !this.#isStateUncertain && masterProcess.canRun
@@ -154,7 +157,7 @@ export class Trouble {
   kill(how: (process: VirtualProcess) => void, victim = this.#victim()): number | undefined {
     const { cluster } = this
     const { random } = this.#world
-    if (!victim || !this.#canDestroy()) return undefined
+    if (!victim || !this.canDestroy()) return undefined
     const victims = cluster.servers.filter(({ process }) => process.machine === victim.process.machine)
     if (victims.some(({ process }) => this.#stopped.has(process))) return undefined
     for (const { process } of victims) how(process)
@@ -175,19 +178,21 @@ export class Trouble {
     const found = processes.filter((process) => process?.canRun === true) as VirtualProcess[]
     if (found.length === 0) return undefined
     const ms = this.#ms()
-    for (const process of found) this.#stop(process, ms, sends)
+    for (const process of found) this.stop(process, ms, sends)
     return ms
   }
 
-  #stop(process: VirtualProcess, ms: number, sends?: number): void {
+  stop(process: VirtualProcess, ms: number, sends?: number): void {
     this.disturb(ms)
     this.#stopped.add(process)
     if (sends === undefined) process.stop()
     else process.stopMidTurn(sends)
-    this.later(ms, () => {
-      this.#stopped.delete(process)
-      process.goOn()
-    })
+    this.later(ms, () => this.goOn(process))
+  }
+
+  goOn(process: VirtualProcess): void {
+    this.#stopped.delete(process)
+    process.goOn()
   }
 
   /** What it reads when it goes on, such as an answer of the master, is old by then; and what it says is not heard. */
@@ -208,7 +213,7 @@ export class Trouble {
     const { random } = this.#world
     const { cluster } = this
     const victim = this.server()
-    if (!victim || !this.#canDestroy()) return undefined
+    if (!victim || !this.canDestroy()) return undefined
     const ms = random.between(20, 600)
     const others = (random.chance(0.5) ? cluster.servers : [this.server()]).map((other) => other?.process)
     if (this.cut([victim.process], others, ms) === undefined) return undefined
@@ -246,12 +251,12 @@ export class Trouble {
     const { random } = this.#world
     const primary = this.server()
     const [first, second] = [primary?.process, primary && this.backupOf(primary)?.process]
-    if (!first?.canRun || !second?.canRun || this.cluster.servers.length < 3 || !this.#canDestroy())
+    if (!first?.canRun || !second?.canRun || this.cluster.servers.length < 3 || !this.canDestroy())
       return undefined
     const backMs = random.between(1_600, 2_600)
     const deathMs = backMs + random.between(1_000, 2_500)
-    this.#stop(first, backMs)
-    this.later(random.between(10, 400), () => this.#stop(second, deathMs))
+    this.stop(first, backMs)
+    this.later(random.between(10, 400), () => this.stop(second, deathMs))
     this.later(deathMs, () => second.kill())
     return deathMs + 1_000
   }
@@ -267,14 +272,19 @@ export class Trouble {
     return 0
   }
 
+  /** Its state is not lost, or was found again. */
+  get canRestartMaster(): boolean {
+    return this.cluster.masterProcess.canRun && !this.#isStateUncertain
+  }
+
   restartMaster(how: (process: VirtualProcess) => void, isStateLost = false): number | undefined {
     const { cluster } = this
     const { random } = this.#world
     const { masterProcess } = cluster
-    if (!masterProcess.canRun || this.#isStateUncertain) return undefined
+    if (!this.canRestartMaster) return undefined
     how(masterProcess)
     this.#isStateUncertain = true
-    const ms = random.chance(0.4) ? random.between(20, 200) : random.between(20, 3000)
+    const ms = random.chance(0.4) ? random.between(20, 200) : random.between(20, LONGEST_DOWN_MS)
     this.later(ms, () => {
       masterProcess.kill()
       if (isStateLost) this.#loseState()
@@ -287,7 +297,7 @@ export class Trouble {
   /** Perhaps while slots move: then not all have the newest topology. */
   restartWithoutState(): number | undefined {
     const { random } = this.#world
-    if (!this.cluster.masterProcess.canRun || this.#isStateUncertain) return undefined
+    if (!this.canRestartMaster) return undefined
     if (random.chance(0.7)) this.join()
     this.later(
       random.between(0, 40),
@@ -301,14 +311,14 @@ export class Trouble {
     const slot = before?.primary.findIndex((seat, each) => seat !== primary[each]) ?? -1
     const process = before && this.cluster.seats(before)[before.primary[slot]!]?.process
     if (!process?.canRun) return
-    this.#stop(process, this.#world.random.between(50, 1_000))
+    this.stop(process, this.#world.random.between(50, 1_000))
   }
 
   /** It dies when a version is safe, perhaps one by which slots were handed over, and some or none have heard of that. */
   restartMasterAsItCommits(isStateLost = false): number | undefined {
-    const { disk, masterProcess } = this.cluster
+    const { disk } = this.cluster
     const { random } = this.#world
-    if (!masterProcess.canRun || this.#isStateUncertain || disk.written) return undefined
+    if (!this.canRestartMaster || disk.written) return undefined
     if (this.join() === undefined || random.chance(0.2)) this.leave()
     const isMove = random.chance(0.7)
     let left = random.integer(0, 4)

@@ -73,6 +73,24 @@ export const cacheServerMutants: readonly Mutant[] = [
     seeds: 1000,
   },
   {
+    name: 'backup-takes-what-is-about-another-copy',
+    file: `${CORE}/replica-intake.js`,
+    find: ` && this.#version >= copySince[slot];
+    }
+    /** Whether our topology wants this copy of the slot. */
+    #isWanted(slot, since) {
+        return (this.slots.held[slot] === Held.INCOMING && this.slots.topology.transitions.get(slot)?.since === since);`,
+    replace: `;
+    }
+    /** Whether our topology wants this copy of the slot. */
+    #isWanted(slot, since) {
+        return (this.slots.held[slot] === Held.INCOMING);`,
+    breaks: 'what was held up while the copy went elsewhere and came back is refused by its version',
+    // A primary has to be replaced for its silence, stay a member for what only it has, and have the slot back before a batch of
+    // its comes: on three machines, with writes under way.
+    seeds: 3000,
+  },
+  {
     name: 'batches-applied-twice',
     file: `${CORE}/replica-intake.js`,
     find: `const isNew = number > sender.lastStored;`,

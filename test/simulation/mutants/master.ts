@@ -34,6 +34,15 @@ export const masterMutants: readonly Mutant[] = [
     breaks: 'a lost state is found again',
   },
   {
+    name: 'oldest-topology-inherited',
+    file: `${CORE}/inheritance.js`,
+    find: `if (!this.#newest || isNewer(topology, this.#newest))`,
+    replace: `if (!this.#newest || isNewer(this.#newest, topology))`,
+    breaks: 'the restarted master goes on with the newest topology among the servers',
+    // The state has to be lost while who gave a slot away does not know it yet, and who got it has answered a write.
+    seeds: 3000,
+  },
+  {
     name: 'version-in-flight-survives-an-adoption',
     file: `${CORE}/versions.js`,
     find: `this.#isInFlightVoid = this.#inFlight !== undefined;`,

@@ -64,6 +64,11 @@ export class VirtualSocket implements Socket {
     private readonly origin?: Origin,
   ) {}
 
+  /** Whether it is the end that was connected to. */
+  get isAccepted(): boolean {
+    return this.origin !== undefined
+  }
+
   get readyState(): number {
     return this.#readyState
   }
