@@ -75,6 +75,15 @@ export class Pipe {
   #isFull = false
   /** Something on the way answers with a reset whatever is sent. */
   #isBroken = false
+  /** What was sent can not be confirmed since then: a way is cut. Each time has a number of its own. */
+  #isUnconfirmed = false
+  #unconfirmedTimes = 0
+  /** After so long without a confirmation, the kernel of the sender gives up. */
+  readonly #giveUpMs: number
+  /** The kernel of the sender knows of no connection any more, … */
+  #isGivenUp = false
+  /** … or that of the reader. */
+  #isUnknown = false
 
   constructor(
     private readonly world: World,
@@ -85,6 +94,7 @@ export class Pipe {
     private readonly reader: Pick<PipeEnds, 'readable'>,
   ) {
     this.#pieceBytes = weather.windowBytes / 4
+    this.#giveUpMs = weather.giveUpMs * random.between(1, 2)
   }
 
   get isCut(): boolean {
@@ -97,6 +107,8 @@ export class Pipe {
     this.#isCut = isCut
     if (isCut) this.#cutAt = this.world.now
     else this.#heal()
+    this.#lookForConfirmation()
+    this.reverse.#lookForConfirmation()
   }
 
   /** Bytes that arrived and were not read. */
@@ -111,6 +123,7 @@ export class Pipe {
 
   /** The kernel takes what it has room for of the packet; true when that is all of it. */
   take(packet: Packet): boolean {
+    if (this.#isGivenUp) return true
     if (this.#isBroken) {
       this.reverse.reset()
       return true
@@ -174,6 +187,11 @@ export class Pipe {
     this.#flight.clear()
   }
 
+  /** Nobody will read what comes, and so it is answered with a reset. */
+  get #isUnread(): boolean {
+    return this.isReaderGone || this.#isUnknown
+  }
+
   #refuse(): false {
     this.#isFull = true
     return false
@@ -181,17 +199,17 @@ export class Pipe {
 
   /** A kernel that has no room asks whether there is some: one that knows of no connection says so. */
   #probe(): void {
-    if (this.#isFull && this.isReaderGone && !this.#isCut) this.#launch(bare(PacketKind.PIECE))
+    if (this.#isFull && this.#isUnread && !this.#isCut) this.#launch(bare(PacketKind.PIECE))
   }
 
   #close(kind: number): void {
     if (this.#isWriterGone) return
     this.#isWriterGone = true
-    if (!this.#isGivenUp()) this.#launch(bare(kind))
+    if (!this.#isLeftUndone()) this.#launch(bare(kind))
   }
 
   /** While the way is cut, a kernel gives up what no process waits for any more; it may have luck before that. */
-  #isGivenUp(): boolean {
+  #isLeftUndone(): boolean {
     if (!this.#isCut || this.random.chance(this.weather.orphanChance)) return false
     this.#flight.clear()
     return true
@@ -206,6 +224,35 @@ export class Pipe {
     this.#lastArrival = packet.at
     this.#flight.push(packet)
     this.#awaitArrival()
+    if (this.#isCut || this.reverse.#isCut) this.#awaitConfirmation()
+  }
+
+  /** A way was cut, or is back. */
+  #lookForConfirmation(): void {
+    if (!this.#isCut && !this.reverse.#isCut) this.#isUnconfirmed = false
+    else if (this.#flight.length > 0) this.#awaitConfirmation()
+  }
+
+  #awaitConfirmation(): void {
+    if (this.#isUnconfirmed || this.#giveUpMs === Infinity) return
+    this.#isUnconfirmed = true
+    const time = ++this.#unconfirmedTimes
+    this.world.afterQuietly(this.#giveUpMs, () => {
+      if (this.#isUnconfirmed && this.#unconfirmedTimes === time) this.#giveUp()
+    })
+  }
+
+  /** Its process learns it behind what came before. The other end does when it sends something that comes here. */
+  #giveUp(): void {
+    this.#isGivenUp = true
+    this.#isWriterGone = true
+    this.#flight.clear()
+    const incoming = this.reverse
+    if (incoming.isReaderGone || incoming.#isUnknown) return
+    incoming.#isUnknown = true
+    incoming.isReset = true
+    incoming.#arrived.push(bare(PacketKind.RST))
+    incoming.reader.readable()
   }
 
   #awaitArrival(): void {
@@ -223,12 +270,12 @@ export class Pipe {
       this.#flight.shift()
       if (next.kind === PacketKind.RST) this.isReset = true
       else hasData = true
-      if (this.isReaderGone) continue
+      if (this.#isUnread) continue
       this.#arrived.push(next)
       this.#arrivedBytes += next.bytes
     }
     this.#awaitArrival()
-    if (this.isReaderGone) {
+    if (this.#isUnread) {
       if (hasData) this.reverse.reset()
     } else if (this.#arrived.length > 0) this.reader.readable()
   }

@@ -57,7 +57,8 @@ interface Outcome {
 async function makeTrouble(seed: number, isDeadly: boolean): Promise<Outcome> {
   const world = new World(seed)
   const random = new Random(seed + 1000)
-  const network = new Network(world, randomWeather(world.random, 12_500))
+  const weather = randomWeather(world.random, 12_500)
+  const network = new Network(world, isDeadly ? weather : { ...weather, giveUpMs: Infinity })
   const ends: End[] = []
   const begin = (name: string): VirtualProcess => {
     const process = new VirtualProcess(network, { name, machine: `m${name}` })

@@ -25,6 +25,11 @@ export interface Weather {
   readonly joinChance: number
   /** That a kernel goes on to send what a process left behind which ended while the way was cut. */
   readonly orphanChance: number
+  /**
+   * How long a kernel sends the same again in vain, before it gives the connection up: a quarter of an hour in the world,
+   * here up to a few seconds, as cuts are; each end so long or up to twice as long. Infinity: longer than all else.
+   */
+  readonly giveUpMs: number
 }
 
 /** For tests: nothing unusual. */
@@ -38,6 +43,7 @@ export const CALM: Weather = Object.freeze({
   bytesPerMs: 125_000,
   joinChance: 0.5,
   orphanChance: 0,
+  giveUpMs: Infinity,
 })
 
 /** @param leastBytesPerMs how slow lines may be */
@@ -52,6 +58,7 @@ export function randomWeather(random: Random, leastBytesPerMs: number): Weather 
     bytesPerMs: random.pick([leastBytesPerMs, 125_000, 1_250_000]),
     joinChance: random.pick([0, 0.5, 1]),
     orphanChance: random.pick([0, 0.5, 1]),
+    giveUpMs: random.pick([Infinity, Infinity, 300, 1200]),
   }
 }
 
