@@ -6,6 +6,7 @@ import { pino, type Logger } from 'pino'
 import { Disk, DISK_FULL } from './disk.js'
 import type { Network } from './virtual/network.js'
 import { VirtualProcess } from './virtual/process.js'
+import { WallClocks } from './wall-clocks.js'
 
 const CLUSTER = 'sim'
 const MASTER: Address = { host: 'master', port: 7000 }
@@ -66,6 +67,7 @@ export class SimCluster {
   constructor(
     readonly network: Network,
     private readonly options: ClusterOptions,
+    readonly wallClocks = new WallClocks(0, 0),
   ) {
     const { world } = network
     this.#logger = pino(
@@ -206,6 +208,7 @@ export class SimCluster {
       machine,
       rate: random.between(SLOWEST_CLOCK, FASTEST_CLOCK),
       offsetMs: random.between(0, 1e6),
+      wallOffsetMs: this.wallClocks.error(),
     })
     this.#processes.push(process)
     return process

@@ -230,6 +230,7 @@ export class Faults {
         isAlone: true,
         begin: () => replaced.begin(),
       },
+      'set wall clock': { weight: 1, begin: () => trouble.setWallClock() },
       flap: { weight: 1, isHarsh: true, begin: () => trouble.flap() },
     }
   }

@@ -11,6 +11,7 @@ import { Faults } from './faults.js'
 import { chooseScenario, type Scenario } from './scenario.js'
 import { Network } from './virtual/network.js'
 import { World } from './virtual/world.js'
+import { HALF_A_DAY_MS, WallClocks } from './wall-clocks.js'
 import { CALL_TIMEOUT_MS, Workload } from './workload.js'
 
 /** How long a cluster may take to form, and to be whole again once nothing is wrong any more, in ms. */
@@ -34,10 +35,15 @@ export interface Outcome {
  * One cluster's life, all of it decided by the seed: the real masters, cache servers and clients on virtual processes,
  * clocks, disks and a network, under readers and writers, while all kinds of things go wrong; then quiet, in which the
  * cluster must settle with nothing lost.
+ * @param mostWallErrorMs how far the time of day of a process is off at most
  * @throws Violation, and whatever else the processes throw
  */
-export function simulate(seed: number, trace?: (line: string) => void): Promise<Outcome> {
-  return new Simulation(seed, trace).run()
+export function simulate(
+  seed: number,
+  trace?: (line: string) => void,
+  mostWallErrorMs = HALF_A_DAY_MS,
+): Promise<Outcome> {
+  return new Simulation(seed, trace, mostWallErrorMs).run()
 }
 
 class Simulation {
@@ -51,12 +57,17 @@ class Simulation {
 
   constructor(
     private readonly seed: number,
-    trace?: (line: string) => void,
+    trace: ((line: string) => void) | undefined,
+    mostWallErrorMs: number,
   ) {
     this.#world = new World(seed, trace)
     this.#scenario = chooseScenario(this.#world.random)
     this.#world.log(JSON.stringify(this.#scenario))
-    this.#cluster = new SimCluster(new Network(this.#world, this.#scenario.weather), this.#scenario.cluster)
+    this.#cluster = new SimCluster(
+      new Network(this.#world, this.#scenario.weather),
+      this.#scenario.cluster,
+      new WallClocks(seed, mostWallErrorMs),
+    )
     this.#order = new TopologyOrderChecker(this.#cluster.disk)
   }
 

@@ -394,6 +394,13 @@ export class Trouble {
     return 0
   }
 
+  /** The time of day jumps, for one process. */
+  setWallClock(): number {
+    const { cluster } = this
+    cluster.wallClocks.set(this.#world.random.pick(cluster.processes))
+    return 0
+  }
+
   flap(): number | undefined {
     const server = this.server()?.process
     const periodMs = this.#world.random.between(100, 800)

@@ -24,6 +24,18 @@ describe('a virtual process', () => {
     assert.equal(runtime.wallTimeMs(), Date.UTC(2026, 0, 1) + 2000)
   })
 
+  it('has a time of day that is set without a change of its clock', () => {
+    const world = new World(1)
+    const network = new Network(world, CALM)
+    const process = new VirtualProcess(network, { name: 'p', machine: 'm', wallOffsetMs: -5000 })
+    const { runtime } = process
+    const now = runtime.now()
+    assert.equal(runtime.wallTimeMs(), Date.UTC(2026, 0, 1) - 5000)
+    process.wallOffsetMs += 7000
+    assert.equal(runtime.wallTimeMs(), Date.UTC(2026, 0, 1) + 2000)
+    assert.equal(runtime.now(), now)
+  })
+
   it('has timers that are cleared, started anew, and come again', async () => {
     const { world, process } = lone()
     const { runtime } = process

@@ -16,6 +16,8 @@ interface ProcessOptions {
   readonly rate?: number
   /** What its clock says when the world begins, in milliseconds. */
   readonly offsetMs?: number
+  /** How far its time of day is ahead of the world's; negative: behind. In milliseconds. */
+  readonly wallOffsetMs?: number
 }
 
 interface MidTurn {
@@ -36,6 +38,8 @@ export class VirtualProcess {
   readonly runtime: Runtime
   /** Of its kernel, also those that it does not know yet. */
   readonly sockets = new Set<VirtualSocket>()
+  /** How far its time of day is ahead: whoever changes that sets its clock. */
+  wallOffsetMs: number
   readonly #rate: number
   /** What its clock said, and at what time of the world. */
   #clockMs: number
@@ -54,12 +58,13 @@ export class VirtualProcess {
 
   constructor(
     readonly network: Network,
-    { name, machine, rate = 1, offsetMs = 0 }: ProcessOptions,
+    { name, machine, rate = 1, offsetMs = 0, wallOffsetMs = 0 }: ProcessOptions,
   ) {
     this.world = network.world
     this.name = name
     this.machine = machine
     this.random = new Random(this.world.random.integer(0, 2 ** 32))
+    this.wallOffsetMs = wallOffsetMs
     this.#rate = rate
     this.#clockMs = offsetMs + this.world.now * rate
     this.#clockSetAt = this.world.now
@@ -225,7 +230,7 @@ export class VirtualProcess {
 function virtualRuntime(process: VirtualProcess): Runtime {
   return {
     now: () => process.now(),
-    wallTimeMs: () => Math.floor(START_OF_TIME_MS + process.world.now),
+    wallTimeMs: () => Math.floor(START_OF_TIME_MS + process.world.now + process.wallOffsetMs),
     random: () => process.random.next(),
     newId: () => process.random.hex(40),
     setTimeout: (run: () => void, delayMs: number): Timer => new VirtualTimer(process, run, delayMs, false),
