@@ -222,6 +222,7 @@ export class Faults {
         begin: () => trouble.restartMasterAsItCommits(),
       },
       'slow way': { weight: 1, isHarsh: true, begin: () => slow.slow() },
+      'slow way beside a broken one': { weight: 2, isHarsh: true, begin: () => slow.slowBesideBroken() },
       'slow way, then cut off': { weight: 2, isHarsh: true, begin: () => slow.slowThenCutOff() },
       'slow way while slots move': { weight: 3, isHarsh: true, begin: () => slow.slowWhileSlotsMove() },
       'slow way, then replace primary': {

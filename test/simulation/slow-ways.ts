@@ -18,6 +18,11 @@ const TAKEN_OVER_MS = 1_550
 const LEAST_STAY_MS = 100
 const MOST_STAY_MS = 800
 
+/** How long a client does not reach one server while another is slow, and until a reset is heard of, in ms. */
+const LEAST_BROKEN_MS = 500
+const MOST_BROKEN_MS = 1_500
+const HEARD_MS = 5
+
 const LOOK_MS = 10
 
 /** Troubles by which old words come late: one way is slow while all others are fast, and meanwhile much happens. */
@@ -87,6 +92,19 @@ export class SlowWays {
     const ms = random.between(LEAST_DELAY_MS, MOST_DELAY_MS)
     this.#returnAfterStay(newcomer, ms)
     return this.#delay(other.process, server.process, ms, random.between(50, 500))
+  }
+
+  /** Of what a client asks of many servers, some is not even sent, and some is done without its hearing of it in time. */
+  slowBesideBroken(): number | undefined {
+    const { random } = this.#world
+    const client = this.trouble.client()?.process
+    const [unreached, slow] = [this.trouble.server()?.process, this.trouble.server()?.process]
+    if (!client || !unreached || !slow || unreached === slow) return undefined
+    const ms = random.between(LEAST_BROKEN_MS, MOST_BROKEN_MS)
+    for (const socket of this.#network.socketsBetween(client, unreached)) this.#network.reset(socket)
+    // Not before both ends have heard of it.
+    this.trouble.later(HEARD_MS, () => this.trouble.cutBetween(client, unreached, ms))
+    return HEARD_MS + this.#delay(slow, client, random.between(LEAST_DELAY_MS, MOST_DELAY_WHEN_NEW_MS), ms)
   }
 
   #aClient(): VirtualProcess[] {

@@ -66,6 +66,15 @@ export const clientMutants: readonly Mutant[] = [
     breaks: 'of a call for many keys, what is not named by its error is done',
   },
   {
+    name: 'many-failed-by-the-first-code',
+    file: `${CORE}/group.js`,
+    find: `failures.find((failure) => !failure.error.retryable) ?? failures[0];`,
+    replace: `failures[0];`,
+    breaks: 'of a call for many keys, TIMEOUT says that none of those that failed has taken effect',
+    // Of one call a write has to fail unsent, and then one that was sent, done, not answered in time, and seen by somebody.
+    seeds: 3000,
+  },
+  {
     name: 'many-values-in-the-order-of-answers',
     file: `${CORE}/group.js`,
     find: `this.#results[index] = value;`,
