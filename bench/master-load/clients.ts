@@ -1,56 +1,61 @@
-// Simulated clients, all in one process: each is a link to the master that reads what comes, and counts it.
-import { MessageType, PROTOCOL_VERSION } from '@icf/common'
+// Simulated clients, all in one process: each is a connection to the master of which what comes is counted, not decoded.
+// One that is lost is made again, with the pauses of a real client. The parent says what to do by messages.
+import { FRAME, helloMessage } from '@icf/common'
 import { encodeFrame, nodeRuntime, type Address } from '@icf/common/node'
-import { FRAME } from '@icf/common'
 import type { ClientsTask, Received } from './tasks.js'
 
-/** Connections that are being opened at a time. */
-const DIALING = 100
+/** Connections that are opened at a time, when the parent asks for many. */
+const OPENING = 100
+const DIAL_TIMEOUT_MS = 2000
+const MIN_DELAY_MS = 50
+const MAX_DELAY_MS = 1000
 
 const master: Address = { host: '127.0.0.1', port: Number(process.argv[2]) }
-let received: Received = { bytes: 0, frames: 0 }
+const hello = encodeFrame(helloMessage({ role: 'client', cluster: 'icf', id: '', details: [] }))
+let [bytes, frames, following] = [0, 0, 0]
 
-function open(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = nodeRuntime.connect(master)
-    socket.on('error', reject)
-    socket.on('open', () =>
-      socket.send(encodeFrame([MessageType.HELLO, PROTOCOL_VERSION, 'client', 'icf', '', []]), FRAME),
-    )
-    socket.once('message', () => resolve())
-    socket.on('message', ({ length }) => {
-      received = { bytes: received.bytes + length, frames: received.frames + 1 }
-    })
-    socket.on('close', () => {
-      console.error('the master closed the connection of a simulated client')
-      process.exit(1)
-    })
+/** @param onTopology called each time that a connection has brought the first one */
+function keepConnected(onTopology: () => void, delayMs = MIN_DELAY_MS): void {
+  const socket = nodeRuntime.connect(master)
+  const timer = setTimeout(() => socket.terminate(), DIAL_TIMEOUT_MS)
+  let received = 0
+  socket.on('error', () => undefined)
+  socket.on('open', () => socket.send(hello, FRAME))
+  socket.on('message', ({ length }) => {
+    bytes += length
+    frames++
+    received++
+    // The first one is WELCOME.
+    if (received === 1) clearTimeout(timer)
+    if (received !== 2) return
+    following++
+    onTopology()
+  })
+  socket.on('close', () => {
+    clearTimeout(timer)
+    if (received >= 2) following--
+    const pauseMs = received >= 1 ? 0 : delayMs * (0.75 + Math.random() / 2)
+    const nextMs = received >= 1 ? MIN_DELAY_MS : Math.min(2 * delayMs, MAX_DELAY_MS)
+    setTimeout(() => keepConnected(onTopology, nextMs), pauseMs)
   })
 }
 
 async function connect(count: number): Promise<void> {
   let left = count
   const lane = async (): Promise<void> => {
-    while (left-- > 0) await open()
+    while (left-- > 0) await new Promise<void>((resolve) => keepConnected(resolve))
   }
-  await Promise.all(Array.from({ length: DIALING }, lane))
+  await Promise.all(Array.from({ length: OPENING }, lane))
 }
 
-/** What came since the last time it was asked. */
-function takeReceived(): Received {
-  const taken = received
-  received = { bytes: 0, frames: 0 }
-  return taken
+function look(): Received {
+  const received = { bytes, frames, following }
+  bytes = frames = 0
+  return received
 }
 
 process.on('message', (task: ClientsTask) => {
-  if (task.kind === 'received') return void process.send!(takeReceived())
-  connect(task.count).then(
-    () => process.send!('done'),
-    (error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    },
-  )
+  if (task.kind === 'look') process.send!(look())
+  else void connect(task.count).then(() => process.send!('done'))
 })
 process.on('disconnect', () => process.exit(0))

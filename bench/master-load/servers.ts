@@ -1,134 +1,153 @@
 // Simulated cache servers, all in one process: they beat, and report copies as made as soon as they are asked for. They
 // hold nothing. The parent says what to do by messages.
-import { decodeTopology, type IcfError, MessageType, NONE, type Message, type Topology } from '@icf/common'
-import { dial, nodeRuntime, type Address, type Link } from '@icf/common/node'
-import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
-import type { ServersTask } from './tasks.js'
+import { isTopologyUpdate, MessageType, readUpdateVersion, type Message } from '@icf/common'
+import { isRefused, nodeRuntime, Redialer, type Address, type Link } from '@icf/common/node'
+import { Followed } from './followed.js'
+import type { ServersTask, Serving } from './tasks.js'
 
 const BEAT_MS = 100
-/** Connections that are being opened at a time. */
-const DIALING = 20
-const DIAL_TIMEOUT_MS = 30_000
+const LEASE_MS = 1000
+/** As a real one dials its master. */
+const DIALING = { timeoutMs: 1000, minDelayMs: 20, maxDelayMs: 200 }
+/** Connections that are opened at a time, when the parent asks for many. */
+const OPENING = 20
 /** An address of this machine at which nobody listens: who looks for a server that ended finds it gone. */
 const HOST = '127.0.1.1'
 const FIRST_PORT = 7100
 
 const master: Address = { host: '127.0.0.1', port: Number(process.argv[2]) }
 const servers: SimulatedServer[] = []
-/** The newest topology, and the work in it by the seat that has to do it: decoded once for all. */
-let topology: Topology | undefined
-let work = new Map<number, { slot: number; to: number; since: number; isHandOff: boolean }[]>()
-
-function follow(update: unknown): void {
-  const [, epoch, version] = update as [number, number, number]
-  if (topology && (epoch < topology.epoch || (epoch === topology.epoch && version <= topology.version)))
-    return
-  topology = decodeTopology(update, topology) ?? topology
-  work = new Map()
-  for (const [slot, { to, since, intent }] of topology!.transitions) {
-    const seat = topology!.primary[slot]!
-    const task = { slot, to, since, isHandOff: intent === 'primary' }
-    const tasks = work.get(seat)
-    if (tasks) tasks.push(task)
-    else work.set(seat, [task])
-  }
-}
+const followed = new Followed()
 
 class SimulatedServer {
-  readonly id: string
-  readonly #link: Link
+  readonly #id = nodeRuntime.newId()
+  readonly #redialer: Redialer
+  readonly #onLease: () => void
+  #link: Link | undefined
+  #timer: NodeJS.Timeout | undefined
   #beat = 0
   #answered = 0
-  #version = 0
+  #version = { epoch: 0, version: 0 }
   readonly #reported = new Map<number, number>()
-  readonly #timer: NodeJS.Timeout
+  /** When unanswered beats were sent. */
+  readonly #sentAt = new Map<number, number>()
+  /** The lease counts from here; undefined before the first. */
+  #leasedAt: number | undefined
+  #isLeased = false
+  #longestLeaseMs = 0
 
-  private constructor(link: Link, id: string) {
-    this.#link = link
-    this.id = id
-    link.handlers = { message: (message) => this.#receive(message), close: () => clearInterval(this.#timer) }
-    this.#timer = setInterval(() => this.#sendBeat(), BEAT_MS)
+  /** @param onLease called whenever a beat of its is answered */
+  constructor(port: number, weight: number, onLease: () => void) {
+    this.#onLease = onLease
+    this.#redialer = new Redialer(nodeRuntime, {
+      ...DIALING,
+      address: () => master,
+      introduce: () => {
+        const { epoch, version } = this.#version
+        const details = [HOST, port, 0, '', weight, 2 ** 30, epoch, version, this.#id]
+        return { role: 'cache-server', cluster: 'icf', id: this.#id, details }
+      },
+      opened: (link) => this.#opened(link),
+      failed: (error, startedAt) => {
+        if (isRefused(error) && this.#leasedAt !== undefined && startedAt < this.#leasedAt + LEASE_MS)
+          this.#renew(startedAt)
+      },
+    })
   }
 
-  static async join(port: number, weight: number): Promise<SimulatedServer> {
-    for (;;)
-      try {
-        const id = randomBytes(20).toString('hex')
-        const details = [HOST, port, 0, '', weight, 2 ** 30, 0, 0, id]
-        const self = { role: 'cache-server' as const, cluster: 'icf', id, details }
-        return new SimulatedServer(await dial(nodeRuntime, master, self, DIAL_TIMEOUT_MS), id)
-      } catch (error) {
-        // This process may be too busy to say HELLO in time.
-        if (!(error as IcfError).retryable) throw error
-        await delay(BEAT_MS)
-      }
+  get isLeased(): boolean {
+    return this.#isLeased
+  }
+
+  /** The most that its lease was used up since this was asked last, in ms. */
+  takeLongestLease(): number {
+    const longest = Math.max(this.#longestLeaseMs, performance.now() - (this.#leasedAt ?? Infinity))
+    this.#longestLeaseMs = 0
+    return longest
   }
 
   end(): void {
-    this.#link.terminate()
+    this.#redialer.stop()
+    this.#link?.terminate()
+  }
+
+  #opened(link: Link): void {
+    this.#link = link
+    this.#answered = this.#beat
+    this.#sentAt.clear()
+    this.#timer = setInterval(() => this.#sendBeat(), BEAT_MS)
+    this.#sendBeat()
+    link.handlers = {
+      message: (message) => this.#receive(message),
+      close: () => {
+        clearInterval(this.#timer)
+        this.#isLeased = false
+        this.#redialer.lost()
+      },
+    }
   }
 
   #sendBeat(): void {
     const load = [1000, 1e6, 1000, 1e6, 0, 0, 1000, 1e8]
-    const epoch = this.#version === 0 ? 0 : topology!.epoch
-    this.#link.send([MessageType.KEEP_ALIVE, ++this.#beat, 0, epoch, this.#version, load, this.#answered])
+    const { epoch, version } = this.#version
+    this.#sentAt.set(++this.#beat, performance.now())
+    this.#link!.send([MessageType.KEEP_ALIVE, this.#beat, 0, epoch, version, load, this.#answered])
   }
 
   #receive(message: Message): void {
-    switch (message[0]) {
-      case MessageType.KEEP_ALIVE:
-        this.#answered = message[1] as number
-        return
-      case MessageType.PROBE:
-        return this.#link.send([MessageType.PROBE_RESULT, message[1], 'gone'])
-      case MessageType.DISTRIBUTION_RESPOND:
-      case MessageType.ADD_CACHE_SERVER:
-      case MessageType.SHUTDOWN_CACHE:
-      case MessageType.REFLESH_IP:
-        follow(message[1])
-        this.#version = (message[1] as number[])[2]!
-        return this.#report()
-      case MessageType.REFUSED:
-        console.error('a simulated server is refused:', message[2])
-    }
+    if (isTopologyUpdate(message)) return this.#follow(message)
+    if (message[0] === MessageType.KEEP_ALIVE) return this.#answer(message[1] as number)
+    if (message[0] === MessageType.PROBE)
+      return this.#link!.send([MessageType.PROBE_RESULT, message[1], 'gone'])
+    console.error('a simulated server is told what it does not expect:', message)
+    process.exit(1)
   }
 
-  #report(): void {
-    const seat = topology!.servers.findIndex((server) => server?.id === this.id)
-    if (seat === -1) return
-    const groups = new Map<string, number[]>()
-    for (const { slot, to, since, isHandOff } of work.get(seat) ?? []) {
-      if (to === NONE || this.#reported.get(slot) === since) continue
-      this.#reported.set(slot, since)
-      const type = isHandOff ? MessageType.SLOTS_HANDED_OFF : MessageType.SLOTS_COPIED
-      const key = `${type} ${topology!.servers[to]!.id}`
-      groups.set(key, [...(groups.get(key) ?? []), slot, since])
-    }
-    for (const [key, flat] of groups) {
-      const [type, to] = key.split(' ')
-      this.#link.send([Number(type), to, flat.length, 100 * flat.length, flat])
-    }
+  #follow(message: Message): void {
+    followed.follow(message)
+    this.#version = readUpdateVersion(message)
+    for (const report of followed.reportsOf(this.#id, this.#reported)) this.#link!.send(report)
+  }
+
+  #answer(beat: number): void {
+    const sentAt = this.#sentAt.get(beat)
+    if (sentAt === undefined) return
+    this.#sentAt.delete(beat)
+    this.#answered = beat
+    this.#renew(sentAt)
+    this.#isLeased = true
+    this.#onLease()
+  }
+
+  #renew(since: number): void {
+    const usedUpMs = performance.now() - (this.#leasedAt ?? Infinity)
+    this.#longestLeaseMs = Math.max(this.#longestLeaseMs, usedUpMs)
+    this.#leasedAt = since
   }
 }
 
-async function perform(task: ServersTask): Promise<void> {
-  if (task.kind === 'end') return servers.pop()!.end()
-  const first = FIRST_PORT + servers.length
-  let next = 0
+async function join(count: number, weight: number): Promise<void> {
+  let left = count
   const lane = async (): Promise<void> => {
-    while (next < task.count) servers.push(await SimulatedServer.join(first + next++, task.weight))
+    while (left-- > 0)
+      await new Promise<void>((resolve) =>
+        servers.push(new SimulatedServer(FIRST_PORT + servers.length, weight, resolve)),
+      )
   }
-  await Promise.all(Array.from({ length: DIALING }, lane))
+  await Promise.all(Array.from({ length: OPENING }, lane))
+}
+
+function look(): Serving {
+  return {
+    leased: servers.filter(({ isLeased }) => isLeased).length,
+    longestLeaseMs: Math.max(0, ...servers.map((server) => server.takeLongestLease())),
+  }
 }
 
 process.on('message', (task: ServersTask) => {
-  perform(task).then(
-    () => process.send!('done'),
-    (error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    },
-  )
+  if (task.kind === 'look') return void process.send!(look())
+  if (task.kind === 'join') return void join(task.count, task.weight).then(() => process.send!('done'))
+  servers.pop()!.end()
+  process.send!('done')
 })
 process.on('disconnect', () => process.exit(0))
