@@ -12,7 +12,7 @@ import { profiling } from './profiling.js'
  * What a large cluster costs its master: a real one, with simulated cache servers that beat and report, and simulated
  * clients that read. `npm run bench:master`, smaller with `-- --servers 100 --clients 1000`. Linux only: it reads /proc.
  *
- * `--cpu-prof DIR` writes a CPU profile of each process but the killed master's, and leaves the restart out.
+ * `--cpu-prof DIR` writes a CPU profile of each process, for which masters are ended with SIGTERM, not killed.
  */
 const REST_MS = 10_000
 /** Nothing more came to clients for this long: the change has been told to all. */
@@ -56,11 +56,11 @@ await atRest()
 await measure('a small version: one that holds nothing joins', () => join(0))
 await measure('a join', () => join(1))
 await measure('a death', () => tell(servers, { kind: 'end' }))
-if (cpuProfileDir === undefined) await measureRestart()
+await measureRestart()
 await tellOfDeaths()
 servers.disconnect()
 clients.disconnect()
-await master.end(cpuProfileDir === undefined ? 'SIGKILL' : 'SIGTERM')
+await endMaster()
 
 function join(weight: number): Promise<unknown> {
   return tell(servers, { kind: 'join', count: 1, weight })
@@ -140,11 +140,15 @@ async function measure(what: string, cause: () => Promise<unknown>): Promise<voi
   )
 }
 
+function endMaster(): Promise<void> {
+  return master.end(cpuProfileDir === undefined ? 'SIGKILL' : 'SIGTERM')
+}
+
 /** The master is killed, and everybody comes back at once. */
 async function measureRestart(): Promise<void> {
   await look()
   longestLeaseMs = 0
-  await master.end('SIGKILL')
+  await endMaster()
   master.start()
   const startedAt = performance.now()
   const sinceMs = (): string => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`

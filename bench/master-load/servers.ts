@@ -1,7 +1,15 @@
 // Simulated cache servers, all in one process: they beat, and report copies as made as soon as they are asked for. They
 // hold nothing. The parent says what to do by messages.
 import { isTopologyUpdate, MessageType, readUpdateVersion, type Message } from '@icf/common'
-import { isRefused, nodeRuntime, Redialer, type Address, type Link } from '@icf/common/node'
+import {
+  isRefused,
+  listen,
+  nodeRuntime,
+  Redialer,
+  type Address,
+  type Link,
+  type Listener,
+} from '@icf/common/node'
 import { Followed } from './followed.js'
 import type { ServersTask, Serving } from './tasks.js'
 
@@ -11,16 +19,16 @@ const LEASE_MS = 1000
 const DIALING = { timeoutMs: 1000, minDelayMs: 20, maxDelayMs: 200 }
 /** Connections that are opened at a time, when the parent asks for many. */
 const OPENING = 20
-/** An address of this machine at which nobody listens: who looks for a server that ended finds it gone. */
-const HOST = '127.0.1.1'
-const FIRST_PORT = 7100
+const HOST = '127.0.0.1'
 
 const master: Address = { host: '127.0.0.1', port: Number(process.argv[2]) }
 const servers: SimulatedServer[] = []
 const followed = new Followed()
 
 class SimulatedServer {
-  readonly #id = nodeRuntime.newId()
+  readonly #id: string
+  /** Who looks whether this server is there finds it, until it has ended. */
+  readonly #listener: Listener
   readonly #redialer: Redialer
   readonly #onLease: () => void
   #link: Link | undefined
@@ -36,9 +44,11 @@ class SimulatedServer {
   #isLeased = false
   #longestLeaseMs = 0
 
-  /** @param onLease called whenever a beat of its is answered */
-  constructor(port: number, weight: number, onLease: () => void) {
+  private constructor(id: string, listener: Listener, weight: number, onLease: () => void) {
+    this.#id = id
+    this.#listener = listener
     this.#onLease = onLease
+    const { port } = listener.address
     this.#redialer = new Redialer(nodeRuntime, {
       ...DIALING,
       address: () => master,
@@ -51,8 +61,20 @@ class SimulatedServer {
       failed: (error, startedAt) => {
         if (isRefused(error) && this.#leasedAt !== undefined && startedAt < this.#leasedAt + LEASE_MS)
           this.#renew(startedAt)
+        if (error.code === 'FENCED') fail(error.message)
       },
     })
+  }
+
+  /** Resolves when a beat of its was answered. */
+  static async join(weight: number): Promise<void> {
+    const id = nodeRuntime.newId()
+    const listener = await listen(nodeRuntime, { host: HOST, port: 0 }, 'icf', {
+      introduce: () => ({ role: 'cache-server', cluster: 'icf', id, details: [] }),
+      admit: () => undefined,
+      opened: (link) => (link.handlers = { message: () => undefined, close: () => undefined }),
+    })
+    await new Promise<void>((resolve) => servers.push(new SimulatedServer(id, listener, weight, resolve)))
   }
 
   get isLeased(): boolean {
@@ -66,7 +88,8 @@ class SimulatedServer {
     return longest
   }
 
-  end(): void {
+  async end(): Promise<void> {
+    await this.#listener.close()
     this.#redialer.stop()
     this.#link?.terminate()
   }
@@ -97,10 +120,10 @@ class SimulatedServer {
   #receive(message: Message): void {
     if (isTopologyUpdate(message)) return this.#follow(message)
     if (message[0] === MessageType.KEEP_ALIVE) return this.#answer(message[1] as number)
+    // The master looks, too.
     if (message[0] === MessageType.PROBE)
       return this.#link!.send([MessageType.PROBE_RESULT, message[1], 'gone'])
-    console.error('a simulated server is told what it does not expect:', message)
-    process.exit(1)
+    fail(message.join(' '))
   }
 
   #follow(message: Message): void {
@@ -126,13 +149,15 @@ class SimulatedServer {
   }
 }
 
+function fail(why: string): never {
+  console.error('a simulated server is told what it does not expect:', why)
+  process.exit(1)
+}
+
 async function join(count: number, weight: number): Promise<void> {
   let left = count
   const lane = async (): Promise<void> => {
-    while (left-- > 0)
-      await new Promise<void>((resolve) =>
-        servers.push(new SimulatedServer(FIRST_PORT + servers.length, weight, resolve)),
-      )
+    while (left-- > 0) await SimulatedServer.join(weight)
   }
   await Promise.all(Array.from({ length: OPENING }, lane))
 }
@@ -147,7 +172,9 @@ function look(): Serving {
 process.on('message', (task: ServersTask) => {
   if (task.kind === 'look') return void process.send!(look())
   if (task.kind === 'join') return void join(task.count, task.weight).then(() => process.send!('done'))
-  servers.pop()!.end()
-  process.send!('done')
+  void servers
+    .pop()!
+    .end()
+    .then(() => process.send!('done'))
 })
 process.on('disconnect', () => process.exit(0))
