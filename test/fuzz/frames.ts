@@ -171,11 +171,14 @@ export class Messages {
     const whole = fc
       .constantFrom(topology, { ...topology, version: topology.version + 1 })
       .map(encodeTopology)
-    const run = fc.tuple(this.#slot, small, small, small, small, fc.nat({ max: 1 }), small)
+    const columnRun = fc.tuple(this.#slot, small, small)
+    const transitionRun = fc.tuple(this.#slot, small, small, fc.nat({ max: 1 }), small)
+    const runsOf = (run: fc.Arbitrary<number[]>): fc.Arbitrary<number[]> =>
+      fc.array(run, { maxLength: 3 }).map((runs) => runs.flat())
     const next = [1, topology.epoch, topology.version + 1, topology.epoch, topology.version]
     const difference = fc
-      .array(run, { maxLength: 3 })
-      .map((runs) => [...next, null, runs.flat(), null] as unknown[])
+      .tuple(runsOf(columnRun), runsOf(columnRun), fc.option(runsOf(transitionRun)))
+      .map((runs) => [...next, null, ...runs, null] as unknown[])
     const type = fc.constantFrom(T.DISTRIBUTION_RESPOND, T.ADD_CACHE_SERVER, T.SHUTDOWN_CACHE, T.REFLESH_IP)
     return fc.tuple(type, fc.oneof(whole, difference)).map(([kind, update]) => [kind, update, [ids[0]]])
   }

@@ -1,4 +1,4 @@
-import { isSameSlot, NONE, SLOT_COUNT, type Topology } from '@icf/common'
+import { NONE, sameTransition, SLOT_COUNT, type Topology } from '@icf/common'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
@@ -30,8 +30,13 @@ it('finds the slots of which anything changed', () => {
   fc.assert(
     fc.property(topology, topology, (before, next) => {
       const changed = changedSlots(before, next)
-      for (let slot = 0; slot < SLOT_COUNT; slot++)
-        assert.equal(changed[slot] === 0, isSameSlot(before, next, slot))
+      for (let slot = 0; slot < SLOT_COUNT; slot++) {
+        const isSame =
+          before.primary[slot] === next.primary[slot] &&
+          before.backup[slot] === next.backup[slot] &&
+          sameTransition(before.transitions.get(slot), next.transitions.get(slot))
+        assert.equal(changed[slot] === 0, isSame)
+      }
     }),
   )
 })

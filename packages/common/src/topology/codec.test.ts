@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SLOT_COUNT } from '../slot.js'
-import { decodeTopology, encodeDifference, encodeTopology } from './codec.js'
+import { decodeTopology, encodeDifference, encodeDifferenceForClients, encodeTopology } from './codec.js'
 import { emptyTopology, NONE, type ServerInfo, type Topology, type Transition } from './topology.js'
 
 const ring = { virtualNodes: 160, seed: 1 }
@@ -108,6 +108,8 @@ describe('a topology on the wire', () => {
               servers: sameServers ? all : [server(0), server(1), server(2, true)],
             }
             assert.deepEqual(decodeTopology(encodeDifference(base, next), base), next)
+            const forClients = decodeTopology(encodeDifferenceForClients(base, next), base)
+            assert.deepEqual(forClients, { ...next, transitions: new Map() })
           },
         ),
         { numRuns: 40 },
@@ -140,11 +142,32 @@ describe('a topology on the wire', () => {
     const known = of(16)
     const difference = encodeDifference(known, { ...known, primary: new Uint16Array(16) })
     assert.deepEqual(decodeTopology(difference, known)?.primary, new Uint16Array(16))
-    for (const run of [
-      [0, 17, 0, NONE, NONE, 0, 0],
-      [16, 1, 0, NONE, NONE, 0, 0],
-    ])
-      assert.throws(() => decodeTopology(difference.with(6, run), known), { code: 'PROTOCOL' })
+  })
+
+  it('is refused as a difference with a run that is empty, cut off, or goes beyond the last slot', () => {
+    const base = { ...emptyTopology(ring, 16), servers: [server(0)] }
+    const difference = encodeDifference(base, { ...base, version: 1 })
+    for (const [field, value] of [
+      [6, [0]],
+      [7, [NONE]],
+      [8, [0, 0, 0]],
+    ] as const) {
+      const decode = (...runs: readonly number[]): unknown =>
+        decodeTopology(difference.with(field, runs), base)
+      decode(0, 1, ...value, 14, 1, ...value)
+      for (const [gap, count] of [
+        [0, 17],
+        [16, 1],
+        [Number.MAX_SAFE_INTEGER, 1],
+        [0, 0],
+        [-1, 1],
+        [0, -1],
+      ] as const)
+        assert.throws(() => decode(gap, count, ...value), { code: 'PROTOCOL' })
+      assert.throws(() => decode(0, 1, ...value, 15, 1, ...value), { code: 'PROTOCOL' })
+      assert.throws(() => decode(0, 1, ...value.slice(1)), { code: 'PROTOCOL' })
+      assert.throws(() => decode(0), { code: 'PROTOCOL' })
+    }
   })
 
   it('asks for the whole when it does not have the base', () => {
@@ -157,7 +180,8 @@ describe('a topology on the wire', () => {
   it('stays small when little changes', () => {
     const base = { ...emptyTopology(ring), servers: [server(0), server(1), server(2)] }
     const next = changed(base, [{ start: 100, length: 50, primary: 2, backup: 0 }], 1)
-    assert.equal((encodeDifference(base, next)[6] as unknown[]).length, 7)
+    const [primary, backup, transitions] = encodeDifference(base, next).slice(6)
+    assert.deepEqual([primary, backup, transitions], [[100, 50, 2], [100, 50, 0], []])
   })
 
   it('names in a difference the seats that changed, and no others', () => {

@@ -1,6 +1,14 @@
-import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import { SLOT_COUNT } from '../slot.js'
+import { asArray, asCount, asSeat, asSlot, malformed } from './checks.js'
+import {
+  applyColumnChanges,
+  applyTransitionChanges,
+  decodeTransition,
+  encodeColumnChanges,
+  encodeTransitionChanges,
+  transitionFields,
+} from './difference.js'
 import {
   compareVersions,
   isSameServer,
@@ -12,8 +20,8 @@ import {
 
 /**
  * The wire form of a topology: whole, or as the difference from another one. Both are positional arrays. Columns
- * travel as little-endian bytes, together 64 KiB for 16384 slots; a difference lists the seats that changed, and runs of
- * slots that changed alike.
+ * travel as little-endian bytes, together 64 KiB for 16384 slots; a difference lists the seats that changed, and of each
+ * column, and of the transitions, runs of slots that changed alike.
  */
 type WireServer = [string, string, number, number, string, number, 0 | 1, string] | null
 const FULL = 0
@@ -28,34 +36,29 @@ export function encodeTopology(topology: Topology): unknown[] {
     topology.servers.map(encodeServer),
     columnBytes(topology.primary),
     columnBytes(topology.backup),
-    [...topology.transitions].flatMap(([slot, t]) => [slot, t.to, t.intent === 'primary' ? 1 : 0, t.since]),
+    [...topology.transitions].flatMap(([slot, transition]) => [slot, ...transitionFields(transition)]),
     [...topology.pins].flat(),
   ]
 }
 
 /** What turns `base` into `next`; the whole of `next` where no difference can say it: of another ring, or with fewer seats. */
 export function encodeDifference(base: Topology, next: Topology): unknown[] {
+  return differenceWith(base, next, () => encodeTransitionChanges(base.transitions, next.transitions))
+}
+
+/**
+ * As `encodeDifference`, for those who look at no transitions, which are most of what changes while slots move: who applies
+ * it has a topology without any.
+ */
+export function encodeDifferenceForClients(base: Topology, next: Topology): unknown[] {
+  return differenceWith(base, next, () => null)
+}
+
+function differenceWith(base: Topology, next: Topology, transitions: () => unknown[] | null): unknown[] {
   const isOtherRing =
     base.ring !== next.ring &&
     (base.ring.seed !== next.ring.seed || base.ring.virtualNodes !== next.ring.virtualNodes)
   if (isOtherRing || next.servers.length < base.servers.length) return encodeTopology(next)
-  const runs: unknown[] = []
-  let runStart = -1
-  const slotCount = next.primary.length
-  for (let slot = 0; slot <= slotCount; slot++) {
-    const changed = slot < slotCount && !isSameSlot(base, next, slot)
-    if (runStart >= 0 && (!changed || !alike(next, runStart, slot))) {
-      const transition = next.transitions.get(runStart)
-      runs.push(runStart, slot - runStart, next.primary[runStart], next.backup[runStart])
-      runs.push(
-        transition ? transition.to : NONE,
-        transition?.intent === 'primary' ? 1 : 0,
-        transition?.since ?? 0,
-      )
-      runStart = -1
-    }
-    if (changed && runStart < 0) runStart = slot
-  }
   return [
     DIFFERENCE,
     next.epoch,
@@ -63,7 +66,9 @@ export function encodeDifference(base: Topology, next: Topology): unknown[] {
     base.epoch,
     base.version,
     encodeChangedSeats(base.servers, next.servers),
-    runs,
+    encodeColumnChanges(base.primary, next.primary),
+    encodeColumnChanges(base.backup, next.backup),
+    transitions(),
     base.pins === next.pins ? null : [...next.pins].flat(),
   ]
 }
@@ -127,50 +132,18 @@ function applyDifference(
   base: Topology,
 ): Topology {
   const servers = decodeChangedSeats(fields[5], base.servers)
-  const primary = base.primary.slice()
-  const backup = base.backup.slice()
-  const transitions = new Map(base.transitions)
-  const runs = asArray(fields[6], 'runs')
-  const slotCount = primary.length
-  for (let i = 0; i + 6 < runs.length; i += 7) {
-    const start = asSlot(runs[i], slotCount)
-    const end = start + asCount(runs[i + 1], 'run')
-    if (end > slotCount) throw malformed('run')
-    const [p, b, to] = [runs[i + 2], runs[i + 3], runs[i + 4]].map((seat) => asSeat(seat, servers.length))
-    const transition =
-      to === NONE ? undefined : decodeTransition(to, runs[i + 5], runs[i + 6], servers.length)
-    primary.fill(p!, start, end)
-    backup.fill(b!, start, end)
-    for (let slot = start; slot < end; slot++)
-      if (transition) transitions.set(slot, transition)
-      else transitions.delete(slot)
+  const [seats, slots] = [servers.length, base.primary.length]
+  return {
+    epoch,
+    version,
+    ring: base.ring,
+    servers,
+    primary: applyColumnChanges(base.primary, fields[6], seats),
+    backup: applyColumnChanges(base.backup, fields[7], seats),
+    transitions:
+      fields[8] === null ? new Map() : applyTransitionChanges(base.transitions, fields[8], seats, slots),
+    pins: fields[9] === null ? base.pins : decodePins(fields[9], slots),
   }
-  const pins = fields[7] === null ? base.pins : decodePins(fields[7], slotCount)
-  return { epoch, version, ring: base.ring, servers, primary, backup, transitions, pins }
-}
-
-/** Whether a slot has the same owners, by seat, and the same transition in both. */
-export function isSameSlot(a: Topology, b: Topology, slot: number): boolean {
-  return (
-    a.primary[slot] === b.primary[slot] &&
-    a.backup[slot] === b.backup[slot] &&
-    sameTransition(a.transitions.get(slot), b.transitions.get(slot))
-  )
-}
-
-function alike(topology: Topology, a: number, b: number): boolean {
-  return (
-    topology.primary[a] === topology.primary[b] &&
-    topology.backup[a] === topology.backup[b] &&
-    sameTransition(topology.transitions.get(a), topology.transitions.get(b))
-  )
-}
-
-export function sameTransition(a: Transition | undefined, b: Transition | undefined): boolean {
-  return (
-    a === b ||
-    (a !== undefined && b !== undefined && a.to === b.to && a.intent === b.intent && a.since === b.since)
-  )
 }
 
 function encodeServer(server: ServerInfo | undefined): WireServer {
@@ -247,12 +220,6 @@ function decodePins(wire: unknown, slotCount: number): Map<number, string> {
   return pins
 }
 
-function decodeTransition(to: unknown, intent: unknown, since: unknown, serverCount: number): Transition {
-  const seat = asSeat(to, serverCount)
-  if (seat === NONE) throw malformed('transition')
-  return { to: seat, intent: intent === 1 ? 'primary' : 'backup', since: asCount(since, 'since') }
-}
-
 function columnBytes(column: Readonly<Uint16Array>): Uint8Array {
   const bytes = new Uint8Array(column.length * 2)
   for (let slot = 0; slot < column.length; slot++) {
@@ -268,31 +235,4 @@ function decodeColumn(wire: unknown, serverCount: number, slotCount: number): Ui
   for (let slot = 0; slot < slotCount; slot++)
     column[slot] = asSeat(wire[slot * 2]! | (wire[slot * 2 + 1]! << 8), serverCount)
   return column
-}
-
-function asArray(value: unknown, what: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw malformed(what)
-  return value as readonly unknown[]
-}
-
-function asCount(value: unknown, what: string): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw malformed(what)
-  return value as number
-}
-
-function asSlot(value: unknown, slotCount: number): number {
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= slotCount)
-    throw malformed('slot')
-  return value as number
-}
-
-function asSeat(value: unknown, serverCount: number): number {
-  if (value === NONE) return NONE
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= serverCount)
-    throw malformed('seat')
-  return value as number
-}
-
-function malformed(what: string): IcfError {
-  return new IcfError('PROTOCOL', `malformed topology: ${what}`)
 }

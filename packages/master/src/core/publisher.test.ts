@@ -69,8 +69,20 @@ describe('the publisher', () => {
       sent.flatMap((effect) => effect.links),
       links,
     )
-    for (const { message } of sent) assert.equal(message, toServers!.message)
-    assert.deepEqual(decodeTopology(sent[0]!.message[1], FIRST), second.topology)
+    for (const { message } of sent) assert.equal(message, sent[0]!.message)
+    for (const { message } of [toServers!, sent[0]!])
+      assert.deepEqual(decodeTopology(message[1], FIRST), second.topology)
+  })
+
+  it('tells clients of no transitions, which are most of what changes while slots move', () => {
+    const { publisher } = following(1)
+    const transitions = new Map([[5, { to: 1, intent: 'backup' as const, since: 2 }]])
+    const second = commit(next(FIRST, { primary: FIRST.primary.with(3, 1), transitions }))
+    const [toServers] = publisher.publish(second) as Send[]
+    assert.deepEqual(decodeTopology(toServers!.message[1], FIRST), second.topology)
+    const [[toClient]] = turns(publisher, second) as [[Send]]
+    const forClient = { ...second.topology, transitions: new Map() }
+    assert.deepEqual(decodeTopology(toClient.message[1], FIRST), forClient)
   })
 
   it('makes one message of the whole for all who connect, which also come in turns', () => {

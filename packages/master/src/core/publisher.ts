@@ -1,6 +1,7 @@
 import {
   concernsClients,
   encodeDifference,
+  encodeDifferenceForClients,
   encodeTopology,
   NONE,
   seatOf,
@@ -20,6 +21,9 @@ interface Reader {
   isCongested: boolean
 }
 
+/** What a reader has; undefined: nothing. */
+type Base = Topology | undefined
+
 type Update = Pick<Commit, 'topology' | 'cause' | 'concerned'>
 
 /** The whole to 64 clients of 500 servers is 6 MB, and takes less than 10 ms. */
@@ -37,8 +41,8 @@ export class Publisher {
   readonly #readers = new Map<LinkId, Reader>()
   /** Clients that are to get the topology in effect, those that have waited longest first. */
   readonly #due = new Set<LinkId>()
-  /** What leads to the newest version, by what it leads from: one message, which is encoded once, for all alike. */
-  readonly #messages = new Map<Topology | undefined, Message>()
+  /** What leads servers, and clients, to the newest version, by what it leads from: one message, encoded once, for all alike. */
+  readonly #messages = { server: new Map<Base, Message>(), client: new Map<Base, Message>() }
   #messagesFor: Topology | undefined
 
   /** @param serverId undefined for a client. A server gets nothing before a topology that it is part of. */
@@ -71,7 +75,8 @@ export class Publisher {
     const reader = this.#readers.get(link)
     if (!reader || reader.isCongested) return []
     reader.has = undefined
-    if (reader.serverId !== undefined) return this.#send([link], update, () => this.#wholeOf(update.topology))
+    if (reader.serverId !== undefined)
+      return this.#send('server', [link], update, () => this.#wholeOf(update.topology))
     this.#due.add(link)
     return []
   }
@@ -92,7 +97,7 @@ export class Publisher {
         news.set(has, (isNews = has === undefined || outlook.isSettled || concernsClients(has, topology)))
       if (isNews) this.#due.add(link)
     }
-    return this.#send(servers, commit, () =>
+    return this.#send('server', servers, commit, () =>
       topologyUpdateMessage(cause, encodeTopology(topology), concerned),
     )
   }
@@ -110,13 +115,13 @@ export class Publisher {
       this.#due.delete(link)
       links.push(link)
     }
-    return this.#send(links, update, () => this.#wholeOf(update.topology))
+    return this.#send('client', links, update, () => this.#wholeOf(update.topology))
   }
 
-  /** Each gets what leads from what it has to what is in effect, or the whole as `whole` has it. */
-  #send(links: readonly LinkId[], update: Update, whole: () => Message): Effect[] {
+  /** Each gets what leads from what it has to what is in effect, or the whole as `whole` has it. All are of one kind. */
+  #send(kind: 'server' | 'client', links: readonly LinkId[], update: Update, whole: () => Message): Effect[] {
     const { topology } = update
-    const byBase = new Map<Topology | undefined, LinkId[]>()
+    const byBase = new Map<Base, LinkId[]>()
     for (const link of links) {
       const reader = this.#readers.get(link)!
       if (!concerns(topology, reader)) continue
@@ -128,27 +133,33 @@ export class Publisher {
     return [...byBase].map(([base, alike]) => ({
       type: 'send',
       links: alike,
-      message: base ? this.#differenceFrom(base, update) : whole(),
+      message: base ? this.#differenceFrom(base, update, kind) : whole(),
     }))
   }
 
-  #differenceFrom(base: Topology, { topology, cause, concerned }: Update): Message {
-    return this.#once(base, topology, () =>
-      topologyUpdateMessage(cause, encodeDifference(base, topology), concerned),
+  #differenceFrom(
+    base: Topology,
+    { topology, cause, concerned }: Update,
+    kind: 'server' | 'client',
+  ): Message {
+    const encode = kind === 'server' ? encodeDifference : encodeDifferenceForClients
+    return this.#once(this.#messages[kind], base, topology, () =>
+      topologyUpdateMessage(cause, encode(base, topology), concerned),
     )
   }
 
   #wholeOf(topology: Topology): Message {
-    return this.#once(undefined, topology, () => wholeTopologyMessage(topology))
+    return this.#once(this.#messages.server, undefined, topology, () => wholeTopologyMessage(topology))
   }
 
-  #once(base: Topology | undefined, topology: Topology, make: () => Message): Message {
+  #once(messages: Map<Base, Message>, base: Base, topology: Topology, make: () => Message): Message {
     if (this.#messagesFor !== topology) {
       this.#messagesFor = topology
-      this.#messages.clear()
+      this.#messages.server.clear()
+      this.#messages.client.clear()
     }
-    let message = this.#messages.get(base)
-    if (!message) this.#messages.set(base, (message = make()))
+    let message = messages.get(base)
+    if (!message) messages.set(base, (message = make()))
     return message
   }
 }

@@ -1,0 +1,80 @@
+import { asArray, asCount, asSeat, malformed } from './checks.js'
+import { readRuns, RunWriter } from './runs.js'
+import { NONE, type Transition } from './topology.js'
+
+type Column = Readonly<Uint16Array>
+type Transitions = ReadonlyMap<number, Transition>
+
+/** @returns runs of slots with another seat in `next`, each with that seat */
+export function encodeColumnChanges(base: Column, next: Column): unknown[] {
+  const runs = new RunWriter()
+  if (base !== next)
+    for (let slot = 0; slot < next.length; slot++) if (base[slot] !== next[slot]) runs.add(slot, [next[slot]])
+  return runs.flat
+}
+
+/** @throws IcfError PROTOCOL */
+export function applyColumnChanges(base: Column, wire: unknown, serverCount: number): Column {
+  const flat = asArray(wire, 'column')
+  if (flat.length === 0) return base
+  const column = base.slice()
+  readRuns(flat, 1, column.length, (start, end, at) => column.fill(asSeat(flat[at], serverCount), start, end))
+  return column
+}
+
+/** @returns runs of slots with another transition in `next`, each with receiver, intent, since; receiver NONE: no transition */
+export function encodeTransitionChanges(base: Transitions, next: Transitions): unknown[] {
+  const runs = new RunWriter()
+  if (base === next) return runs.flat
+  const changed = [...base.keys()].filter((slot) => !next.has(slot))
+  for (const [slot, transition] of next) if (!sameTransition(base.get(slot), transition)) changed.push(slot)
+  for (const slot of changed.sort((a, b) => a - b)) {
+    const transition = next.get(slot)
+    runs.add(slot, transition ? transitionFields(transition) : [NONE, 0, 0])
+  }
+  return runs.flat
+}
+
+/** @throws IcfError PROTOCOL */
+export function applyTransitionChanges(
+  base: Transitions,
+  wire: unknown,
+  serverCount: number,
+  slotCount: number,
+): Transitions {
+  const flat = asArray(wire, 'transitions')
+  if (flat.length === 0) return base
+  const transitions = new Map(base)
+  readRuns(flat, 3, slotCount, (start, end, at) => {
+    const transition =
+      flat[at] === NONE ? undefined : decodeTransition(flat[at], flat[at + 1], flat[at + 2], serverCount)
+    for (let slot = start; slot < end; slot++)
+      if (transition) transitions.set(slot, transition)
+      else transitions.delete(slot)
+  })
+  return transitions
+}
+
+/** Receiver, intent (1: primary), since. */
+export function transitionFields({ to, intent, since }: Transition): [number, 0 | 1, number] {
+  return [to, intent === 'primary' ? 1 : 0, since]
+}
+
+/** @throws IcfError PROTOCOL */
+export function decodeTransition(
+  to: unknown,
+  intent: unknown,
+  since: unknown,
+  serverCount: number,
+): Transition {
+  const seat = asSeat(to, serverCount)
+  if (seat === NONE) throw malformed('transition')
+  return { to: seat, intent: intent === 1 ? 'primary' : 'backup', since: asCount(since, 'since') }
+}
+
+export function sameTransition(a: Transition | undefined, b: Transition | undefined): boolean {
+  return (
+    a === b ||
+    (a !== undefined && b !== undefined && a.to === b.to && a.intent === b.intent && a.since === b.since)
+  )
+}
