@@ -8,12 +8,6 @@ import { formatAddress, HOST, unreachable } from './address.js'
 /** After so much silence the system asks the other end whether it is there, and breaks the connection when it is not. */
 const KEEP_ALIVE_MS = 30_000
 
-/**
- * Connections that the system completes before we take them, where it allows as many (net.core.somaxconn). Of what comes
- * beyond, such as when all come back to a master that was started again, it hears only when they try again after a second.
- */
-const BACKLOG = 4096
-
 const OPTIONS = {
   perMessageDeflate: false,
   maxPayload: limits.maxFrameBytes,
@@ -43,7 +37,7 @@ export function connect(address: Address): Socket {
 /** @throws IcfError INVALID_ARGUMENT when the address can not be bound */
 export async function listenForSockets(address: Address): Promise<SocketServer> {
   const { host, port } = address
-  const server = new WebSocketServer({ ...OPTIONS, host, port, backlog: BACKLOG })
+  const server = new WebSocketServer({ ...OPTIONS, host, port })
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve)
     server.once('error', (cause) => reject(cannotBind(address, cause)))
