@@ -45,7 +45,7 @@ const unused = (): void => undefined
  *
  * All calls reject with an {@link IcfError}; compare its `code`: INVALID_KEY, INVALID_VALUE, VALUE_TOO_LARGE and
  * INVALID_ARGUMENT (nothing was sent), BUSY (too much is under way), TIMEOUT (the deadline; nothing was written), OUTCOME_UNKNOWN (the
- * deadline of a write that was sent), ABORTED (by the caller's signal), CLOSED. What is `retryable` has written nothing.
+ * deadline of a write that was sent and not refused), ABORTED (by the caller's signal), CLOSED. What is `retryable` has written nothing.
  */
 export class Client implements AsyncDisposable {
   readonly #session: Session

@@ -35,7 +35,7 @@ const table = {
   NOT_OWNER: {
     wire: 10,
     retryable: true,
-    meaning: 'the server does not own the slot; the topology tells who does',
+    meaning: 'the server does not own the slot, and did nothing; the topology tells who does',
   },
   BUSY: { wire: 11, retryable: true, meaning: 'a queue is full' },
   TIMEOUT: {
@@ -70,7 +70,14 @@ const table = {
   OUTCOME_UNKNOWN: {
     wire: 21,
     retryable: false,
-    meaning: 'no answer within the deadline of a write that was sent: it may have happened, or still happen',
+    meaning:
+      'no answer within the deadline of a write that was sent and not refused: it may have happened, or still happen',
+  },
+  OWNER_CHANGED: {
+    wire: 22,
+    retryable: false,
+    meaning:
+      'the slot went to another server before the write was on every copy: it may have happened; the topology tells who knows',
   },
 } as const
 

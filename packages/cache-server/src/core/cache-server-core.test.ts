@@ -1,6 +1,7 @@
 import {
   CommandCode,
   decodeTopology,
+  errorToWire,
   keySlot,
   Leaving,
   MessageType,
@@ -139,7 +140,7 @@ describe('a cache server', () => {
     const id = a.set('key', 'lost')
     wires.run()
     // b refused, a asked b for the newer topology, learned that b is the primary, and sends its client there.
-    assert.deepEqual((a.results.get(id) as unknown[]).slice(0, 2), [-1, 10])
+    assert.deepEqual((a.results.get(id) as unknown[]).slice(0, 2), [-1, errorToWire('OWNER_CHANGED')])
     assert.equal(b.get('key'), null)
   })
 
@@ -148,7 +149,7 @@ describe('a cache server', () => {
     adopt(topologyOf(2, 1, 2), b, c)
     const id = a.set('key', 'lost')
     wires.run()
-    assert.deepEqual((a.results.get(id) as unknown[]).slice(0, 2), [-1, 10])
+    assert.deepEqual((a.results.get(id) as unknown[]).slice(0, 2), [-1, errorToWire('OWNER_CHANGED')])
     assert.equal(c.core.store.peek(keySlot('key'), 'key'), undefined)
   })
 

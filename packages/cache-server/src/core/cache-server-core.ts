@@ -87,7 +87,7 @@ export class CacheServerCore {
     this.#followed = this.slots.topology
     this.ledger = new WriteLedger(this.slots, this.store, {
       drained: (slot) => this.#copier.drained(slot),
-      abandoned: () => this.runner.notOwner(),
+      abandoned: () => this.runner.ownerChanged(),
     })
     this.writer = new Writer(this.slots, this.store, this.ledger)
     this.#sweeper = new Sweeper(this.slots, this.store, this.writer)

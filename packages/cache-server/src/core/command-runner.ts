@@ -168,9 +168,15 @@ export class CommandRunner implements CommandContext {
     if (now < this.lease.until) this.#runAgain(AWAITING_LEASE)
   }
 
-  /** Tells a client that it has to ask elsewhere. */
+  /** Tells a client that it has to ask elsewhere, and that nothing was done here. */
   notOwner(): unknown {
     return this.#errorResult(new IcfError('NOT_OWNER', 'another server owns this slot'))
+  }
+
+  /** Tells who waited for a write of a slot that has another primary now: there it may or may not be. */
+  ownerChanged(): unknown {
+    const message = 'the slot went to another server before the write was on every copy'
+    return this.#errorResult(new IcfError('OWNER_CHANGED', message))
   }
 
   #run(

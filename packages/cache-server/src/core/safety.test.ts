@@ -1,6 +1,7 @@
 // What must hold when topologies, links and leases change at the worst moment.
 import {
   CommandCode,
+  errorToWire,
   keySlot,
   limits,
   MessageType,
@@ -209,6 +210,19 @@ describe('a cache server keeps what it promised', () => {
     wires.run()
     assert.deepEqual((a.results.get(500) as unknown[]).slice(0, 2), [-1, 10])
     assert.equal(a.get('key'), 'second')
+  })
+
+  it('who is refused before anything was done is told so, and who may have written before the slot went, too', () => {
+    adopt(topologyOf(1, 0, 1), a, b)
+    a.core.peerLost(b.core.id)
+    a.disconnect(b)
+    const [done, parked] = [a.set('key', 'value'), a.command(CommandCode.GET, 'key')]
+    a.core.adopt(topologyOf(2, 1, 2), 0)
+    const refused = a.set('key', 'another')
+    wires.run()
+    const codes = [done, parked, refused].map((id) => (a.results.get(id) as unknown[])[1])
+    assert.deepEqual(codes, (['OWNER_CHANGED', 'OWNER_CHANGED', 'NOT_OWNER'] as const).map(errorToWire))
+    assert.deepEqual((a.results.get(done) as unknown[]).slice(3), [1, 2], 'the version that tells who has it')
   })
 
   it('many small entries make room for many others', () => {

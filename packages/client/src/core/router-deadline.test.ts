@@ -95,16 +95,42 @@ test('the deadline: who was asked, and whether a write may have happened', () =>
   assert.equal(harness.router.pendingCount, 1)
 })
 
-test('the deadline of a write after NOT_OWNER: it may have happened there, before the slot went elsewhere', () => {
+test('the deadline of a write that was refused before anything was done: it did not happen', () => {
   const harness = twoServers()
   const [written, read] = [harness.set('k', 'v'), harness.get('k')]
   harness.flush()
   harness.answer('a', 0, errorResult('NOT_OWNER', stamp(2)), errorResult('NOT_OWNER', stamp(2)))
   harness.advance(5020)
+  assert.equal(written.error!.code, 'TIMEOUT')
+  assert.match(written.error!.message, /the last answer was NOT_OWNER: .*; the write did not happen$/)
+  assert.equal(read.error!.code, 'TIMEOUT')
+})
+
+test('the deadline of a write after OWNER_CHANGED: it may have happened there, before the slot went elsewhere', () => {
+  const harness = twoServers()
+  const [written, read] = [harness.set('k', 'v'), harness.get('k')]
+  harness.flush()
+  harness.answer('a', 0, errorResult('OWNER_CHANGED', stamp(2)), errorResult('OWNER_CHANGED', stamp(2)))
+  harness.advance(5020)
   assert.equal(written.error!.code, 'OUTCOME_UNKNOWN')
   assert.match(written.error!.message, /; the write may have happened$/)
   assert.equal(read.error!.code, 'TIMEOUT')
 })
+
+for (const before of ['OWNER_CHANGED', 'a lost connection'] as const)
+  test(`NOT_OWNER for a repetition says nothing of the attempt before it, which ended with ${before}`, () => {
+    const harness = twoServers()
+    const written = harness.set('k', 'v')
+    harness.flush()
+    if (before === 'OWNER_CHANGED') harness.answer('a', 0, errorResult('OWNER_CHANGED', stamp(2)))
+    else harness.lose('a')
+    harness.follow(['a', 'b'], () => 1)
+    harness.flush()
+    assert.equal(harness.links.get('b')!.commands[0]!.repeats, 1)
+    harness.answer('b', 0, errorResult('NOT_OWNER', stamp(3)))
+    harness.advance(5020)
+    assert.equal(written.error!.code, 'OUTCOME_UNKNOWN')
+  })
 
 test('only what wrote nothing is marked retryable', () => {
   const harness = twoServers()

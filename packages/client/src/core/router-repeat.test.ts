@@ -7,26 +7,27 @@ import { pace } from './pace.js'
 
 const stamp = (version: number): { epoch: number; version: number } => ({ epoch: 1, version })
 
-test('NOT_OWNER with a newer topology waits for that, asks after a while, and goes to the new owner', () => {
-  const harness = twoServers()
-  const outcome = harness.get('k')
-  harness.flush()
-  harness.answer('a', 0, errorResult('NOT_OWNER', stamp(2)))
-  harness.advance(pace.askAfterMs - 20)
-  assert.deepEqual(harness.take(), [])
-  harness.advance(40)
-  assert.deepEqual(harness.take(), ['ask'])
-  assert.equal(outcome.settled, false)
-  harness.follow(['a', 'b'], () => 1)
-  harness.flush()
-  assert.deepEqual(harness.links.get('b')!.frames, [
-    [MessageType.COMMANDS, 1, 2, 0, 1, 1, CommandCode.GET, 'k'],
-  ])
-  harness.answer('b', 0, 'v')
-  assert.equal(outcome.value, 'v')
-  harness.advance(1000)
-  assert.deepEqual(harness.take(), [])
-})
+for (const code of ['NOT_OWNER', 'OWNER_CHANGED'] as const)
+  test(`${code} with a newer topology waits for that, asks after a while, and goes to the new owner`, () => {
+    const harness = twoServers()
+    const outcome = harness.get('k')
+    harness.flush()
+    harness.answer('a', 0, errorResult(code, stamp(2)))
+    harness.advance(pace.askAfterMs - 20)
+    assert.deepEqual(harness.take(), [])
+    harness.advance(40)
+    assert.deepEqual(harness.take(), ['ask'])
+    assert.equal(outcome.settled, false)
+    harness.follow(['a', 'b'], () => 1)
+    harness.flush()
+    assert.deepEqual(harness.links.get('b')!.frames, [
+      [MessageType.COMMANDS, 1, 2, 0, 1, 1, CommandCode.GET, 'k'],
+    ])
+    harness.answer('b', 0, 'v')
+    assert.equal(outcome.value, 'v')
+    harness.advance(1000)
+    assert.deepEqual(harness.take(), [])
+  })
 
 test('NOT_OWNER by a topology that is older than ours is sent again at once', () => {
   const harness = twoServers()

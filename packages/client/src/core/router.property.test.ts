@@ -34,7 +34,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('answer' as const),
       server,
-      how: fc.constantFrom('value' as const, 'value' as const, 'NOT_OWNER' as const, 'BUSY' as const),
+      how: fc.constantFrom<'value' | ErrorCode>('value', 'value', 'NOT_OWNER', 'OWNER_CHANGED', 'BUSY'),
       share: fc.double({ min: 0, max: 1, noNaN: true }),
     }),
   },

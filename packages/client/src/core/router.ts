@@ -51,7 +51,7 @@ export interface RouterOptions {
  * a clock of its own.
  *
  *     submit → route → peer's queue → flush → in flight → result → settled
- *                ↑ ↓ no owner, BUSY                  │ NOT_OWNER, connection lost, server gone
+ *                ↑ ↓ no owner, BUSY                  │ NOT_OWNER, OWNER_CHANGED, connection lost, server gone
  *               parked ←─────────────────────────────┘
  */
 export class Router {
@@ -227,8 +227,9 @@ export class Router {
       case 'UNREACHABLE':
         return this.#parking.untilTime(call, nowMs + pauseMs)
       case 'NOT_OWNER':
+        break
+      case 'OWNER_CHANGED':
       case 'FENCED':
-        // Also the answer to a write that was carried out, but whose slot went elsewhere before it was safe.
         call.maybeDone = true
         break
       default:
