@@ -8,6 +8,7 @@ import {
   isWrite,
   keySlot,
   limits,
+  malformed,
   readCommandsHeader,
   REPEAT,
   type Message,
@@ -137,7 +138,7 @@ export class CommandRunner implements CommandContext {
       const code = message[at]
       const arity = typeof code === 'number' ? commandArity[code] : undefined
       if (arity === undefined || at + arity >= message.length)
-        throw new IcfError('PROTOCOL', 'COMMANDS with an unknown or incomplete command')
+        throw noCommand(code, arity, message.length - at - 1)
       if (id - (message[3] as number) >= limits.maxCommandsPerFrame)
         throw new IcfError('PROTOCOL', `COMMANDS with more than ${limits.maxCommandsPerFrame} commands`)
       const number = isRepeat ? repeated : isWrite(code as number) ? nextNumber++ : 0
@@ -274,9 +275,17 @@ function ownMessage(message: Message, at: number, repeat: readonly unknown[]): M
   return own
 }
 
+function noCommand(code: unknown, arity: number | undefined, fields: number): IcfError {
+  return arity === undefined
+    ? malformed('code of a command in COMMANDS', `a number from 0 to ${commandArity.length - 1}`, code)
+    : new IcfError(
+        'PROTOCOL',
+        `command ${String(code)} in COMMANDS must have ${arity} arguments, got ${fields}`,
+      )
+}
+
 function checkRepeated(number: unknown): number {
-  if (!isCount(number))
-    throw new IcfError('PROTOCOL', 'REPEAT must have the number of a write, a whole number from 0 on')
+  if (!isCount(number)) throw malformed('number of a write after REPEAT', 'a whole number from 0 on', number)
   return number
 }
 

@@ -1,4 +1,4 @@
-import { IcfError, limits } from '@icf/common'
+import { limits, malformed } from '@icf/common'
 import type { StoredValue } from './entry.js'
 
 /** One UTF-16 unit is at most three bytes of UTF-8. */
@@ -12,7 +12,7 @@ const MAX_BYTES_PER_UNIT = 3
  */
 export function ownedValue(value: unknown): StoredValue {
   if (typeof value === 'string') return isLongText(value) ? Buffer.from(value) : value
-  if (!(value instanceof Uint8Array)) throw new IcfError('PROTOCOL', 'a value must be text or bytes')
+  if (!(value instanceof Uint8Array)) throw malformed('value', 'text or bytes', value)
   if (value.length > limits.chunkBytes) return value
   // Not Buffer.from: that cuts short values from a common piece of memory, which the last of them would keep.
   const own = Buffer.allocUnsafeSlow(value.length)

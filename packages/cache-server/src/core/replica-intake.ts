@@ -5,6 +5,7 @@ import {
   isCount,
   keySlot,
   limits,
+  malformed,
   NONE,
   OPERATIONS_AT,
   readBatchHeader,
@@ -22,6 +23,8 @@ import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
 import { Held, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
+
+const COUNT = 'a whole number from 0 on'
 
 interface Waiting {
   readonly header: BatchHeader
@@ -180,20 +183,22 @@ export class ReplicaIntake {
   ): number {
     const op = message[at]
     const fields = typeof op === 'number' ? replicaOpFields[op] : undefined
-    if (fields === undefined || at + fields >= message.length) throw malformed()
+    if (fields === undefined || at + fields >= message.length)
+      throw noOperation(op, fields, message.length - at - 1)
     if (op === ReplicaOp.ORIGIN) {
       this.#begin(message, at, now)
       return at + fields + 1
     }
     const slot = message[at + 1]
-    if (!isCount(slot) || slot >= this.slots.count) throw malformed()
+    if (!isCount(slot) || slot >= this.slots.count)
+      throw malformed('slot of an operation', `a slot from 0 to ${this.slots.count - 1}`, slot)
     if (!this.#isCopiedFrom(seat, slot)) refused.add(slot)
     else if (
       op === ReplicaOp.FILL_BEGIN ? !this.#isWanted(slot, message[at + 3]) : this.slots.torn[slot] === 1
     )
       refused.add(slot)
     else if (!isNew) return at + fields + 1
-    else if (op === ReplicaOp.FILL_BEGIN) this.#beginCopy(slot, count(message[at + 2]))
+    else if (op === ReplicaOp.FILL_BEGIN) this.#beginCopy(slot, sequence(message[at + 2]))
     else if (op === ReplicaOp.PUT) this.#put(message, at, slot, refused, now)
     else if (op === ReplicaOp.REMOVE) this.#remove(message, at, slot, refused)
     else if (op === ReplicaOp.FILL) this.#fill(message, at, slot, now)
@@ -223,14 +228,15 @@ export class ReplicaIntake {
 
   #begin(message: Message, at: number, now: number): void {
     const [id, settledBelow] = [message[at + 1], message[at + 2]]
-    if (typeof id !== 'string' || id === '' || id.length > limits.maxNameLength || !isCount(settledBelow))
-      throw malformed()
+    if (typeof id !== 'string' || id === '' || id.length > limits.maxNameLength)
+      throw malformed('client of ORIGIN', `a text of 1 to ${limits.maxNameLength} characters`, id)
+    if (!isCount(settledBelow)) throw malformed('bound of settled writes of ORIGIN', COUNT, settledBelow)
     this.#origin = this.store.history.origin(id, now)
     this.#origin.settle(settledBelow)
   }
 
   #note(slot: number, number: unknown): void {
-    if (!isCount(number)) throw malformed()
+    if (!isCount(number)) throw malformed('write number of an operation', COUNT, number)
     this.store.history.note(slot, this.#origin, number)
   }
 
@@ -243,7 +249,7 @@ export class ReplicaIntake {
 
   #remove(message: Message, at: number, slot: number, refused: Set<number>): void {
     const key = this.#readKey(message[at + 3], slot)
-    if (!this.slots.advance(slot, count(message[at + 2]))) return void refused.add(slot)
+    if (!this.slots.advance(slot, sequence(message[at + 2]))) return void refused.add(slot)
     this.store.remove(slot, key)
     this.#note(slot, message[at + 4])
   }
@@ -258,26 +264,31 @@ export class ReplicaIntake {
     const key = this.#readKey(message[at + 3], slot)
     const kind = message[at + 5]
     const ttlMs = message[at + 6]
-    if (!isKind(kind) || typeof ttlMs !== 'number' || !(ttlMs >= 0 && ttlMs < Infinity)) throw malformed()
+    if (!isKind(kind)) throw malformed('kind of a value in a batch', '0, 1 or 2', kind)
+    if (typeof ttlMs !== 'number' || !(ttlMs >= 0 && ttlMs < Infinity))
+      throw malformed('time to live in a batch', 'a number of milliseconds from 0 on', ttlMs)
     const value = ownedValue(message[at + 4])
-    return new Entry(key, slot, count(message[at + 2]), value, kind, ttlMs === 0 ? 0 : now + ttlMs)
+    return new Entry(key, slot, sequence(message[at + 2]), value, kind, ttlMs === 0 ? 0 : now + ttlMs)
   }
 
   /** Entries are found by their keys alone: one of another slot would reach into what that slot's primary has sent. */
   #readKey(key: unknown, slot: number): string {
-    if (typeof key !== 'string' || key === '' || key.length > limits.maxKeyBytes) throw malformed()
+    if (typeof key !== 'string' || key === '' || key.length > limits.maxKeyBytes)
+      throw malformed('key of an operation', `a text of 1 to ${limits.maxKeyBytes} characters`, key)
     if (keySlot(key, this.slots.count) !== slot)
       throw new IcfError('PROTOCOL', `a batch has a key under slot ${slot}, which is not the key's slot`)
     return key
   }
 }
 
-function malformed(): IcfError {
-  return new IcfError('PROTOCOL', 'malformed operation in a batch')
+function noOperation(op: unknown, fields: number | undefined, came: number): IcfError {
+  return fields === undefined
+    ? malformed('number of an operation in a batch', `a number from 0 to ${replicaOpFields.length - 1}`, op)
+    : new IcfError('PROTOCOL', `operation ${String(op)} in a batch must have ${fields} fields, got ${came}`)
 }
 
-function count(value: unknown): number {
-  if (!isCount(value)) throw malformed()
+function sequence(value: unknown): number {
+  if (!isCount(value)) throw malformed('sequence number of an operation', COUNT, value)
   return value
 }
 

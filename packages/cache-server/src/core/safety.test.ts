@@ -314,7 +314,7 @@ describe('a cache server keeps what it promised', () => {
     for (const frame of bad)
       assert.throws(
         () => a.core.clientMessage(a.client, frame, 0),
-        { code: 'PROTOCOL' },
+        { code: 'PROTOCOL', message: / must (be|have) .+, got / },
         JSON.stringify(frame),
       )
     assert.equal(a.ask(CommandCode.SET, 'key', 'value', 1, 0, 0), true)
@@ -353,7 +353,11 @@ describe('a cache server keeps what it promised', () => {
         0,
       )
     for (const operation of operations)
-      assert.throws(() => send(1, 1, ...operation), { code: 'PROTOCOL' }, JSON.stringify(operation))
+      assert.throws(
+        () => send(1, 1, ...operation),
+        { code: 'PROTOCOL', message: / must (be|have) .+, got / },
+        JSON.stringify(operation),
+      )
     assert.throws(() => send({ valueOf: 1 }, 1, ...put), { code: 'PROTOCOL' })
     assert.throws(() => send(1, 'x', ...put), { code: 'PROTOCOL' })
     send(1, 1, ...put)

@@ -1,14 +1,22 @@
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
+import { isCount, malformed, shown } from '../wire/checks.js'
 import { MessageType, type Message } from '../wire/messages.js'
 import type { StagingBudget } from './staging-budget.js'
 
 /** Values that may wait to be named at once. */
 const MAX_COMPLETE = 1024
 
+/** A value of which some has come. */
+interface PartialValue {
+  readonly id: number
+  readonly bytes: Buffer
+  filled: number
+}
+
 /** Assembles the values that a peer sends ahead in chunks. One is under way at a time; a few may wait to be named. */
 export class ChunkReceiver {
-  #partial: { id: number; bytes: Buffer; filled: number } | undefined
+  #partial: PartialValue | undefined
   readonly #complete = new Map<number, Buffer>()
   #heldBytes = 0
   /** The first chunk of a value that there is no memory for yet. */
@@ -34,8 +42,9 @@ export class ChunkReceiver {
    */
   receive(message: Message): boolean {
     const [, id, total, offset, piece] = message
-    if (typeof id !== 'number' || typeof total !== 'number' || !(piece instanceof Uint8Array))
-      throw new IcfError('PROTOCOL', 'malformed VALUE_CHUNK')
+    if (!isCount(id)) throw malformed('id of VALUE_CHUNK', 'a whole number from 0 on', id)
+    if (typeof total !== 'number') throw malformed('length in VALUE_CHUNK', 'a number of bytes', total)
+    if (!(piece instanceof Uint8Array)) throw malformed('piece in VALUE_CHUNK', 'bytes', piece)
     if (offset === 0) {
       this.#check(id, total)
       if (this.budget && !this.budget.request(total, this.#begin)) {
@@ -103,7 +112,7 @@ export class ChunkReceiver {
       partial.filled !== offset ||
       offset + piece.length > partial.bytes.length
     )
-      throw new IcfError('PROTOCOL', 'VALUE_CHUNK out of order')
+      throw new IcfError('PROTOCOL', outOfOrder(partial, id, offset, piece))
     partial.bytes.set(piece, offset)
     partial.filled += piece.length
     this.budget?.received(piece.length)
@@ -111,6 +120,18 @@ export class ChunkReceiver {
     this.#complete.set(id, partial.bytes)
     this.#partial = undefined
   }
+}
+
+function outOfOrder(
+  partial: PartialValue | undefined,
+  id: number,
+  offset: unknown,
+  piece: Uint8Array,
+): string {
+  const came = `got ${piece.length} bytes of value ${id} at offset ${shown(offset)}`
+  if (!partial) return `a VALUE_CHUNK must begin a value at offset 0, ${came}`
+  const left = partial.bytes.length - partial.filled
+  return `the next VALUE_CHUNK must be at most ${left} bytes of value ${partial.id} at offset ${partial.filled}, ${came}`
 }
 
 /** Cuts one value into messages, from `offset` on. */

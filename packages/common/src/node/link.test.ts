@@ -245,21 +245,20 @@ describe('a link', () => {
   })
 
   it('refuses chunks that do not fit together', async () => {
-    const chunks: Message[] = [
-      [MessageType.VALUE_CHUNK, 1, limits.maxValueBytes + 1, 0, Buffer.alloc(1)],
-      [MessageType.VALUE_CHUNK, 1, 10, 5, Buffer.alloc(5)],
-      [MessageType.VALUE_CHUNK, 1, 10, 0, Buffer.alloc(11)],
-      [MessageType.VALUE_CHUNK, 'x', 10, 0, Buffer.alloc(1)],
-      [MessageType.VALUE_CHUNK, Number.NaN, 10, 0, Buffer.alloc(5)],
+    const chunks: [fields: unknown[], reason: RegExp][] = [
+      [[1, limits.maxValueBytes + 1, 0, Buffer.alloc(1)], /announced; the largest is/],
+      [[1, 10, 5, Buffer.alloc(5)], /must begin a value at offset 0, got 5 bytes of value 1 at offset 5$/],
+      [[1, 10, 0, Buffer.alloc(11)], /at most 10 bytes of value 1 at offset 0, got 11 bytes of value 1 at /],
+      [['x', 10, 0, Buffer.alloc(1)], /id of VALUE_CHUNK must be a whole number from 0 on, got "x"$/],
+      [[Number.NaN, 10, 0, Buffer.alloc(5)], /id of VALUE_CHUNK must be a whole number from 0 on, got NaN$/],
+      [[1, 10, 0, 'text'], /piece in VALUE_CHUNK must be bytes, got "text"$/],
     ]
-    for (const chunk of chunks) {
+    for (const [fields, reason] of chunks) {
       const { link, next, closed } = await open()
-      link.send(chunk)
-      assert.deepEqual(
-        (await next()).slice(0, 2),
-        [MessageType.REFUSED, 5],
-        JSON.stringify(chunk.slice(0, 4)),
-      )
+      link.send([MessageType.VALUE_CHUNK, ...fields])
+      const [type, code, text] = await next()
+      assert.deepEqual([type, code], [MessageType.REFUSED, 5], String(reason))
+      assert.match(text as string, reason)
       await closed
     }
   })

@@ -1,31 +1,42 @@
 import { IcfError } from '../errors.js'
+import { isCount, malformed as malformedField } from '../wire/checks.js'
 import { NONE } from './topology.js'
 
-// Each returns the value when it is what it should be. @throws IcfError PROTOCOL
+// Each returns the value when it is what it should be. `what` names the field, for the error. @throws IcfError PROTOCOL
 
 export function asArray(value: unknown, what: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw malformed(what)
+  if (!Array.isArray(value)) throw malformed(what, 'an array', value)
   return value as readonly unknown[]
 }
 
+export function asText(value: unknown, what: string): string {
+  if (typeof value !== 'string') throw malformed(what, 'a text', value)
+  return value
+}
+
 export function asCount(value: unknown, what: string): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw malformed(what)
-  return value as number
+  if (!isCount(value)) throw malformed(what, 'a whole number from 0 on', value)
+  return value
 }
 
-export function asSlot(value: unknown, slotCount: number): number {
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= slotCount)
-    throw malformed('slot')
-  return value as number
+export function asSlot(value: unknown, what: string, slotCount: number): number {
+  if (!isCount(value) || value >= slotCount) throw malformed(what, `a slot from 0 to ${slotCount - 1}`, value)
+  return value
 }
 
-export function asSeat(value: unknown, serverCount: number): number {
+export function asSeat(value: unknown, what: string, serverCount: number): number {
   if (value === NONE) return NONE
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= serverCount)
-    throw malformed('seat')
-  return value as number
+  if (!isCount(value) || value >= serverCount)
+    throw malformed(what, `a seat from 0 to ${serverCount - 1}, or ${NONE} for none`, value)
+  return value
 }
 
-export function malformed(what: string): IcfError {
-  return new IcfError('PROTOCOL', `malformed topology: ${what}`)
+/** @param right what it must be */
+export function malformed(what: string, right: string, value: unknown): IcfError {
+  return malformedField(`${what} of a topology`, right, value)
+}
+
+/** Fields that are right one by one, and not together. */
+export function contradiction(text: string): IcfError {
+  return new IcfError('PROTOCOL', `a topology must not have ${text}`)
 }

@@ -1,6 +1,7 @@
 import { limits } from '../limits.js'
 import { SLOT_COUNT } from '../slot.js'
-import { asArray, asCount, asSeat, asSlot, malformed } from './checks.js'
+import { shown } from '../wire/checks.js'
+import { asArray, asCount, asSeat, asSlot, asText, contradiction, malformed } from './checks.js'
 import {
   applyColumnChanges,
   applyTransitionChanges,
@@ -84,10 +85,11 @@ export function decodeTopology(
   base: Topology | undefined,
   slotCount = base?.primary.length ?? SLOT_COUNT,
 ): Topology | undefined {
-  const fields = asArray(wire, 'topology')
+  const fields = asArray(wire, 'wire form')
   const [form, epoch, version] = [fields[0], asCount(fields[1], 'epoch'), asCount(fields[2], 'version')]
   if (form === FULL) return withoutVacant(decodeFull(fields, epoch, version, slotCount))
-  if (form !== DIFFERENCE) throw malformed('form')
+  if (form !== DIFFERENCE)
+    throw malformed('form', `${FULL} for the whole or ${DIFFERENCE} for a difference`, form)
   const [baseEpoch, baseVersion] = [asCount(fields[3], 'base epoch'), asCount(fields[4], 'base version')]
   if (!base || compareVersions(base.epoch, base.version, baseEpoch, baseVersion) !== 0) return undefined
   return withoutVacant(applyDifference(fields, epoch, version, base))
@@ -98,8 +100,10 @@ function withoutVacant(topology: Topology): Topology {
   const { servers, primary, backup, transitions } = topology
   const isVacant = (seat: number): boolean => seat !== NONE && servers[seat] === undefined
   for (let slot = 0; slot < primary.length; slot++)
-    if (isVacant(primary[slot]!) || isVacant(backup[slot]!)) throw malformed('a slot of a vacant seat')
-  for (const { to } of transitions.values()) if (isVacant(to)) throw malformed('a copy for a vacant seat')
+    if (isVacant(primary[slot]!) || isVacant(backup[slot]!))
+      throw contradiction(`a slot of a vacant seat: slot ${slot}, seats ${primary[slot]} and ${backup[slot]}`)
+  for (const [slot, { to }] of transitions)
+    if (isVacant(to)) throw contradiction(`a copy for a vacant seat: slot ${slot}, seat ${to}`)
   return topology
 }
 
@@ -110,16 +114,16 @@ function decodeFull(fields: readonly unknown[], epoch: number, version: number, 
   const flat = asArray(fields[7], 'transitions')
   for (let i = 0; i + 3 < flat.length; i += 4)
     transitions.set(
-      asSlot(flat[i], slotCount),
+      asSlot(flat[i], 'transition', slotCount),
       decodeTransition(flat[i + 1], flat[i + 2], flat[i + 3], servers.length),
     )
   return {
     epoch,
     version,
-    ring: { virtualNodes: asCount(ring[0], 'virtual nodes'), seed: asCount(ring[1], 'seed') },
+    ring: { virtualNodes: asCount(ring[0], 'virtual nodes'), seed: asCount(ring[1], 'ring seed') },
     servers,
-    primary: decodeColumn(fields[5], servers.length, slotCount),
-    backup: decodeColumn(fields[6], servers.length, slotCount),
+    primary: decodeColumn(fields[5], 'primary', servers.length, slotCount),
+    backup: decodeColumn(fields[6], 'backup', servers.length, slotCount),
     transitions,
     pins: decodePins(fields[8], slotCount),
   }
@@ -138,8 +142,8 @@ function applyDifference(
     version,
     ring: base.ring,
     servers,
-    primary: applyColumnChanges(base.primary, fields[6], seats),
-    backup: applyColumnChanges(base.backup, fields[7], seats),
+    primary: applyColumnChanges(base.primary, fields[6], 'primary', seats),
+    backup: applyColumnChanges(base.backup, fields[7], 'backup', seats),
     transitions:
       fields[8] === null ? new Map() : applyTransitionChanges(base.transitions, fields[8], seats, slots),
     pins: fields[9] === null ? base.pins : decodePins(fields[9], slots),
@@ -164,12 +168,13 @@ function encodeChangedSeats(base: Topology['servers'], next: Topology['servers']
 /** Seats that did not change keep their identity. */
 function decodeChangedSeats(wire: unknown, base: Topology['servers']): Topology['servers'] {
   if (wire === null) return base
-  const flat = asArray(wire, 'servers')
+  const flat = asArray(wire, 'changed seats')
   const servers = [...base]
   for (let i = 0; i + 1 < flat.length; i += 2) {
-    const seat = asCount(flat[i], 'seat')
+    const seat = asCount(flat[i], 'changed seat')
     // Seats are added at the end: between those that there were and a new one is no gap.
-    if (seat > servers.length || seat >= limits.maxServers) throw malformed('seat')
+    const last = Math.min(servers.length, limits.maxServers - 1)
+    if (seat > last) throw malformed('changed seat', `at most ${last}`, seat)
     servers[seat] = decodeServer(flat[i + 1])
   }
   return withoutTwins(servers)
@@ -177,7 +182,8 @@ function decodeChangedSeats(wire: unknown, base: Topology['servers']): Topology[
 
 function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
   const list = asArray(wire, 'servers')
-  if (list.length > limits.maxServers) throw malformed('servers')
+  if (list.length > limits.maxServers)
+    throw malformed('servers', `an array of at most ${limits.maxServers}`, list)
   return withoutTwins(list.map(decodeServer))
 }
 
@@ -185,7 +191,7 @@ function withoutTwins<T extends Topology['servers']>(servers: T): T {
   const ids = new Set<string>()
   for (const server of servers) {
     if (!server) continue
-    if (ids.has(server.id)) throw malformed('a server with two seats')
+    if (ids.has(server.id)) throw contradiction(`a server with two seats: ${shown(server.id)}`)
     ids.add(server.id)
   }
   return servers
@@ -195,15 +201,15 @@ function decodeServer(wire: unknown): ServerInfo | undefined {
   if (wire === null) return undefined
   // Earlier releases name no machine.
   const [id, host, port, respPort, zone, weight, leaving, machine = ''] = asArray(wire, 'server')
-  if (![id, host, zone, machine].every((text) => typeof text === 'string')) throw malformed('server')
-  if (typeof weight !== 'number' || !(weight >= 0 && weight < Infinity)) throw malformed('weight')
+  if (typeof weight !== 'number' || !(weight >= 0 && weight < Infinity))
+    throw malformed('weight of a server', 'a number from 0 on', weight)
   return {
-    id: id as string,
-    host: host as string,
-    port: asCount(port, 'port'),
-    respPort: asCount(respPort, 'port'),
-    zone: zone as string,
-    machine: machine as string,
+    id: asText(id, 'id of a server'),
+    host: asText(host, 'host of a server'),
+    port: asCount(port, 'port of a server'),
+    respPort: asCount(respPort, 'RESP port of a server'),
+    zone: asText(zone, 'zone of a server'),
+    machine: asText(machine, 'machine of a server'),
     weight,
     state: leaving === 1 ? 'leaving' : 'active',
   }
@@ -213,9 +219,7 @@ function decodePins(wire: unknown, slotCount: number): Map<number, string> {
   const flat = asArray(wire, 'pins')
   const pins = new Map<number, string>()
   for (let i = 0; i + 1 < flat.length; i += 2) {
-    const id = flat[i + 1]
-    if (typeof id !== 'string') throw malformed('pins')
-    pins.set(asSlot(flat[i], slotCount), id)
+    pins.set(asSlot(flat[i], 'pin', slotCount), asText(flat[i + 1], 'server of a pin'))
   }
   return pins
 }
@@ -229,10 +233,16 @@ function columnBytes(column: Readonly<Uint16Array>): Uint8Array {
   return bytes
 }
 
-function decodeColumn(wire: unknown, serverCount: number, slotCount: number): Uint16Array {
-  if (!(wire instanceof Uint8Array) || wire.length !== slotCount * 2) throw malformed('column')
+function decodeColumn(
+  wire: unknown,
+  what: 'primary' | 'backup',
+  serverCount: number,
+  slotCount: number,
+): Uint16Array {
+  if (!(wire instanceof Uint8Array) || wire.length !== slotCount * 2)
+    throw malformed(`${what} column`, `${slotCount * 2} bytes, two for each slot`, wire)
   const column = new Uint16Array(slotCount)
   for (let slot = 0; slot < slotCount; slot++)
-    column[slot] = asSeat(wire[slot * 2]! | (wire[slot * 2 + 1]! << 8), serverCount)
+    column[slot] = asSeat(wire[slot * 2]! | (wire[slot * 2 + 1]! << 8), what, serverCount)
   return column
 }

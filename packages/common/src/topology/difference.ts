@@ -14,11 +14,18 @@ export function encodeColumnChanges(base: Column, next: Column): unknown[] {
 }
 
 /** @throws IcfError PROTOCOL */
-export function applyColumnChanges(base: Column, wire: unknown, serverCount: number): Column {
-  const flat = asArray(wire, 'column')
+export function applyColumnChanges(
+  base: Column,
+  wire: unknown,
+  what: 'primary' | 'backup',
+  serverCount: number,
+): Column {
+  const flat = asArray(wire, `${what} runs`)
   if (flat.length === 0) return base
   const column = base.slice()
-  readRuns(flat, 1, column.length, (start, end, at) => column.fill(asSeat(flat[at], serverCount), start, end))
+  readRuns(flat, 1, column.length, (start, end, at) =>
+    column.fill(asSeat(flat[at], what, serverCount), start, end),
+  )
   return column
 }
 
@@ -42,7 +49,7 @@ export function applyTransitionChanges(
   serverCount: number,
   slotCount: number,
 ): Transitions {
-  const flat = asArray(wire, 'transitions')
+  const flat = asArray(wire, 'transition runs')
   if (flat.length === 0) return base
   const transitions = new Map(base)
   readRuns(flat, 3, slotCount, (start, end, at) => {
@@ -67,9 +74,13 @@ export function decodeTransition(
   since: unknown,
   serverCount: number,
 ): Transition {
-  const seat = asSeat(to, serverCount)
-  if (seat === NONE) throw malformed('transition')
-  return { to: seat, intent: intent === 1 ? 'primary' : 'backup', since: asCount(since, 'since') }
+  const seat = asSeat(to, 'receiver of a transition', serverCount)
+  if (seat === NONE) throw malformed('receiver of a transition', 'a seat', to)
+  return {
+    to: seat,
+    intent: intent === 1 ? 'primary' : 'backup',
+    since: asCount(since, 'version of a transition'),
+  }
 }
 
 export function sameTransition(a: Transition | undefined, b: Transition | undefined): boolean {

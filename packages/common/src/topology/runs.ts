@@ -1,4 +1,4 @@
-import { asCount, malformed } from './checks.js'
+import { asCount, asSlot, malformed } from './checks.js'
 
 /**
  * Changes of slots as they travel in a difference: flat `gap, count, value…`, where the gap is from the end of the run
@@ -37,10 +37,16 @@ export function readRuns(
 ): void {
   let end = 0
   for (let at = 0; at < flat.length; at += 2 + width) {
-    const start = end + asCount(flat[at], 'run')
-    const count = asCount(flat[at + 1], 'run')
+    const start = asSlot(end + asCount(flat[at], 'gap before a run'), 'first slot of a run', slotCount)
+    const count = asCount(flat[at + 1], 'length of a run')
     end = start + count
-    if (count === 0 || end > slotCount || at + 2 + width > flat.length) throw malformed('run')
+    if (count === 0 || end > slotCount)
+      throw malformed(
+        'length of a run',
+        `from 1 to ${slotCount - start}, as it begins at slot ${start}`,
+        count,
+      )
+    if (at + 2 + width > flat.length) throw malformed('last run', `${2 + width} numbers`, flat.slice(at))
     run(start, end, at + 2)
   }
 }

@@ -37,7 +37,11 @@ function fieldsOf({ to, entries, bytes, completions }: CopiesReport): unknown[] 
  */
 export function readCopiesReport([, to, entries, bytes, flat]: Message, slotCount: number): CopiesReport {
   if (!Array.isArray(flat) || flat.length % 2 !== 0 || flat.length > 2 * slotCount)
-    throw malformed(`report of copies: pairs of a slot and a version, at most ${slotCount}`)
+    throw malformed(
+      'slots of a report of copies',
+      `an array of at most ${slotCount} pairs of a slot and a version`,
+      flat,
+    )
   const completions: Completion[] = []
   for (let i = 0; i < flat.length; i += 2) {
     const slot = count(flat[i], 'slot of a report of copies', slotCount - 1)

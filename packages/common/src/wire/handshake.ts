@@ -1,9 +1,13 @@
 import { errorFromWire, errorToWire, IcfError } from '../errors.js'
 import { limits } from '../limits.js'
+import { malformed } from './checks.js'
 import { MessageType, PROTOCOL_VERSION, roles, type Message, type Role } from './messages.js'
 import type { Introduction } from './introduction.js'
 
 const MAX_DETAILS = 32
+
+const NAME = `a text of at most ${limits.maxNameLength} characters`
+const DETAILS = `an array of at most ${MAX_DETAILS} numbers and texts of at most ${limits.maxNameLength} characters`
 
 /**
  * HELLO and WELCOME are [type, protocol version, role, cluster, id, details]. Their layout, and that of REFUSED,
@@ -48,8 +52,11 @@ function readIntroduction(message: Message, ownCluster: string): Introduction {
       'WRONG_PROTOCOL_VERSION',
       `this process speaks protocol version ${PROTOCOL_VERSION}, the other one ${typeof version === 'number' ? version : 'says none'}: run the same release of icf on both`,
     )
-  if (!isName(cluster) || !isName(id) || !isDetails(details) || !roles.includes(role as Role))
-    throw new IcfError('PROTOCOL', 'malformed introduction')
+  const kind = message[0] === MessageType.HELLO ? 'HELLO' : 'WELCOME'
+  if (!roles.includes(role as Role)) throw malformed(`role in ${kind}`, `one of ${roles.join(', ')}`, role)
+  if (!isName(cluster)) throw malformed(`cluster in ${kind}`, NAME, cluster)
+  if (!isName(id)) throw malformed(`id in ${kind}`, NAME, id)
+  if (!isDetails(details)) throw malformed(`details in ${kind}`, DETAILS, details)
   if (cluster !== ownCluster)
     throw new IcfError(
       'WRONG_CLUSTER',

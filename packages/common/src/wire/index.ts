@@ -1,4 +1,4 @@
-export { isCount } from './checks.js'
+export { isCount, malformed, shown } from './checks.js'
 export * from './commands.js'
 export * from './copies.js'
 export * from './error-result.js'

@@ -1,5 +1,5 @@
-import { IcfError } from '../errors.js'
 import { checkTiming, type Timing } from '../timing.js'
+import { count } from './checks.js'
 import type { Role } from './messages.js'
 
 /** What each end says of itself when a link opens. */
@@ -39,8 +39,7 @@ export function primaryDetails(channel: number, serverId: string): readonly (num
 
 /** @throws IcfError PROTOCOL */
 export function readChannel({ details: [channel] }: Introduction): number {
-  if (typeof channel !== 'number') throw new IcfError('PROTOCOL', 'HELLO without the number of a channel')
-  return channel
+  return count(channel, 'number of the channel in HELLO')
 }
 
 /** The server that the opener of a link means; undefined: whichever is there. */

@@ -50,7 +50,7 @@ export function readKeepAlive([, beat, leaving, epoch, version, load, answeredBe
 }
 
 function readLoad(load: unknown): Load {
-  if (!Array.isArray(load)) throw malformed('KEEP_ALIVE: its statistics must be an array')
+  if (!Array.isArray(load)) throw malformed('statistics of KEEP_ALIVE', 'an array', load)
   const [primaryKeys, primaryBytes, backupKeys, backupBytes] = (load as unknown[]).slice(0, 4).map(amount)
   const [evictions, backupEvictions, commands, rssBytes] = (load as unknown[]).slice(4, 8).map(amount)
   return {

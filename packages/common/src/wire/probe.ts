@@ -1,4 +1,3 @@
-import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Address } from '../runtime.js'
 import { count, malformed, text } from './checks.js'
@@ -25,10 +24,7 @@ export function unreachableMessage(serverIds: readonly string[]): Message {
 /** @returns ids of servers, as many as a cluster can have at most */
 export function readUnreachable([, serverIds]: Message): string[] {
   if (!Array.isArray(serverIds) || serverIds.length > limits.maxServers)
-    throw new IcfError(
-      'PROTOCOL',
-      `the servers of UNREACHABLE must be an array of up to ${limits.maxServers} ids`,
-    )
+    throw malformed('servers of UNREACHABLE', `an array of up to ${limits.maxServers} ids`, serverIds)
   return (serverIds as unknown[]).map((id) => text(id, 'servers of UNREACHABLE'))
 }
 
@@ -56,6 +52,6 @@ export function probeResultMessage(number: number, outcome: ProbeOutcome): Messa
 
 export function readProbeResult([, number, outcome]: Message): { number: number; outcome: ProbeOutcome } {
   if (outcome !== 'gone' && outcome !== 'alive' && outcome !== 'unknown')
-    throw malformed('PROBE_RESULT: gone, alive or unknown')
+    throw malformed('outcome of PROBE_RESULT', '"gone", "alive" or "unknown"', outcome)
   return { number: count(number, 'number of PROBE_RESULT'), outcome }
 }

@@ -1,10 +1,11 @@
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { ServerInfo } from '../topology/topology.js'
-import { isCount } from './checks.js'
+import { isCount, shown } from './checks.js'
 import type { Introduction } from './introduction.js'
 
-const NO_HOST = 'the host of a cache server must be a name or an IP address, without brackets, port or zone'
+const HOST = 'a name or an IP address, without brackets, port or zone'
+const TEXT = `a text of at most ${limits.maxNameLength} characters`
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?=\d)|$)){4}$/
 const IPV6_WHOLE = /^[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7}$/i
 const IPV6_SHORTENED = /^(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4})*)?::(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4})*)?$/i
@@ -34,32 +35,24 @@ export function registrationDetails({
 /** @throws IcfError INVALID_ARGUMENT with a text that tells an operator what to change */
 export function readRegistration({ id, details }: Pick<Introduction, 'id' | 'details'>): Registration {
   const [host, port, respPort, zone, weight, maxMemoryBytes, epoch = 0, version = 0, machine = ''] = details
-  check(/^[0-9a-f]{40}$/.test(id), 'the id of a cache server must be 40 lowercase hex characters')
-  check(isText(host), NO_HOST)
-  check(
-    !isWildcard(host as string),
-    `${host as string} stands for every address of a machine: nobody can reach a cache server by it. Start it with --advertise-host and the address by which the others reach it`,
-  )
-  check(isHost(host as string), NO_HOST)
-  check(isPort(port, 1), 'the port of a cache server must be a whole number from 1 to 65535')
-  check(isPort(respPort, 0), 'the RESP port of a cache server must be a whole number from 0 to 65535')
-  check(
-    isText(machine),
-    `the machine of a cache server must be a text of at most ${limits.maxNameLength} characters`,
-  )
-  check(
-    isText(zone),
-    `the zone of a cache server must be a text of at most ${limits.maxNameLength} characters`,
-  )
-  check(
-    typeof weight === 'number' && weight >= 0 && weight <= limits.maxWeight,
-    `the weight of a cache server must be a number from 0 to ${limits.maxWeight}`,
-  )
-  check(
-    Number.isSafeInteger(maxMemoryBytes) && (maxMemoryBytes as number) > 0,
-    'the memory of a cache server must be a whole number of bytes',
-  )
-  check(isCount(epoch) && isCount(version), 'the epoch and version of a topology must be whole numbers')
+  check(/^[0-9a-f]{40}$/.test(id), 'id', '40 lowercase hex characters', id)
+  check(isText(host), 'host', HOST, host)
+  if (isWildcard(host as string))
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      `${host as string} stands for every address of a machine: nobody can reach a cache server by it. Start it with --advertise-host and the address by which the others reach it`,
+    )
+  check(isHost(host as string), 'host', HOST, host)
+  check(isPort(port, 1), 'port', 'a whole number from 1 to 65535', port)
+  check(isPort(respPort, 0), 'RESP port', 'a whole number from 0 to 65535', respPort)
+  check(isText(machine), 'machine', TEXT, machine)
+  check(isText(zone), 'zone', TEXT, zone)
+  const isWeight = typeof weight === 'number' && weight >= 0 && weight <= limits.maxWeight
+  check(isWeight, 'weight', `a number from 0 to ${limits.maxWeight}`, weight)
+  const isMemory = isCount(maxMemoryBytes) && maxMemoryBytes > 0
+  check(isMemory, 'memory', 'a whole number of bytes', maxMemoryBytes)
+  check(isCount(epoch), 'epoch', 'a whole number from 0 on', epoch)
+  check(isCount(version), 'version', 'a whole number from 0 on', version)
   return {
     info: {
       id,
@@ -77,8 +70,12 @@ export function readRegistration({ id, details }: Pick<Introduction, 'id' | 'det
   }
 }
 
-function check(isRight: boolean, text: string): void {
-  if (!isRight) throw new IcfError('INVALID_ARGUMENT', text)
+function check(isRight: boolean, what: string, right: string, value: unknown): void {
+  if (isRight) return
+  throw new IcfError(
+    'INVALID_ARGUMENT',
+    `the ${what} of a cache server must be ${right}, got ${shown(value)}`,
+  )
 }
 
 function isText(value: unknown): value is string {

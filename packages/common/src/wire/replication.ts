@@ -1,4 +1,4 @@
-import { count, isCount, malformed } from './checks.js'
+import { count, malformed } from './checks.js'
 import { MessageType, type Message } from './messages.js'
 
 /** Operations of a batch, each followed by its fields in one flat array. */
@@ -77,8 +77,8 @@ export function backAckMessage(
 
 /** @throws IcfError PROTOCOL */
 export function readBackAck([, number, epoch, version, refused]: Message, slotCount: number): BackAck {
-  if (!Array.isArray(refused) || !refused.every((slot) => isCount(slot) && slot < slotCount))
-    throw malformed(`BACK_ACK: what is refused must be slots from 0 to ${slotCount - 1}`)
+  if (!Array.isArray(refused)) throw malformed('refused slots of BACK_ACK', 'an array', refused)
+  for (const slot of refused) count(slot, 'refused slot of BACK_ACK', slotCount - 1)
   return {
     number: count(number, 'batch of BACK_ACK'),
     epoch: count(epoch, 'epoch of BACK_ACK'),

@@ -38,7 +38,7 @@ export function isTopologyUpdate([type]: Message): boolean {
 
 /** Which topology an update leads to. @throws IcfError PROTOCOL */
 export function readUpdateVersion([, update]: Message): { epoch: number; version: number } {
-  if (!Array.isArray(update)) throw malformed('topology update: it must be an array')
+  if (!Array.isArray(update)) throw malformed('topology update', 'an array', update)
   const [, epoch, version] = update as unknown[]
   return {
     epoch: count(epoch, 'epoch of a topology update'),

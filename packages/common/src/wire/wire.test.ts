@@ -5,9 +5,11 @@ import { IcfError } from '../errors.js'
 import { decodeFrame, encodeFrame } from '../node/codec.js'
 import { limits } from '../limits.js'
 import { defaultTiming } from '../timing.js'
+import { encodeTopology } from '../topology/codec.js'
 import { emptyTopology } from '../topology/topology.js'
 import { CommandCode, commandArity, openCommands, readCommandsHeader, REPEAT } from './commands.js'
 import { readCopiesReport, slotsCopiedMessage, slotsHandedOffMessage } from './copies.js'
+import { helloMessage, readHello } from './handshake.js'
 import { clientDetails, meantServer, primaryDetails, readChannel, readTiming, timingDetails } from './introduction.js' // prettier-ignore
 import { keepAliveMessage, leaseMessage, Leaving, readKeepAlive, readLease } from './keep-alive.js'
 import { MessageType, type Message } from './messages.js'
@@ -133,11 +135,40 @@ describe('what is malformed', () => {
             read(broken)
           } catch (error) {
             assert.ok(error instanceof IcfError && error.code === 'PROTOCOL', String(error))
+            assert.match(error.message, /^the .+ must be .+, got [^[]+$/)
             refused++
           }
         }
       assert.ok(refused > 0)
     })
+})
+
+describe('a refusal says which field, what is right, and what came', () => {
+  const hello = helloMessage({ role: 'client', cluster: 'c', id: 'i', details: [] })
+  const long = 'x'.repeat(300)
+  const topology = encodeTopology(emptyTopology({ virtualNodes: 1, seed: 2 }, 16))
+  const update = (field: number, value: unknown): Message => [
+    MessageType.DISTRIBUTION_RESPOND,
+    topology.with(field, value),
+  ]
+  const cases: readonly [() => unknown, string][] = [
+    [() => readBackAck(backAckMessage(1, 1, 1, new Set([9])), 4), 'the refused slot of BACK_ACK must be a whole number from 0 to 3, got 9'],
+    [() => readLease([MessageType.KEEP_ALIVE]), `the beat of an answer to KEEP_ALIVE must be a whole number from 0 to ${2 ** 53 - 1}, got nothing`],
+    [() => probing.readSuspect([MessageType.SUSPECT, null]), 'the server of SUSPECT must be a text, got nil'],
+    [() => probing.readSuspect([MessageType.SUSPECT, { toString: 1 }]), 'the server of SUSPECT must be a text, got a map'],
+    [() => probing.readSuspect([MessageType.SUSPECT, Buffer.alloc(3)]), 'the server of SUSPECT must be a text, got 3 bytes'],
+    [() => probing.readProbeResult([MessageType.PROBE_RESULT, 1, 'dead']), 'the outcome of PROBE_RESULT must be "gone", "alive" or "unknown", got "dead"'],
+    [() => readHello(hello.with(2, 'guest'), 'c'), 'the role in HELLO must be one of client, cache-server, master, admin, probe, got "guest"'],
+    [() => readHello(hello.with(4, long), 'c'), `the id in HELLO must be a text of at most 255 characters, got "${'x'.repeat(40)}"… (300 characters)`],
+    [() => readHello(hello.with(5, [[]]), 'c'), 'the details in HELLO must be an array of at most 32 numbers and texts of at most 255 characters, got an array of 1'],
+    [() => readTopologyUpdate(update(0, 7), undefined, 16), 'the form of a topology must be 0 for the whole or 1 for a difference, got 7'],
+    [() => readTopologyUpdate(update(4, [['a', 5, 1, 0, '', 1, 0, '']]), undefined, 16), 'the host of a server of a topology must be a text, got 5'],
+    [() => readTopologyUpdate(update(5, new Uint8Array(3)), undefined, 16), 'the primary column of a topology must be 32 bytes, two for each slot, got 3 bytes'],
+    [() => readTopologyUpdate(update(7, [16, 0, 0, 0]), undefined, 16), 'the transition of a topology must be a slot from 0 to 15, got 16'],
+    [() => readChannel({ role: 'cache-server', cluster: 'c', id: 'i', details: ['x'] }), `the number of the channel in HELLO must be a whole number from 0 to ${2 ** 53 - 1}, got "x"`],
+  ] // prettier-ignore
+
+  for (const [read, message] of cases) it(message, () => assert.throws(read, { code: 'PROTOCOL', message }))
 })
 
 describe('docs/protocol.md', () => {

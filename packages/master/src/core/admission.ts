@@ -70,8 +70,11 @@ export class Admission {
       throw new IcfError('BUSY', 'too many messages before this master has begun: connect again')
     }
     const topology = readTopologyUpdate(message, undefined, this.#slotCount)
-    if (!topology || unsoundSlot(topology) !== undefined)
-      throw new IcfError('PROTOCOL', 'that is no whole and sound topology')
+    if (!topology)
+      throw new IcfError('PROTOCOL', 'the topology that was asked for must be whole, got a difference')
+    const unsound = unsoundSlot(topology)
+    if (unsound !== undefined)
+      throw new IcfError('PROTOCOL', `the topology that was asked for is not sound: see slot ${unsound}`)
     this.#inheritance!.told(link, topology)
   }
 

@@ -2,6 +2,7 @@ import {
   encodeTopology,
   errorToWire,
   IcfError,
+  malformed,
   MessageType,
   type AdminCommand,
   type AdminResult,
@@ -84,8 +85,9 @@ function readRequest(message: Message): { request: number; name: string; args: A
   const [type, request, name, args = {}] = message
   if (type !== MessageType.ADMIN_REQUEST)
     throw new IcfError('PROTOCOL', `an operator must not send message ${String(type)} to a master`)
-  if (!Number.isSafeInteger(request) || typeof name !== 'string' || typeof args !== 'object')
-    throw new IcfError('PROTOCOL', 'malformed ADMIN_REQUEST')
+  if (!Number.isSafeInteger(request)) throw malformed('number of ADMIN_REQUEST', 'a whole number', request)
+  if (typeof name !== 'string') throw malformed('name in ADMIN_REQUEST', 'a text', name)
+  if (typeof args !== 'object') throw malformed('arguments of ADMIN_REQUEST', 'a map', args)
   return { request: request as number, name, args: (args ?? {}) as Arguments }
 }
 
