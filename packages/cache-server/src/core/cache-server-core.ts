@@ -21,6 +21,7 @@ import { ClientSession, type ClientFlow } from './client-session.js'
 import { CommandRunner } from './command-runner.js'
 import { Copier } from './copier.js'
 import { Lease } from './lease.js'
+import { Mender } from './mender.js'
 import type { LinkPort } from './ports.js'
 import { ReplicaChannel } from './replica-channel.js'
 import { ReplicaIntake } from './replica-intake.js'
@@ -46,6 +47,8 @@ export interface CacheServerOptions {
   flushSoon(): void
   /** Another topology is in force. Called by `flush`. */
   followed(topology: Topology): void
+  /** The server's backups of these slots turned out to lack writes; they are copied there anew. */
+  mending(serverId: string, slots: readonly number[]): void
   /** This incarnation is over: nothing more is sent. Called by `flush`. */
   ended(why: Ending): void
 }
@@ -67,6 +70,7 @@ export class CacheServerCore {
   readonly runner: CommandRunner
   readonly #options: CacheServerOptions
   readonly #copier: Copier
+  readonly #mender: Mender
   readonly #sweeper: Sweeper
   readonly #intake: ReplicaIntake
   readonly #channels = new Map<string, ReplicaChannel>()
@@ -96,6 +100,7 @@ export class CacheServerCore {
       toMaster: options.toMaster,
       isDrained: (slot) => this.ledger.isDrained(slot),
     })
+    this.#mender = new Mender(this.slots, this.store, this.ledger)
     this.#intake = new ReplicaIntake(this.slots, this.store, () => this.writer.enforceBudget())
   }
 
@@ -271,6 +276,8 @@ export class CacheServerCore {
     const channelTo = (id: string): ReplicaChannel => this.#channelTo(id)
     const effects = applyTopology(slots, this.store, this.#copier, topology, this.id, channelTo)
     this.ledger.retarget(this.#channels.values(), effects, now)
+    for (const [{ peerId }, mended] of this.#mender.topologyChanged(this.#channels.values()))
+      this.#options.mending(peerId, mended)
     for (const id of [...this.#channels.keys()]) if (seatOf(topology, id) === NONE) this.#channels.delete(id)
     for (const slot of effects.released) this.runner.releaseSlot(slot)
     this.runner.topologyChanged()
@@ -300,7 +307,9 @@ export class CacheServerCore {
       return channel.port?.send(topologyRequest)
     const begun = new Map<number, ReplicaChannel>()
     for (const slot of slots) if (this.#copier.refused(slot, channel, number)) begun.set(slot, channel)
+    const mended = refused.filter((slot) => this.#mender.refused(slot, channel, number))
     this.ledger.retarget(this.#channels.values(), { begun, lostTarget: false }, now)
+    if (mended.length > 0) this.#options.mending(channel.peerId, mended)
   }
 
   /** Two servers tell each other the topology when one knows a newer one. @throws IcfError PROTOCOL */
@@ -340,6 +349,7 @@ export class CacheServerCore {
     this.#isFlushDue = false
     this.#tellTopology()
     if (this.runner.runBacklog(now)) this.#dirty()
+    this.#mender.advance(now)
     this.#copier.advance(now)
     for (const channel of this.#dirtyChannels) {
       channel.elapse(now)

@@ -10,7 +10,7 @@ import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 
 /** Copied entries on their way to one server: enough to keep it busy, little enough to let live writes pass. */
-const WINDOW_BYTES = 256 * 1024
+export const WINDOW_BYTES = 256 * 1024
 
 /** Slots parked at once: bounds how many keys wait while the master commits new primaries. */
 const MAX_PARKED_SLOTS = 256

@@ -20,6 +20,7 @@ export const nobody = Object.freeze({
   toMaster: () => undefined,
   flushSoon: () => undefined,
   followed: () => undefined,
+  mending: () => undefined,
   ended: () => undefined,
 })
 
@@ -58,6 +59,8 @@ export class Wires {
 export class Member {
   readonly toMaster: Message[] = []
   readonly core: CacheServerCore
+  /** Who lacked something of which slots, as it was told. */
+  readonly mended: [serverId: string, slots: readonly number[]][] = []
   readonly results = new Map<number, unknown>()
   readonly client: ClientSession
   ended: Ending | undefined
@@ -77,6 +80,7 @@ export class Member {
       toMaster: (message) => this.toMaster.push(message),
       flushSoon: () => wires.queue.push(() => this.core.flush(0)),
       followed: () => undefined,
+      mending: (serverId, slots) => this.mended.push([serverId, slots]),
       ended: (why) => (this.ended = why),
     })
     this.core.masterConnected(LEASE_MS)

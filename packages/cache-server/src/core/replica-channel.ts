@@ -62,8 +62,10 @@ export class ReplicaChannel {
   readonly #inFlight: Batch[] = []
   /** How many of them have been sent on the present link. */
   #sent = 0
-  /** Writes that the peer refused. */
+  /** Writes that the peer refused, and those of slots that are mended there. */
   readonly #held: PendingWrite[] = []
+  /** Slots whose complete copy is mended. */
+  readonly #mending = new Set<number>()
   #epoch = 0
   #version = 0
   /** The time, in ms, as far as the channel was told. */
@@ -176,6 +178,34 @@ export class ReplicaChannel {
     batch.ends.push({ slot, stored })
   }
 
+  /**
+   * The complete copy of the slot lacks a write: all that it must have follows, and until the end of that no write of the slot
+   * is done.
+   * @returns the number of the batch that begins it
+   */
+  mend(slot: number, seq: number): number {
+    const batch = this.#batch()
+    batch.message.push(ReplicaOp.MEND, slot, seq)
+    this.#count(batch, OPERATION_BYTES)
+    this.#mending.add(slot)
+    return batch.number
+  }
+
+  /** @param written the slot's writes that clients may still repeat: known there only once all entries are */
+  mendEnd(slot: number, written: readonly WrittenBy[], stored: () => void): void {
+    for (const { origin, number } of written) this.#written(slot, origin, number)
+    this.fillEnd(slot, stored)
+  }
+
+  /** @returns the writes of the slot that waited for that */
+  endMend(slot: number): PendingWrite[] {
+    this.#mending.delete(slot)
+    const held = this.#held.splice(0)
+    const done: PendingWrite[] = []
+    for (const write of held) (write.slot === slot ? done : this.#held).push(write)
+    return done
+  }
+
   /** A write without an operation of its own waits until everything put in so far is stored. */
   expect(write: PendingWrite): void {
     this.#expect(this.#batch(), write)
@@ -188,8 +218,8 @@ export class ReplicaChannel {
   }
 
   /**
-   * The peer has processed all batches up to `number`. Writes of the slots it refused are held: it knows a newer
-   * topology than ours, and what they wait for is settled when that comes.
+   * The peer has processed all batches up to `number`. Writes of the slots it refused are held: what they wait for is settled
+   * when a newer topology comes, which it knows already, or when its copy has been made anew or mended.
    */
   acknowledge(number: number, done: (write: PendingWrite) => void, refused?: ReadonlySet<unknown>): void {
     let count = 0
@@ -199,7 +229,8 @@ export class ReplicaChannel {
       this.fillBytesInFlight -= batch.fillBytes
       this.bytesInFlight -= batch.bytes
       for (const write of batch.writes)
-        if (refused?.has(write.slot)) this.#held.push(write)
+        if (refused?.has(write.slot) || (this.#mending.size > 0 && this.#mending.has(write.slot)))
+          this.#held.push(write)
         else done(write)
       if (batch.ends) for (const { slot, stored } of batch.ends) if (!refused?.has(slot)) stored()
     }
@@ -207,6 +238,11 @@ export class ReplicaChannel {
 
   get holdsWrites(): boolean {
     return this.#held.length > 0
+  }
+
+  /** Of which it holds writes. */
+  heldSlots(): number[] {
+    return [...new Set(this.#held.map(({ slot }) => slot))]
   }
 
   /** Takes out the writes that shall no longer wait for what was sent of them to this peer, and all that are held. */
@@ -223,7 +259,7 @@ export class ReplicaChannel {
     return taken
   }
 
-  /** Holds a write (again) until a newer topology comes. */
+  /** Holds a write (again) until a newer topology comes, or its slot is mended. */
   hold(write: PendingWrite): void {
     this.#held.push(write)
   }

@@ -18,6 +18,7 @@ import {
   type Message,
 } from '@icf/common'
 import { Entry } from './entry.js'
+import { MendedCopies } from './mended-copies.js'
 import { ownedValue } from './owned-value.js'
 import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
@@ -55,6 +56,7 @@ export class ReplicaIntake {
   readonly #senders = new Map<string, Sender>()
   /** Those that an acknowledgement is due to. */
   readonly #dirty: Sender[] = []
+  readonly #mended: MendedCopies
   /** Of the topology that the operations at hand go by. */
   #version = 0
   /** Whose numbers stand in them. */
@@ -65,7 +67,9 @@ export class ReplicaIntake {
     private readonly store: Store,
     /** Called after entries came, to keep the byte budget. */
     private readonly stored: () => void,
-  ) {}
+  ) {
+    this.#mended = new MendedCopies(slots, store)
+  }
 
   /** @param channel by its HELLO */
   connected(senderId: string, channel: number, port: LinkPort): void {
@@ -111,6 +115,7 @@ export class ReplicaIntake {
 
   /** Our topology is newer than before: goes on with what waited for it, and forgets servers that are gone. */
   topologyChanged(): void {
+    this.#mended.topologyChanged()
     for (const [id, sender] of this.#senders) {
       for (let next = sender.waiting[0]; next && !this.#isAhead(next.header); next = sender.waiting[0]) {
         sender.waiting.shift()
@@ -193,15 +198,14 @@ export class ReplicaIntake {
     if (!isCount(slot) || slot >= this.slots.count)
       throw malformed('slot of an operation', `a slot from 0 to ${this.slots.count - 1}`, slot)
     if (!this.#isCopiedFrom(seat, slot)) refused.add(slot)
-    else if (
-      op === ReplicaOp.FILL_BEGIN ? !this.#isWanted(slot, message[at + 3]) : this.slots.torn[slot] === 1
-    )
-      refused.add(slot)
+    else if (!this.#isTaken(op as number, slot, message[at + 3])) refused.add(slot)
     else if (!isNew) return at + fields + 1
     else if (op === ReplicaOp.FILL_BEGIN) this.#beginCopy(slot, sequence(message[at + 2]))
     else if (op === ReplicaOp.PUT) this.#put(message, at, slot, refused, now)
     else if (op === ReplicaOp.REMOVE) this.#remove(message, at, slot, refused)
     else if (op === ReplicaOp.FILL) this.#fill(message, at, slot, now)
+    else if (op === ReplicaOp.MEND) this.#mended.begin(slot, sequence(message[at + 2]))
+    else if (op === ReplicaOp.FILL_END) this.#mended.end(slot)
     else if (op === ReplicaOp.PARTED) this.slots.part(slot)
     else if (op === ReplicaOp.WRITTEN) this.#note(slot, message[at + 2])
     return at + fields + 1
@@ -219,6 +223,13 @@ export class ReplicaIntake {
     return (
       this.slots.held[slot] === Held.INCOMING && this.slots.topology.transitions.get(slot)?.since === since
     )
+  }
+
+  /** Whether our copy of the slot is one that the operation can be for. @param since of FILL_BEGIN */
+  #isTaken(op: number, slot: number, since: unknown): boolean {
+    if (op === ReplicaOp.FILL_BEGIN) return this.#isWanted(slot, since)
+    if (op === ReplicaOp.MEND) return this.slots.held[slot] === Held.BACKUP
+    return this.slots.torn[slot] === 0
   }
 
   #beginCopy(slot: number, seq: number): void {
@@ -243,6 +254,7 @@ export class ReplicaIntake {
   #put(message: Message, at: number, slot: number, refused: Set<number>, now: number): void {
     const entry = this.#readEntry(message, at, slot, now)
     if (!this.slots.advance(slot, entry.seq)) return void refused.add(slot)
+    this.#mended.came(slot, entry.key)
     this.store.put(entry)
     this.#note(slot, message[at + 7])
   }
@@ -250,6 +262,7 @@ export class ReplicaIntake {
   #remove(message: Message, at: number, slot: number, refused: Set<number>): void {
     const key = this.#readKey(message[at + 3], slot)
     if (!this.slots.advance(slot, sequence(message[at + 2]))) return void refused.add(slot)
+    this.#mended.came(slot, key)
     this.store.remove(slot, key)
     this.#note(slot, message[at + 4])
   }
@@ -257,7 +270,7 @@ export class ReplicaIntake {
   #fill(message: Message, at: number, slot: number, now: number): void {
     const entry = this.#readEntry(message, at, slot, now)
     const present = this.store.peek(slot, entry.key)
-    if (!present || present.seq < entry.seq) this.store.put(entry)
+    if (this.#mended.came(slot, entry.key) || !present || present.seq < entry.seq) this.store.put(entry)
   }
 
   #readEntry(message: Message, at: number, slot: number, now: number): Entry {

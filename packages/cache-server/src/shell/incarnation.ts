@@ -18,6 +18,7 @@ import { CacheServerCore, type Ending } from '../core/cache-server-core.js'
 import { ClientLinks } from './client-links.js'
 import { MasterLink } from './master-link.js'
 import type { ProcessMemory } from './memory.js'
+import { MendLog } from './mend-log.js'
 import { PeerLinks } from './peer-links.js'
 import { probe } from './probe.js'
 
@@ -86,6 +87,7 @@ export class Incarnation {
     this.#runtime = runtime
     this.id = runtime.newId()
     const toMaster = (message: Message): void => this.#master.send(message)
+    const mendLog = new MendLog(runtime, options.logger)
     this.core = new CacheServerCore({
       id: this.id,
       budgetBytes: options.budgetBytes,
@@ -94,6 +96,7 @@ export class Incarnation {
       // After all that this turn of the event loop reads from its sockets.
       flushSoon: () => runtime.setImmediate(this.#flush),
       followed: (topology) => this.#peers.follow(topology),
+      mending: (serverId, slots) => mendLog.mending(serverId, slots),
       ended: (why) => this.#ended(why),
     })
     this.#clients = new ClientLinks(runtime, this.core)

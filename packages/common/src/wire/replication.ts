@@ -15,14 +15,16 @@ export const ReplicaOp = {
   FILL_END: 4,
   /** client id, settledBelow: numbers in the operations that follow are this client's. */
   ORIGIN: 5,
-  /** slot, number: the slot has this write already; comes after FILL_BEGIN. */
+  /** slot, number: the slot has this write already; comes after FILL_BEGIN or MEND. */
   WRITTEN: 6,
   /** slot: entries may be missing that the slot's backup has; comes after FILL_BEGIN. */
   PARTED: 7,
+  /** slot, seq: your complete copy lacks a write; all that it must have follows, up to FILL_END. Keep what you have until then. */
+  MEND: 8,
 } as const
 
 /** How many fields follow the number of each operation. */
-export const replicaOpFields: readonly number[] = [7, 4, 3, 6, 1, 2, 2, 1]
+export const replicaOpFields: readonly number[] = [7, 4, 3, 6, 1, 2, 2, 1, 2]
 
 /** Where the fields of PUT and FILL stand that are known only when the batch is sent, counted from the operation. */
 export const ENTRY_VALUE_AT = 4

@@ -1,0 +1,112 @@
+import { WINDOW_BYTES } from './copier.js'
+import { PendingWrite } from './pending-write.js'
+import type { ReplicaChannel } from './replica-channel.js'
+import type { SlotTable } from './slot-table.js'
+import type { Store } from './store.js'
+import type { WriteLedger } from './write-ledger.js'
+
+/** The mending of one slot's backup. */
+interface Mend {
+  readonly slot: number
+  readonly channel: ReplicaChannel
+  /** Number of the batch that begins it; undefined: its turn has not come. */
+  firstBatch: number | undefined
+  /** Of the entries that are still to be sent; undefined: all are on their way. */
+  keys: Iterator<string> | undefined
+}
+
+/**
+ * Makes backups whole again that turned out to lack a write, though they count as complete. The receiver keeps what it has
+ * until all has come: should it be promoted meanwhile, it has no less than before. Nothing that waits for the backup is
+ * acknowledged before, and so the slot is not handed over either.
+ */
+export class Mender {
+  /** By slot, in the order in which they are done. */
+  readonly #mends = new Map<number, Mend>()
+
+  constructor(
+    private readonly slots: SlotTable,
+    private readonly store: Store,
+    private readonly ledger: WriteLedger,
+  ) {}
+
+  /**
+   * The receiver refused something of the slot in batch `number`, though it has no newer topology: its copy has gaps.
+   * True when it is mended from now on, or anew.
+   */
+  refused(slot: number, channel: ReplicaChannel, number: number): boolean {
+    if (this.slots.backup[slot] !== channel) return false
+    const present = this.#mends.get(slot)
+    if (present && (present.firstBatch === undefined || number < present.firstBatch)) return false
+    if (!present) this.#keepUndrained(slot, channel)
+    this.#mends.set(slot, { slot, channel, firstBatch: undefined, keys: undefined })
+    return true
+  }
+
+  /**
+   * Ends what is for backups that are none any more; and begins with those that refused writes while their copy was made.
+   * @returns slots that it begins with, by channel
+   */
+  topologyChanged(channels: Iterable<ReplicaChannel>): Map<ReplicaChannel, number[]> {
+    for (const { slot, channel } of this.#mends.values())
+      if (this.slots.backup[slot] !== channel) {
+        this.#mends.delete(slot)
+        for (const write of channel.endMend(slot)) channel.hold(write)
+      }
+    const begun = new Map<ReplicaChannel, number[]>()
+    for (const channel of channels) {
+      if (!channel.holdsWrites) continue
+      const slots = channel.heldSlots().filter((slot) => !this.#mends.has(slot))
+      const torn = slots.filter((slot) => this.refused(slot, channel, 0))
+      if (torn.length > 0) begun.set(channel, torn)
+    }
+    return begun
+  }
+
+  /** Goes on as far as windows allow, with one slot of each channel at a time; called once a turn. */
+  advance(now: number): void {
+    if (this.#mends.size === 0) return
+    const busy = new Set<ReplicaChannel>()
+    for (const mend of this.#mends.values())
+      if (!busy.has(mend.channel) && !this.#send(mend, now)) busy.add(mend.channel)
+  }
+
+  /** True when the slot's last entry is on its way. */
+  #send(mend: Mend, now: number): boolean {
+    const { slot, channel } = mend
+    if (mend.firstBatch === undefined) {
+      if (channel.fillBytesInFlight >= WINDOW_BYTES) return false
+      mend.firstBatch = channel.mend(slot, this.slots.seq[slot]!)
+      mend.keys = this.store.keysOf(slot)[Symbol.iterator]()
+    }
+    while (mend.keys) {
+      if (channel.fillBytesInFlight >= WINDOW_BYTES) return false
+      const next = mend.keys.next()
+      if (next.done) {
+        mend.keys = undefined
+        channel.mendEnd(slot, this.store.history.of(slot), () => this.#stored(mend))
+      } else {
+        const entry = this.store.peek(slot, next.value)
+        if (entry) channel.fill(entry, now, undefined)
+      }
+    }
+    return true
+  }
+
+  #stored(mend: Mend): void {
+    const { slot, channel } = mend
+    if (this.#mends.get(slot) !== mend) return
+    this.#mends.delete(slot)
+    // What the backup may have had more is gone from there.
+    this.slots.parted[slot] = 0
+    for (const write of channel.endMend(slot)) this.ledger.acknowledged(write)
+  }
+
+  /** Something waits for the backup until it is whole: so the slot does not count as drained. */
+  #keepUndrained(slot: number, channel: ReplicaChannel): void {
+    const write = new PendingWrite(slot, '', undefined, undefined, 0, true)
+    this.ledger.confirms(write)
+    write.sent()
+    channel.hold(write)
+  }
+}
