@@ -47,6 +47,8 @@ export interface CacheServerOptions {
   flushSoon(): void
   /** Another topology is in force. Called by `flush`. */
   followed(topology: Topology): void
+  /** Closes the link on which this primary sends: it connects anew, and sends again what was not acknowledged. */
+  reconnect(serverId: string): void
   /** The server's backups of these slots turned out to lack writes; they are copied there anew. */
   mending(serverId: string, slots: readonly number[]): void
   /** This incarnation is over: nothing more is sent. Called by `flush`. */
@@ -101,7 +103,12 @@ export class CacheServerCore {
       isDrained: (slot) => this.ledger.isDrained(slot),
     })
     this.#mender = new Mender(this.slots, this.store, this.ledger)
-    this.#intake = new ReplicaIntake(this.slots, this.store, () => this.writer.enforceBudget())
+    this.#intake = new ReplicaIntake(
+      this.slots,
+      this.store,
+      () => this.writer.enforceBudget(),
+      (serverId) => options.reconnect(serverId),
+    )
   }
 
   // --- clients

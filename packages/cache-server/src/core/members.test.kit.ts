@@ -20,6 +20,7 @@ export const nobody = Object.freeze({
   toMaster: () => undefined,
   flushSoon: () => undefined,
   followed: () => undefined,
+  reconnect: () => undefined,
   mending: () => undefined,
   ended: () => undefined,
 })
@@ -59,6 +60,8 @@ export class Wires {
 export class Member {
   readonly toMaster: Message[] = []
   readonly core: CacheServerCore
+  /** Primaries that were to connect anew. */
+  readonly reconnects: string[] = []
   /** Who lacked something of which slots, as it was told. */
   readonly mended: [serverId: string, slots: readonly number[]][] = []
   readonly results = new Map<number, unknown>()
@@ -80,6 +83,7 @@ export class Member {
       toMaster: (message) => this.toMaster.push(message),
       flushSoon: () => wires.queue.push(() => this.core.flush(0)),
       followed: () => undefined,
+      reconnect: (serverId) => this.reconnects.push(serverId),
       mending: (serverId, slots) => this.mended.push([serverId, slots]),
       ended: (why) => (this.ended = why),
     })
@@ -129,9 +133,13 @@ export class Member {
     for (const port of this.#ports.get(other) ?? []) port.cut = true
   }
 
-  connect(other: Member): void {
+  /** @param answered gets what the other asks or acknowledges */
+  connect(
+    other: Member,
+    answered = (port: LinkPort, message: Message) => this.core.peerMessage(other.core.id, port, message, 0),
+  ): void {
     const forward = this.wires.port((message) => other.core.primaryMessage(this.core.id, back, message, 0))
-    const back = this.wires.port((message) => this.core.peerMessage(other.core.id, forward, message, 0))
+    const back = this.wires.port((message) => answered(forward, message))
     this.#ports.set(other, [forward, back])
     other.core.primaryConnected(this.core.id, this.core.channelIdTo(other.core.id), back)
     this.core.peerConnected(other.core.id, forward)

@@ -32,7 +32,15 @@ interface Waiting {
   readonly message: Message
   /** From then on the time of its entries runs. */
   readonly receivedAt: number
+  /** Of memory that it takes while it waits. */
+  readonly bytes: number
 }
+
+/** What batches that wait may take, of all senders together, as a share of the budget. */
+const WAITING_SHARE = 1 / 8
+
+/** What a field takes beside its text or bytes, about. */
+const FIELD_BYTES = 16
 
 interface Sender {
   /** Of the sender's channel, which its batch numbers belong to. */
@@ -44,6 +52,8 @@ interface Sender {
   lastSeen: number
   /** Batches that name a newer topology than ours, in order. */
   readonly waiting: Waiting[]
+  /** There was no room for a batch, which would have had to wait: nothing more is taken on this link. */
+  isCut: boolean
   /** What is wrong with a batch that waited: said when the next one comes. */
   refusal: IcfError | undefined
   /** Slots of which that batch had something that was refused. */
@@ -57,6 +67,8 @@ export class ReplicaIntake {
   /** Those that an acknowledgement is due to. */
   readonly #dirty: Sender[] = []
   readonly #mended: MendedCopies
+  readonly #maxWaitingBytes: number
+  #waitingBytes = 0
   /** Of the topology that the operations at hand go by. */
   #version = 0
   /** Whose numbers stand in them. */
@@ -67,17 +79,21 @@ export class ReplicaIntake {
     private readonly store: Store,
     /** Called after entries came, to keep the byte budget. */
     private readonly stored: () => void,
+    /** Ends the link on which this server sends: it connects anew, and sends again what was not acknowledged. */
+    private readonly reconnect: (senderId: string) => void,
   ) {
+    this.#maxWaitingBytes = store.maxBytes * WAITING_SHARE
     this.#mended = new MendedCopies(slots, store)
   }
 
   /** @param channel by its HELLO */
   connected(senderId: string, channel: number, port: LinkPort): void {
     const sender = this.#senders.get(senderId)
+    if (sender) this.#dropWaiting(sender)
     if (sender?.channel === channel) {
       sender.port = port
       sender.lastSeen = 0
-      sender.waiting.length = 0
+      sender.isCut = false
       sender.refusal = undefined
       sender.refused.clear()
     } else {
@@ -86,6 +102,7 @@ export class ReplicaIntake {
         lastSeen: 0,
         waiting: [],
         refused: new Set<number>(),
+        isCut: false,
         refusal: undefined,
         isDirty: false,
       }
@@ -97,7 +114,7 @@ export class ReplicaIntake {
     const sender = this.#senders.get(senderId)
     if (!sender || sender.port !== port) return
     sender.port = undefined
-    sender.waiting.length = 0
+    this.#dropWaiting(sender)
   }
 
   /** @throws IcfError PROTOCOL */
@@ -105,12 +122,28 @@ export class ReplicaIntake {
     const sender = this.#senders.get(senderId)
     if (!sender || sender.port !== port) return
     if (sender.refusal) throw sender.refusal
+    if (sender.isCut) return
     const header = readBatchHeader(message)
-    const batch = { header, message, receivedAt: now }
     if (this.#isAhead(header) || sender.waiting.length > 0) {
       if (sender.waiting.length === 0) port.send(topologyRequest)
-      sender.waiting.push(batch)
-    } else this.#apply(senderId, sender, batch)
+      this.#wait(sender, { header, message, receivedAt: now, bytes: sizeOf(message) })
+    } else this.#apply(senderId, sender, { header, message, receivedAt: now, bytes: 0 })
+  }
+
+  /**
+   * Without room, this batch and all after it are dropped. The link is read on, since the topology may come on it; once that is
+   * there, the link is closed, and its sender begins where we left off.
+   */
+  #wait(sender: Sender, batch: Waiting): void {
+    sender.isCut = this.#waitingBytes + batch.bytes > this.#maxWaitingBytes
+    if (sender.isCut) return
+    this.#waitingBytes += batch.bytes
+    sender.waiting.push(batch)
+  }
+
+  #dropWaiting({ waiting }: Sender): void {
+    for (const { bytes } of waiting) this.#waitingBytes -= bytes
+    waiting.length = 0
   }
 
   /** Our topology is newer than before: goes on with what waited for it, and forgets servers that are gone. */
@@ -119,8 +152,10 @@ export class ReplicaIntake {
     for (const [id, sender] of this.#senders) {
       for (let next = sender.waiting[0]; next && !this.#isAhead(next.header); next = sender.waiting[0]) {
         sender.waiting.shift()
+        this.#waitingBytes -= next.bytes
         this.#applyWaiting(id, sender, next)
       }
+      if (sender.isCut && sender.port && sender.waiting.length === 0) this.reconnect(id)
       if (!sender.port && seatOf(this.slots.topology, id) === NONE) this.#senders.delete(id)
     }
   }
@@ -132,7 +167,7 @@ export class ReplicaIntake {
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
       sender.refusal = error
-      sender.waiting.length = 0
+      this.#dropWaiting(sender)
     }
   }
 
@@ -292,6 +327,13 @@ export class ReplicaIntake {
       throw new IcfError('PROTOCOL', `a batch has a key under slot ${slot}, which is not the key's slot`)
     return key
   }
+}
+
+function sizeOf(message: Message): number {
+  let bytes = message.length * FIELD_BYTES
+  for (const field of message)
+    if (typeof field === 'string' || field instanceof Uint8Array) bytes += field.length
+  return bytes
 }
 
 function noOperation(op: unknown, fields: number | undefined, came: number): IcfError {

@@ -96,6 +96,7 @@ export class Incarnation {
       // After all that this turn of the event loop reads from its sockets.
       flushSoon: () => runtime.setImmediate(this.#flush),
       followed: (topology) => this.#peers.follow(topology),
+      reconnect: (serverId) => this.#primaries.get(serverId)?.terminate(),
       mending: (serverId, slots) => mendLog.mending(serverId, slots),
       ended: (why) => this.#ended(why),
     })
