@@ -2,7 +2,7 @@ import type { AnswerChecker } from './checkers/answers.js'
 import type { SimCluster } from './cluster.js'
 import { ReplacedPrimary } from './replaced-primary.js'
 import { SlowWays } from './slow-ways.js'
-import { LONGEST_MS, Trouble, type Room } from './trouble.js'
+import { LONGEST_MS, SEEN_TO_WITHIN_MS, Trouble, type Room } from './trouble.js'
 import { UnheardHandover } from './unheard-handover.js'
 import type { World } from './virtual/world.js'
 
@@ -11,6 +11,8 @@ export interface FaultOptions extends Room {
   readonly everyMs: number
   /** Whether more may be wrong at once than one process or way. */
   readonly isHarsh: boolean
+  /** Whether there is time for faults that last until the cluster has seen to them. */
+  readonly isPatient: boolean
 }
 
 interface Fault {
@@ -82,6 +84,13 @@ export class Faults {
     // Two at once are more than the promise of no error is for.
     if (fault.isHarsh || !isFree) this.answers.excuse(Math.max(now + ms, this.#busyUntil))
     this.#busyUntil = Math.max(this.#busyUntil, now + ms)
+  }
+
+  /** Calls may fail until it has been seen to, and must not afterwards, though it lasts. */
+  #cutForLong(): number | undefined {
+    const ms = this.#trouble.cutForLong()
+    if (ms !== undefined) this.answers.excuse(this.#world.now + SEEN_TO_WITHIN_MS)
+    return ms
   }
 
   get #isBusy(): boolean {
@@ -173,6 +182,11 @@ export class Faults {
         weight: 1,
         isHarsh: true,
         begin: () => trouble.cut([trouble.server()?.process], [trouble.server()?.process]),
+      },
+      'cut servers apart for long': {
+        weight: this.options.isPatient ? 20 : 0,
+        isAlone: true,
+        begin: () => this.#cutForLong(),
       },
       'cut server from clients': {
         weight: 1,

@@ -11,6 +11,9 @@ const MIB = 1024 * KIB
 const LEAST_BYTES_PER_MS = 1_250
 const LEAST_FOR_LONG_BYTES_PER_MS = 12_500
 
+/** For what takes its time to be seen to, in ms. */
+const PATIENCE_MS = 40_000
+
 export interface Scenario {
   readonly cluster: ClusterOptions
   readonly faults: FaultOptions
@@ -24,8 +27,11 @@ export interface Scenario {
   readonly faultyMs: number
 }
 
-/** A small cluster, since a seed has to be cheap: what goes wrong in large ones goes wrong in small ones. */
-export function chooseScenario(random: Random): Scenario {
+/**
+ * A small cluster, since a seed has to be cheap: what goes wrong in large ones goes wrong in small ones.
+ * @param isPatient whether it lives long enough for a fault that has to be seen to
+ */
+export function chooseScenario(random: Random, isPatient: boolean): Scenario {
   const machineCount = random.integer(2, 6)
   const mayEvict = random.chance(0.15)
   const hasLong = !mayEvict && random.chance(0.1)
@@ -43,6 +49,7 @@ export function chooseScenario(random: Random): Scenario {
       maxServers: machineCount + 2,
       machines: Array.from({ length: machineCount }, (_, i) => `m${i}`),
       isHarsh: random.chance(0.6),
+      isPatient,
     },
     workload: {
       sharedKeys: random.pick([2, 4, 8, 20, 60]),
@@ -62,6 +69,6 @@ export function chooseScenario(random: Random): Scenario {
     servers: random.integer(1, machineCount + 1),
     clients: random.integer(1, 4),
     lanes: pauseMs > 100 ? 6 : 3,
-    faultyMs: random.between(2_000, 8_000),
+    faultyMs: random.between(2_000, 8_000) + (isPatient ? PATIENCE_MS : 0),
   }
 }

@@ -9,6 +9,9 @@ import type { World } from './virtual/world.js'
 const SHORTEST_MS = 50
 export const LONGEST_MS = 5_000
 
+/** Servers that do not reach each other are noticed, and what they share is somewhere else, within so many ms. */
+export const SEEN_TO_WITHIN_MS = 16_000
+
 /** Until one that was stopped or cut off has been heard of again by all, in ms. */
 const HEARD_AGAIN_MS = 600
 
@@ -384,6 +387,18 @@ export class Trouble {
         })
       }
     return isCut ? ms : undefined
+  }
+
+  /** Two servers do not reach each other, or one reaches none of the others, for longer than until the cluster does without. */
+  cutForLong(): number | undefined {
+    const { random } = this.#world
+    const others = random.chance(0.5) ? this.cluster.servers : [this.server()]
+    const ms = SEEN_TO_WITHIN_MS + random.between(8_000, 15_000)
+    return this.cut(
+      [this.server()?.process],
+      others.map((other) => other?.process),
+      ms,
+    )
   }
 
   reset(): number | undefined {

@@ -109,6 +109,24 @@ export const masterMutants: readonly Mutant[] = [
     breaks: 'a slot goes to another server that has all of it',
   },
 
+  // --- servers that do not reach each other, which every 64th seed has
+  {
+    name: 'cut-servers-share-slots',
+    file: `${CORE}/reachability.js`,
+    find: `this.#pairs = pairs;`,
+    replace: `this.#pairs = new Map();`,
+    breaks: 'two servers that can not reach each other share no slot any more',
+    seeds: 1000,
+  },
+  {
+    name: 'isolated-server-keeps-its-lease',
+    file: `${CORE}/master-core.js`,
+    find: `|| this.#isToHandOver(member))`,
+    replace: `)`,
+    breaks: 'a server that reaches none of the others gets no lease until its slots are taken over',
+    seeds: 1000,
+  },
+
   // --- moving
   {
     name: 'late-report-believed',

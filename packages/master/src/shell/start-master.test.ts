@@ -180,7 +180,7 @@ test('a restarted master knows its servers, in a new epoch, and goes on with its
   const admin = await connect(second, 'admin')
   const status = (await admin.ask('STATUS')) as Status
   assert.deepEqual(status.servers.map(({ id, primarySlots }) => [id, primarySlots]), [['a'.repeat(40), SLOT_COUNT]]) // prettier-ignore
-  assert.equal(status.epoch, decodeTopology(update, undefined)!.epoch + 1)
+  assert.ok(status.epoch > decodeTopology(update, undefined)!.epoch)
   assert.equal(status.slotsServed, 0, 'it has not come back yet')
   const { events } = (await admin.ask('EVENTS')) as { events: { n: number; type: string }[] }
   assert.deepEqual(events.map(({ n }) => n), [1, 2, 3, 4, 5]) // prettier-ignore
