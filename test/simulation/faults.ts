@@ -185,7 +185,6 @@ export class Faults {
       },
       'cut servers apart for long': {
         weight: this.options.isPatient ? 20 : 0,
-        isAlone: true,
         begin: () => this.#cutForLong(),
       },
       'cut server from clients': {

@@ -372,8 +372,16 @@ export class Trouble {
     to: readonly (VirtualProcess | undefined)[],
     ms = this.#ms(),
   ): number | undefined {
-    const { random } = this.#world
     this.disturb(ms)
+    return this.#cut(from, to, ms)
+  }
+
+  #cut(
+    from: readonly (VirtualProcess | undefined)[],
+    to: readonly (VirtualProcess | undefined)[],
+    ms: number,
+  ): number | undefined {
+    const { random } = this.#world
     const direction = random.pick(['both', 'both', 'out', 'in'] as const)
     let isCut = false
     for (const one of from)
@@ -389,14 +397,21 @@ export class Trouble {
     return isCut ? ms : undefined
   }
 
-  /** Two servers do not reach each other, or one reaches none of the others, for longer than until the cluster does without. */
+  /**
+   * Two servers do not reach each other, or one reaches none of the others, for longer than until the cluster does without.
+   * From then on whatever happens to somebody else is one thing at a time.
+   */
   cutForLong(): number | undefined {
     const { random } = this.#world
-    const others = random.chance(0.5) ? this.cluster.servers : [this.server()]
+    const victim = this.server()
+    const others = this.cluster.servers.filter((other) => other !== victim)
+    if (!victim || others.length === 0) return undefined
     const ms = SEEN_TO_WITHIN_MS + random.between(8_000, 15_000)
-    return this.cut(
-      [this.server()?.process],
-      others.map((other) => other?.process),
+    this.disturb(SEEN_TO_WITHIN_MS)
+    const cut = random.chance(0.5) ? others : [random.pick(others)]
+    return this.#cut(
+      [victim.process],
+      cut.map(({ process }) => process),
       ms,
     )
   }

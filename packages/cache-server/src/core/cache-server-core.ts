@@ -310,8 +310,10 @@ export class CacheServerCore {
     const slots = new Set(refused)
     channel.acknowledge(number, this.ledger.acknowledged, slots)
     const mine = this.slots.topology
-    if (compareVersions(epoch, version, mine.epoch, mine.version) > 0)
+    if (compareVersions(epoch, version, mine.epoch, mine.version) > 0) {
+      for (const slot of slots) this.#mender.refusedByNewer(slot, channel, number)
       return channel.port?.send(topologyRequest)
+    }
     const begun = new Map<number, ReplicaChannel>()
     for (const slot of slots) if (this.#copier.refused(slot, channel, number)) begun.set(slot, channel)
     const mended = refused.filter((slot) => this.#mender.refused(slot, channel, number))

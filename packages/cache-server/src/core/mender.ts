@@ -13,6 +13,8 @@ interface Mend {
   firstBatch: number | undefined
   /** Of the entries that are still to be sent; undefined: all are on their way. */
   keys: Iterator<string> | undefined
+  /** Something of it was refused by a receiver with a newer topology: it begins anew, if that leaves the backup as it is. */
+  isRefused: boolean
 }
 
 /**
@@ -39,8 +41,16 @@ export class Mender {
     const present = this.#mends.get(slot)
     if (present && (present.firstBatch === undefined || number < present.firstBatch)) return false
     if (!present) this.#keepUndrained(slot, channel)
-    this.#mends.set(slot, { slot, channel, firstBatch: undefined, keys: undefined })
+    this.#mends.set(slot, anew(slot, channel))
     return true
+  }
+
+  /** The same by a receiver that has a newer topology: what becomes of the slot that will say. */
+  refusedByNewer(slot: number, channel: ReplicaChannel, number: number): void {
+    const present = this.#mends.get(slot)
+    if (present?.channel !== channel || present.firstBatch === undefined || number < present.firstBatch)
+      return
+    present.isRefused = true
   }
 
   /**
@@ -48,11 +58,11 @@ export class Mender {
    * @returns slots that it begins with, by channel
    */
   topologyChanged(channels: Iterable<ReplicaChannel>): Map<ReplicaChannel, number[]> {
-    for (const { slot, channel } of this.#mends.values())
+    for (const { slot, channel, isRefused } of [...this.#mends.values()])
       if (this.slots.backup[slot] !== channel) {
         this.#mends.delete(slot)
         for (const write of channel.endMend(slot)) channel.hold(write)
-      }
+      } else if (isRefused) this.#mends.set(slot, anew(slot, channel))
     const begun = new Map<ReplicaChannel, number[]>()
     for (const channel of channels) {
       if (!channel.holdsWrites) continue
@@ -109,4 +119,8 @@ export class Mender {
     write.sent()
     channel.hold(write)
   }
+}
+
+function anew(slot: number, channel: ReplicaChannel): Mend {
+  return { slot, channel, firstBatch: undefined, keys: undefined, isRefused: false }
 }

@@ -236,3 +236,27 @@ describe('a complete backup that lacks a write', () => {
     assert.deepEqual(sent, [[MessageType.BACK_ACK, 1, 1, 2, [slot]]])
   })
 })
+
+it('a mending whose first batch has a refused write begins anew with the newer topology that the backup has', () => {
+  const { wires, a, b, c } = threeMembers()
+  for (const from of [a, b, c]) for (const to of [a, b, c]) if (from !== to) from.connect(to)
+  for (const { core } of [a, b, c]) core.adopt(topologyOf(1, 0, 1), 0)
+  a.set('{key}1', 'x')
+  wires.run()
+  b.core.slots.seq[slot]!--
+  a.set('{key}2', 'y')
+  a.core.flush(0)
+  // All that the slot has fits into one batch, and in each turn a write goes with it.
+  for (let turn = 0; a.mended.length === 0; turn++) {
+    assert.ok(turn < 50)
+    a.set('{key}3', `z${turn}`)
+    for (const job of wires.queue.splice(0)) job()
+  }
+  b.core.adopt(topologyOf(2, 0, 1), 0)
+  wires.run()
+  for (const { core } of [a, c]) core.adopt(topologyOf(2, 0, 1), 0)
+  a.core.flush(0)
+  wires.run()
+  assert.equal(a.ask(CommandCode.SET, '{key}4', 'later', 1, 0, 0), true)
+  assert.ok(a.core.ledger.isEmpty)
+})

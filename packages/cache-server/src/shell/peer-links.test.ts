@@ -46,7 +46,8 @@ describe('the link to a backup', () => {
     const said = (by: FakeProcess) => by.received.filter(([type]) => type === MessageType.UNREACHABLE)
     const { address } = peer
     await peer.close()
-    await until(() => said(master).length === 1)
+    await until(() => said(master).length === 2)
+    assert.deepEqual(said(master).map(readUnreachable), [[], [peerId]])
     const { port } = master.address
     await master.close()
     master = await FakeProcess.start({}, port)

@@ -50,10 +50,9 @@ export class PeerLinks {
     this.#compare()
   }
 
-  /** A master that has just been connected to knows of nobody that can not be reached. */
+  /** What was said on another link may not have come: all of it is said again, also that there are none. */
   masterConnected(): void {
-    this.#unreachable = []
-    this.#compare()
+    this.toMaster(unreachableMessage(this.#unreachable))
   }
 
   stop(): void {

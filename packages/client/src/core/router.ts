@@ -229,7 +229,6 @@ export class Router {
       case 'NOT_OWNER':
         break
       case 'OWNER_CHANGED':
-      case 'FENCED':
         call.maybeDone = true
         break
       default:

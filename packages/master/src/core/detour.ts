@@ -27,6 +27,7 @@ class Detours {
   readonly #seats: readonly number[]
   readonly #primaries: Uint32Array
   readonly #backups: Uint32Array
+  readonly #places = new Map<number, readonly (readonly number[])[]>()
 
   constructor(
     wanted: Columns,
@@ -45,13 +46,11 @@ class Detours {
   find(slot: number): void {
     const { primary, backup } = this.columns
     const present = this.#table.primary[slot]!
-    if (present !== NONE && this.#cuts.areCut(present, primary[slot]!))
+    if (this.#cuts.areCut(present, primary[slot]!))
       put(primary, slot, this.#primaryFor(slot, present), this.#primaries)
     const owner = primary[slot]!
-    const fits = (seat: number): boolean =>
-      seat !== owner && !this.#cuts.areCut(owner, seat) && !this.#cuts.areCut(present, seat)
-    if (backup[slot] !== NONE && !fits(backup[slot]!))
-      put(backup, slot, this.#backupFor(slot, owner, fits), this.#backups)
+    if (backup[slot] !== NONE && !this.#mayBack(backup[slot]!, owner, present))
+      put(backup, slot, this.#backupFor(slot, owner, present), this.#backups)
   }
 
   /** The present one, if it may; else whoever it reaches. */
@@ -63,17 +62,36 @@ class Detours {
     return this.#best(reached, (seat) => this.#fill(seat, this.#primaries)) ?? present
   }
 
-  #backupFor(slot: number, owner: number, fits: (seat: number) => boolean): number {
-    const { servers, backup } = this.#table
-    const isAlike = (name: string, other: string): boolean => name !== '' && name === other
-    const cost = (seat: number): number => {
-      const [own, other] = [servers[owner]!, servers[seat]!]
-      if (isAlike(own.machine, other.machine)) return Infinity
-      // A copy that is there already costs nothing; then the emptiest will do, in another zone rather than in this one.
-      if (seat === backup[slot]) return -1
-      return this.#fill(seat, this.#backups) + (isAlike(own.zone, other.zone) ? this.#table.backup.length : 0)
+  /** Whether its primary reaches it, and who has the slot now can copy it there. */
+  #mayBack(seat: number, owner: number, present: number): boolean {
+    return seat !== owner && !this.#cuts.areCut(owner, seat) && !this.#cuts.areCut(present, seat)
+  }
+
+  #backupFor(slot: number, owner: number, present: number): number {
+    const old = this.#table.backup[slot]!
+    const places = this.#placesFor(owner, present)
+    // A copy that is there already costs nothing.
+    for (const seats of places) {
+      if (seats.includes(old)) return old
+      const seat = this.#best(seats, (one) => this.#fill(one, this.#backups))
+      if (seat !== undefined) return seat
     }
-    return this.#best(this.#seats.filter(fits), cost) ?? NONE
+    return NONE
+  }
+
+  /** Who may hold the backup: on another machine and in another zone, on another machine, anywhere; the same for many slots. */
+  #placesFor(owner: number, present: number): readonly (readonly number[])[] {
+    const key = owner * 0x10000 + present
+    let places = this.#places.get(key)
+    if (places) return places
+    const { servers } = this.#table
+    const seats = this.#seats.filter((seat) => this.#mayBack(seat, owner, present))
+    const isApart = (seat: number, by: 'machine' | 'zone'): boolean =>
+      servers[owner]![by] === '' || servers[owner]![by] !== servers[seat]![by]
+    const onOtherMachine = seats.filter((seat) => isApart(seat, 'machine'))
+    places = [onOtherMachine.filter((seat) => isApart(seat, 'zone')), onOtherMachine, seats]
+    this.#places.set(key, places)
+    return places
   }
 
   /** Slots by weight. */

@@ -164,7 +164,7 @@ export class Harness {
     server.link = link
     this.servers.set(link, server)
     this.step({ type: 'linkOpened', link, hello: { role: 'cache-server', id: server.id, details } })
-    if (server.cutFrom.size > 0) this.#sayUnreachable(server)
+    this.#sayUnreachable(server)
     // One that joins may wait for others to join along with it.
     if (this.isPersisting && version === 0) this.pass(VERSION_INTERVAL_MS)
     return server

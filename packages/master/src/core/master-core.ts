@@ -87,13 +87,15 @@ export class MasterCore {
   }
 
   snapshot(now: number): Snapshot {
-    return takeSnapshot(now, this.#versions.effective, this.#membership, this.#progress, this.#counters)
+    return takeSnapshot(now, this.#versions, this.#membership, this.#progress, this.#counters)
   }
 
   /** What would move if these servers left; or, without any, what is pending. @throws IcfError LAST_SERVER */
   preview(leaving: readonly string[]): Plan {
     if (leaving.length > 0) this.#membership.checkSpare(leaving, this.#versions.changes)
-    return preview(this.topology, leaving, (id) => this.#membership.get(id)?.load)
+    const { reachability } = this.#membership
+    const constraints = { out: this.#membership.outIds(), cuts: reachability.cuts(this.topology) }
+    return preview(this.topology, leaving, constraints, (id) => this.#membership.get(id)?.load)
   }
 
   /**
@@ -228,7 +230,6 @@ export class MasterCore {
     const member = hello && this.#membership.get(hello.id)
     if (!member || member.link !== link) return
     member.link = undefined
-    this.#membership.reachability.lost(member.id)
     const fields = { server: member.id }
     this.#emit({ type: 'log', level: 'warn', text: 'lost the connection to a cache server', fields })
     for (const death of this.#detector.linkLost(member.id, this.#now)) this.#bury(death)
@@ -278,7 +279,7 @@ export class MasterCore {
       case MessageType.SUSPECT:
         return this.#detector.hint(readSuspect(message), this.#now)
       case MessageType.UNREACHABLE:
-        return this.#membership.reachability.said(id, readUnreachable(message), this.#now)
+        return this.#membership.reachability.said(id, readUnreachable(message))
       case MessageType.PROBE_RESULT: {
         const { number, outcome } = readProbeResult(message)
         return this.#bury(this.#detector.heard(number, id, outcome === 'gone', this.#now))
@@ -296,8 +297,9 @@ export class MasterCore {
     const { topology } = this
     if (!this.#versions.isKnown(epoch, version))
       throw fenced('this server follows a topology that its master does not know')
+    if (this.#membership.isDeaf(member, answeredBeat)) return
     member.beatAt = this.#now
-    if (this.#membership.isDeaf(member, answeredBeat) || this.#isToHandOver(member)) return
+    if (this.#isToHandOver(member)) return
     this.#membership.silence.heard(member.id, this.#now)
     this.#heard(member)
     member.load = load
@@ -309,15 +311,15 @@ export class MasterCore {
   }
 
   /**
-   * Whether it is isolated and others have what it has. It can not copy anything to anybody, nor let anybody take over
+   * Whether it is isolated and others, who are there, have what it has. It can not copy anything to anybody, nor let anybody take over
    * without a gap in who serves. So it is not answered until its lease is over, and they have taken over as from a
    * silent server; then it goes on with what only it has, or with nothing.
    */
   #isToHandOver({ id }: Member): boolean {
-    const { isolated } = this.#membership.reachability
-    if (!isolated.has(id)) return false
+    if (!this.#membership.reachability.isolated.has(id)) return false
     const { draft } = this.#versions.changes
-    return sharesSlots(draft, seatOf(draft, id), new Set([...isolated].map((other) => seatOf(draft, other))))
+    const out = [...this.#membership.outIds()].map((other) => seatOf(draft, other))
+    return sharesSlots(draft, seatOf(draft, id), new Set(out))
   }
 
   #report(member: Member, intent: Intent, message: Message): void {

@@ -28,7 +28,7 @@ export interface Member {
   /** As it said in HELLO; 0 until it reconnects after a restart of the master. */
   maxMemoryBytes: number
   load: Load | undefined
-  /** When its last heartbeat came, in ms, whether or not it was answered. */
+  /** When its last heartbeat came that was not deaf, in ms, whether or not it was answered. */
   beatAt: number
   /** When it was heard of last, in ms, if it is silent: what only it has waits for it, and it is given nothing. */
   absentSince: number | undefined
@@ -73,7 +73,11 @@ export class Membership {
    * of it, is not known.
    */
   adopt(topology: Topology, now: number): void {
-    for (const id of this.#members.keys()) if (seatOf(topology, id) === NONE) this.silence.forget(id)
+    for (const id of this.#members.keys())
+      if (seatOf(topology, id) === NONE) {
+        this.silence.forget(id)
+        this.reachability.forget(id)
+      }
     this.#members.clear()
     for (const { id } of presentServers(topology)) this.#add(id, 0, now).mustFollow = topology.version
   }
@@ -104,17 +108,20 @@ export class Membership {
     return new Set([...this.absentIds(), ...this.reachability.isolated])
   }
 
-  /** Those that are heard of, whether or not they may serve. */
-  heardIds(now: number): ReadonlySet<string> {
-    const since = now - this.#quietMs
-    const isHeard = ({ link, beatAt }: Member): boolean => link !== undefined && beatAt > since
-    return new Set([...this.all()].filter(isHeard).map(({ id }) => id))
-  }
-
   /** Finds out who can not reach whom any more, or can again. @returns whether anything has changed */
   lookForCuts(changes: Changes, now: number): boolean {
-    const change = this.reachability.look(this.heardIds(now), now)
+    const isHeard = (id: string): boolean => {
+      const member = this.#members.get(id)
+      return member?.link !== undefined && now - member.beatAt < this.#quietMs
+    }
+    const present = (): Set<string> => {
+      const members = [...this.all()].filter(({ absentSince }) => absentSince === undefined)
+      return new Set(members.map(({ id }) => id))
+    }
+    const change = this.reachability.look(isHeard, present, now)
     if (!change) return false
+    // It was not listened to, but was there.
+    for (const id of change.rejoined) this.silence.heardBefore(id, this.#members.get(id)?.beatAt)
     changes.events.push(
       ...eventsOf('UNREACHABLE', change.broken, changes.draft),
       ...eventsOf('REACHABLE', change.mended, changes.draft),
@@ -313,7 +320,7 @@ export class Membership {
     this.#members.delete(id)
     this.#ending.set(id, draft.version)
     this.silence.forget(id)
-    this.reachability.lost(id)
+    this.reachability.forget(id)
     this.retired.add({ id, how })
   }
 }
@@ -327,7 +334,10 @@ function eventsOf(
   const events: ClusterEvent[] = []
   const addressOf = new Map(presentServers({ servers }).map((server) => [server.id, formatServer(server)]))
   for (const server of new Set(pairs.map(([first]) => first))) {
-    const others = pairs.filter(([first]) => first === server).map(([, second]) => addressOf.get(second))
+    const others = pairs
+      .filter(([first]) => first === server)
+      .map(([, second]) => addressOf.get(second))
+      .filter((address) => address !== undefined)
     const [address, other] = [addressOf.get(server), others[0]]
     if (address === undefined || other === undefined) continue
     const more = others.length > 1 ? ` and ${others.length - 1} more` : ''

@@ -1,4 +1,5 @@
 import { NONE, plan, summarize, type Load, type Plan, type Topology } from '@icf/common'
+import type { Cuts } from './reachability.js'
 import { wish } from './reconciler.js'
 import { countBySeat } from './draft.js'
 
@@ -6,12 +7,13 @@ import { countBySeat } from './draft.js'
 export function preview(
   topology: Topology,
   leaving: readonly string[],
+  { out, cuts }: { readonly out: ReadonlySet<string>; readonly cuts: Cuts },
   loadOf: (id: string) => Load | undefined,
 ): Plan {
   const servers = topology.servers.map((server) =>
     server && leaving.includes(server.id) ? { ...server, state: 'leaving' as const } : server,
   )
-  const wanted = wish({ ...topology, servers })
+  const wanted = wish({ ...topology, servers }, out, cuts)
   const isShrinking = servers.some((server) => server?.state === 'leaving')
   const order = isShrinking ? 'shrink' : 'grow'
   const { primaryMoves, backupMoves, swaps, copies } = summarize(topology, wanted, order)

@@ -188,6 +188,124 @@ test('a cluster in two halves, both of which the master hears, keeps the copies 
   assert.equal(shared(harness, a, b) + shared(harness, c, d), SLOT_COUNT)
 })
 
+test('what was said on a link that another has replaced is not believed for ever', () => {
+  const { harness, servers } = settled(2)
+  const [a, b] = servers as [FakeServer, FakeServer]
+  harness.cut(a, b)
+  harness.pass(BELIEVED_MS)
+  for (const server of servers) server.cutFrom.clear()
+  const old = a.link!
+  harness.join(a)
+  harness.step({ type: 'linkLost', link: old })
+  harness.pass(BELIEVED_MS)
+  harness.settle()
+  assert.ok(harness.topology.backup.every((seat) => seat !== NONE))
+})
+
+/** The most copies at a time that these two were to make for each other while `happens`. */
+function copiesBetween(harness: Harness, one: FakeServer, other: FakeServer, happens: () => void): number {
+  let most = 0
+  harness.onCommit = ({ primary, transitions }) => {
+    const pairs = [...transitions].map(([slot, { to }]) => [primary[slot]!, to])
+    const between = pairs.filter((pair) => pair.includes(one.seat) && pair.includes(other.seat))
+    most = Math.max(most, between.length)
+  }
+  happens()
+  return most
+}
+
+for (const [what, happens] of [
+  ['a heartbeat that is late', (harness, late) => harness.pass(400, (server) => server !== late)],
+  [
+    'a lost link',
+    (harness, late) => {
+      harness.loseLink(late)
+      harness.pass(100)
+      harness.join(late)
+    },
+  ],
+  [
+    'a pause of the master',
+    (harness) => {
+      harness.now += 400
+      harness.step({ type: 'tick' })
+    },
+  ],
+] as readonly [string, (harness: Harness, late: FakeServer) => void][])
+  // prettier-ignore
+  for (const count of [2, 4])
+    test(`${what} makes none of ${count} servers copy anything to one that it does not reach`, () => {
+      const { harness, servers } = settled(count)
+      const [a, b] = servers as [FakeServer, FakeServer]
+      harness.cut(a, b)
+      harness.pass(BELIEVED_MS)
+      harness.settle()
+      const most = copiesBetween(harness, a, b, () => {
+        happens(harness, b)
+        harness.pass(2 * BELIEVED_MS)
+      })
+      assert.equal(most, 0)
+      assert.deepEqual(eventsOf(harness, 'REACHABLE'), [])
+    })
+
+test('heartbeats of an isolated one that are late do not keep others from taking over', () => {
+  const { harness, servers } = settled(4)
+  const [a, ...others] = servers as [FakeServer, ...FakeServer[]]
+  for (const other of others) harness.cut(a, other)
+  for (let i = 0; i < 5; i++) {
+    harness.pass(1700)
+    harness.pass(400, (server) => server !== a)
+  }
+  assert.ok(!harness.topology.primary.includes(a.seat))
+  assert.equal(eventsOf(harness, 'UNREACHABLE').length, 1)
+})
+
+test('an isolated one goes on with what only it and a silent one have', () => {
+  const { harness, servers } = settled(4)
+  const [a, b, ...others] = servers as [FakeServer, FakeServer, ...FakeServer[]]
+  for (const other of [b, ...others]) harness.cut(a, other)
+  harness.pass(1500)
+  harness.pass(10_000, (server) => server !== b)
+  const answered = beats(a)
+  harness.pass(1000, (server) => server !== b)
+  assert.ok(harness.topology.primary.includes(a.seat))
+  assert.ok(beats(a) > answered)
+})
+
+test('one whose isolation ends just when others have taken over is not declared dead', () => {
+  const { harness, servers } = settled(4)
+  const [a, ...others] = servers as [FakeServer, ...FakeServer[]]
+  for (const other of others) harness.cut(a, other)
+  for (let ms = 0; harness.topology.primary.includes(a.seat); ms += 25) {
+    assert.ok(ms < 10_000)
+    harness.pass(25)
+  }
+  for (const other of others) harness.cut(a, other, false)
+  harness.pass(1000)
+  assert.equal(a.refusal, undefined)
+  assert.deepEqual(eventsOf(harness, 'REFLESH_IP'), [])
+})
+
+test('what nobody can protect does not wait until the others have copied what they can', () => {
+  const { harness, servers } = settled(5)
+  const [a, b, ...others] = servers as [FakeServer, FakeServer, ...FakeServer[]]
+  for (const one of [a, b]) for (const other of others) harness.cut(one, other)
+  harness.cut(a, b)
+  harness.pass(8000)
+  assert.ok(harness.topology.transitions.size > 0)
+  assert.equal(shared(harness, a, b), 0)
+})
+
+test('what is said to be pending is what will be done', () => {
+  const { harness, servers } = settled(4)
+  const [a, b] = servers as [FakeServer, FakeServer]
+  harness.cut(a, b)
+  harness.pass(BELIEVED_MS)
+  harness.settle()
+  const { primaryMoves, backupMoves } = harness.core.preview([])
+  assert.equal(primaryMoves + backupMoves, 0)
+})
+
 test('a restarted master is told again', () => {
   const { harness, servers } = settled(3)
   const [a, b] = servers as [FakeServer, FakeServer]

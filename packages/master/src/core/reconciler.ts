@@ -74,9 +74,12 @@ export class Reconciler {
     if (this.#isUnplanned) return protect(draft, this.#wanted)
     let moves = this.#remaining()
     if (moves.length === 0) {
+      // Around cuts, some of what is wished can be wished only when the rest is done.
+      if (!cuts.isEmpty) this.#wanted = wish(draft, out, cuts)
       moves = this.#plan(draft, this.#wanted)
       if (promoteUnowned(draft, moves)) moves = this.#plan(draft, this.#wanted)
       cancelUnwanted(draft, moves)
+      moves = dropCut(draft, moves, cuts)
     }
     while (moves.length > 0 && draft.transitions.size === 0 && moves.every(isDrop)) {
       for (const { slot } of moves) draft.setBackup(slot, NONE)
@@ -247,6 +250,15 @@ function stepKey(slot: number, kind: Move['kind'], to: number): number {
 /** Backups are given up when nothing else is left to do: until then they protect what is acknowledged. */
 function isDrop({ kind, to }: Move): boolean {
   return kind === 'backup' && to === NONE
+}
+
+/** A backup that its primary does not reach protects nothing any more; and writes wait for it. @returns the other moves */
+function dropCut(draft: Draft, moves: readonly Move[], cuts: Cuts): readonly Move[] {
+  const isDue = (move: Move): boolean =>
+    isDrop(move) && cuts.areCut(draft.primary[move.slot]!, draft.backup[move.slot]!)
+  const rest = moves.filter((move) => !isDue(move))
+  for (const move of moves) if (isDue(move)) draft.setBackup(move.slot, NONE)
+  return rest
 }
 
 export function isAnyoneLeaving(servers: Topology['servers']): boolean {

@@ -19,6 +19,12 @@ export class Silence {
     this.#heardAt.set(id, now)
   }
 
+  /** A sign of life that was not counted when it came. */
+  heardBefore(id: string, at = -Infinity): void {
+    const known = this.#heardAt.get(id)
+    if (known !== undefined && at > known) this.#heardAt.set(id, at)
+  }
+
   /** Nobody counts as silent before this time, whatever is heard of. */
   holdUntil(time: number): void {
     this.#heldUntil = time

@@ -84,15 +84,15 @@ export function onlyCopies(
   return primary.reduce((count, _, slot) => count + (isOnlyOn(slot) ? 1 : 0), 0)
 }
 
-/** Whether a seat has a copy of a slot of which somebody has another, other than these `isolated` ones. */
+/** Whether a seat has a copy of a slot of which somebody other than these has another. */
 export function sharesSlots(
   { primary, backup }: Pick<Draft, 'primary' | 'backup'>,
   seat: number,
-  isolated: ReadonlySet<number>,
+  others: ReadonlySet<number>,
 ): boolean {
-  const isOther = (other: number): boolean => other !== NONE && !isolated.has(other)
+  const isThere = (other: number): boolean => other !== NONE && !others.has(other)
   return primary.some(
-    (owner, slot) => (owner === seat && isOther(backup[slot]!)) || (backup[slot] === seat && isOther(owner)),
+    (owner, slot) => (owner === seat && isThere(backup[slot]!)) || (backup[slot] === seat && isThere(owner)),
   )
 }
 

@@ -1,11 +1,11 @@
 import type { Load, ServerInfo, Topology } from '@icf/common'
-import type { Commit } from './changes.js'
 import type { Counters } from './counters.js'
 import type { Membership } from './membership.js'
 import { countBySeat } from './draft.js'
 import { countTogether, type Together } from './together.js'
 import type { Pair } from './reachability.js'
 import type { MovedTotals, MoveProgress, Progress } from './progress.js'
+import type { Versions } from './versions.js'
 
 /** One cache server of the topology in effect. */
 export interface ServerSnapshot extends ServerInfo {
@@ -41,7 +41,7 @@ export interface Snapshot {
 
 export function takeSnapshot(
   now: number,
-  { topology, outlook }: Commit,
+  { effective: { topology, outlook }, isPending }: Pick<Versions, 'effective' | 'isPending'>,
   membership: Membership,
   progress: Progress,
   counters: Counters,
@@ -70,8 +70,8 @@ export function takeSnapshot(
   })
   return {
     topology,
-    // A quiet server may be dead: until that is known, nothing is settled.
-    isSettled: outlook.isSettled && !servers.some(({ isQuiet }) => isQuiet),
+    // A quiet server may be dead: until that is known, nothing is settled; nor while a change is not in effect.
+    isSettled: outlook.isSettled && !isPending && !servers.some(({ isQuiet }) => isQuiet),
     slotsServed,
     movesPending: outlook.movesPending,
     transitions: topology.transitions.size,

@@ -74,6 +74,11 @@ export class Versions {
     return this.#effective
   }
 
+  /** Whether something has changed that is not in effect yet. */
+  get isPending(): boolean {
+    return this.#inFlight !== undefined || this.#changes.draft.isDirty
+  }
+
   /** Whether a version of this term is in effect. */
   get hasCommitted(): boolean {
     return this.#hasCommitted
