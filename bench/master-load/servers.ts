@@ -16,7 +16,7 @@ import type { ServersTask, Serving } from './tasks.js'
 const BEAT_MS = 100
 const LEASE_MS = 1000
 /** As a real one dials its master. */
-const DIALING = { timeoutMs: 1000, minDelayMs: 20, maxDelayMs: 200 }
+const DIALING = { timeoutMs: 1000, maxTimeoutMs: 4000, minDelayMs: 20, maxDelayMs: 200 }
 /** Connections that are opened at a time, when the parent asks for many. */
 const OPENING = 20
 const HOST = '127.0.0.1'

@@ -2,7 +2,7 @@ import { isTopologyUpdate, readUpdateVersion } from '@icf/common'
 import { nodeRuntime, parseAddress, Redialer, type Link } from '@icf/common/node'
 
 /** As a client dials its master. */
-const DIALING = { timeoutMs: 2000, minDelayMs: 50, maxDelayMs: 1000 }
+const DIALING = { timeoutMs: 2000, maxTimeoutMs: 8000, minDelayMs: 50, maxDelayMs: 1000 }
 
 interface Member {
   link: Link | undefined

@@ -12,6 +12,8 @@ import {
 import { isRefused, Redialer, watchLiveness, type Address, type Link } from '@icf/common/node'
 
 const DIAL_TIMEOUT_MS = 1000
+/** One that does not answer keeps from the others, of which one may be the active by now: for all of them, once each. */
+const MAX_ROUND_MS = 4000
 const MIN_DELAY_MS = 20
 const MAX_DELAY_MS = 200
 
@@ -51,6 +53,7 @@ export class MasterLink {
       address: () => masters[++this.#attempt % masters.length],
       introduce: () => options.introduce(),
       timeoutMs: DIAL_TIMEOUT_MS,
+      maxTimeoutMs: Math.max(DIAL_TIMEOUT_MS, MAX_ROUND_MS / masters.length),
       minDelayMs: MIN_DELAY_MS,
       maxDelayMs: MAX_DELAY_MS,
       opened: (link) => this.#opened(link),

@@ -11,6 +11,7 @@ import {
 import { Redialer, watchLiveness, type Link } from '@icf/common/node'
 import type { CacheServerCore } from '../core/cache-server-core.js'
 
+/** Always: few dial a server at once, and it must soon be known who can not be reached. */
 const DIAL_TIMEOUT_MS = 1000
 const MIN_DELAY_MS = 20
 const MAX_DELAY_MS = 500
@@ -94,6 +95,7 @@ class PeerLink {
       address: () => server,
       introduce: () => this.#introduce(),
       timeoutMs: DIAL_TIMEOUT_MS,
+      maxTimeoutMs: DIAL_TIMEOUT_MS,
       minDelayMs: MIN_DELAY_MS,
       maxDelayMs: MAX_DELAY_MS,
       failed: () => {

@@ -5,6 +5,8 @@ export interface ChannelOptions {
   readonly address: Address
   readonly self: Introduction
   readonly dialTimeoutMs: number
+  /** After attempts that ended in TIMEOUT. */
+  readonly maxDialTimeoutMs: number
   /** Longest pause between attempts, asked before each. */
   maxDelayMs(): number
   /** What is wrong with the process that answered, if anything. */
@@ -42,6 +44,7 @@ export class Channel {
       opened: (link) => this.#opened(link),
       failed: (error) => options.failed(error),
       timeoutMs: options.dialTimeoutMs,
+      maxTimeoutMs: options.maxDialTimeoutMs,
       minDelayMs: 50,
       get maxDelayMs() {
         return options.maxDelayMs()

@@ -40,6 +40,8 @@ export interface MastersOptions {
 /** Longest pause between attempts to reach a master: while the caller of `connect` waits, and later. */
 const FIRST_MAX_DELAY_MS = 300
 const MAX_DELAY_MS = 1_000
+/** All clients come to a restarted master at once: so many times longer than the first may an attempt take. */
+const PATIENCE_GROWTH = 4
 
 /**
  * A link to every master that was named, active and standby: whichever becomes active pushes its topologies at once.
@@ -86,6 +88,7 @@ export class Masters {
       address,
       self: options.self,
       dialTimeoutMs: options.dialTimeoutMs,
+      maxDialTimeoutMs: PATIENCE_GROWTH * options.dialTimeoutMs,
       maxDelayMs: () => (options.current().version === 0 ? FIRST_MAX_DELAY_MS : MAX_DELAY_MS),
       check: (link) => notMaster(link),
       opened: (link) => {

@@ -13,6 +13,8 @@ import type { Router } from '../core/router.js'
 import { Channel } from './channel.js'
 
 const DIAL_TIMEOUT_MS = 2_000
+/** Of a longer one the system would ask for the connection again only after 7 s; calls have 5 s by default. */
+const MAX_DIAL_TIMEOUT_MS = 4_000
 const MAX_DELAY_MS = 1_000
 
 export interface ServersOptions {
@@ -43,6 +45,7 @@ export class Servers {
       // Another one there would take this link for the one that replaces ours to it.
       self: { ...self, details: clientDetails(id) },
       dialTimeoutMs: DIAL_TIMEOUT_MS,
+      maxDialTimeoutMs: MAX_DIAL_TIMEOUT_MS,
       maxDelayMs: () => MAX_DELAY_MS,
       check: (link) => impostor(peer, link),
       opened: (link) => router().opened(peer, link),

@@ -323,6 +323,7 @@ describe('a link', () => {
       opened: () => assert.fail('opened'),
       failed: () => assert.fail('failed'),
       timeoutMs: 100_000,
+      maxTimeoutMs: 100_000,
       minDelayMs: 1,
       maxDelayMs: 1,
     })

@@ -1,5 +1,6 @@
 import type { IcfError } from '../errors.js'
 import type { Address, Runtime, Timer } from '../runtime.js'
+import { formatAddress } from './address.js'
 import { dial } from './dial.js'
 import type { Introduction } from '../wire/introduction.js'
 import type { Link } from './link.js'
@@ -13,7 +14,14 @@ export interface RedialOptions {
   opened(link: Link): void
   /** An attempt failed, which began at `startedAt` by the runtime's clock. */
   failed(error: IcfError, startedAt: number): void
+  /** How long an attempt may take. */
   timeoutMs: number
+  /**
+   * Each attempt at an address that ended in TIMEOUT doubles the time of the next one there, up to this; any other end sets
+   * it back. Who is asked by many at once takes their connections one after the other: it gets to none that is still
+   * wanted when all are given up before their turn, and made anew behind the others.
+   */
+  maxTimeoutMs: number
   /** First pause between attempts; it doubles up to `maxDelayMs`, with jitter. */
   minDelayMs: number
   maxDelayMs: number
@@ -25,6 +33,8 @@ export class Redialer {
   #delayMs: number
   #timer: Timer | undefined
   #openedAt = -Infinity
+  /** Of the next attempt at an address where the last one ended in TIMEOUT. */
+  readonly #timeouts = new Map<string, number>()
   readonly #stop = new AbortController()
   #dialing = false
 
@@ -62,9 +72,12 @@ export class Redialer {
     if (!address) return this.#later()
     this.#dialing = true
     const startedAt = this.runtime.now()
-    dial(this.runtime, address, this.#options.introduce(), this.#options.timeoutMs, this.#stop.signal).then(
+    const where = formatAddress(address)
+    const timeoutMs = this.#timeouts.get(where) ?? this.#options.timeoutMs
+    dial(this.runtime, address, this.#options.introduce(), timeoutMs, this.#stop.signal).then(
       (link) => {
         this.#dialing = false
+        this.#timeouts.delete(where)
         if (this.#isStopped) return link.terminate()
         this.#openedAt = this.runtime.now()
         this.#options.opened(link)
@@ -72,6 +85,9 @@ export class Redialer {
       (error: IcfError) => {
         this.#dialing = false
         if (this.#isStopped) return
+        if (error.code === 'TIMEOUT')
+          this.#timeouts.set(where, Math.min(timeoutMs * 2, this.#options.maxTimeoutMs))
+        else this.#timeouts.delete(where)
         this.#later()
         this.#options.failed(error, startedAt)
       },
