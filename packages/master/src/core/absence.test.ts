@@ -231,6 +231,32 @@ test('a restart with shorter times waits for the leases that were given out with
   assert.ok(!harness.topology.primary.includes(0))
 })
 
+test('while servers stream back to a restarted master, those that are late do not count as silent', () => {
+  const { harness, servers } = settled(6)
+  harness.restart()
+  for (const server of servers.slice(1)) {
+    harness.join(server)
+    harness.pass(1400)
+  }
+  assert.deepEqual(harness.absent(), [])
+  assert.ok(harness.topology.primary.includes(0))
+  harness.pass(200)
+  assert.ok(!harness.topology.primary.includes(0))
+})
+
+test('one that died with the master is replaced as soon as it is proven gone, though others still stream back', () => {
+  const { harness, servers } = settled(4)
+  const [gone, first, second] = servers as [FakeServer, FakeServer, FakeServer]
+  harness.restart()
+  harness.join(first)
+  harness.pass(1000)
+  harness.join(second)
+  harness.say(first, [MessageType.SUSPECT, gone.id])
+  harness.kill(gone)
+  assert.equal(eventsOf(harness, 'REFLESH_IP')[0]?.server, gone.id)
+  assert.ok(!harness.topology.primary.includes(0))
+})
+
 test('nobody is told to drop what it holds before that is in effect', () => {
   const { harness, servers } = settled(3)
   const [a] = servers as [FakeServer]

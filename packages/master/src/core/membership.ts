@@ -85,7 +85,7 @@ export class Membership {
   /** From now on members can be heard; leases that an earlier term gave out may run for as long as it said. */
   began(now: number): void {
     for (const { id } of this.all()) this.silence.heard(id, now)
-    this.silence.holdUntil(now + Math.max(this.#timing.deadAfterMs, this.#storedDeadAfterMs))
+    this.silence.hold(Math.max(this.#timing.deadAfterMs, this.#storedDeadAfterMs), now)
   }
 
   /** That version is in effect. */
@@ -164,10 +164,11 @@ export class Membership {
   /** Another link replaces the one before. @returns the link that was replaced */
   attach(member: Member, link: LinkId, { maxMemoryBytes }: Registration, now: number): LinkId | undefined {
     const replaced = member.link
+    if (member.maxMemoryBytes === 0) this.silence.returned(member.id, now)
+    else this.silence.heard(member.id, now)
     member.link = link
     member.answeredBeat = 0
     member.maxMemoryBytes = maxMemoryBytes
-    this.silence.heard(member.id, now)
     return replaced
   }
 

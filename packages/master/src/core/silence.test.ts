@@ -63,6 +63,25 @@ test('a master that hears nobody declares nobody dead, and gives grace when it h
   assert.deepEqual(dead, new Map(['a', 'c'].map((id) => [id, deadAt])))
 })
 
+test('who comes back when a term began leaves time to those behind it, up to a bound', () => {
+  for (const [lastAt, silentAt] of [
+    [0, 1500],
+    [1400, 2900],
+    [5000, 6500],
+    [60_000, 10_000],
+  ] as const) {
+    const silence = new Silence(1500, 300)
+    silence.heard('late', 0)
+    silence.hold(1500, 0)
+    let now = 0
+    for (; !silence.tick(now).includes('late'); now += 25) {
+      silence.heard(WITNESS, now)
+      if (now % 200 === 0 && now <= lastAt) silence.returned(`${now}`, now)
+    }
+    assert.equal(now, silentAt, `the last one is back at ${lastAt} ms`)
+  }
+})
+
 test('who falls silent with nobody else does not hide behind the last heartbeats of the others', () => {
   const silence = new Silence(1500, 300)
   silence.heard('a', 0)

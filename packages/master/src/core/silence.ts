@@ -1,3 +1,6 @@
+/** So long after a term began servers may still be on their way back to it, however many there are. */
+const MAX_HOLD_MS = 10_000
+
 /**
  * Who has not been heard of for too long. Deadlines are data, looked at on each tick; nothing sleeps.
  */
@@ -7,6 +10,7 @@ export class Silence {
   readonly #heardAt = new Map<string, number>()
   #lastTickAt: number | undefined
   #heldUntil = -Infinity
+  #holdableUntil = -Infinity
   #isDeaf = false
 
   /** @param quietMs when nobody was heard of for this long, it is this process that hears nothing */
@@ -25,9 +29,19 @@ export class Silence {
     if (known !== undefined && at > known) this.#heardAt.set(id, at)
   }
 
-  /** Nobody counts as silent before this time, whatever is heard of. */
-  holdUntil(time: number): void {
-    this.#heldUntil = time
+  /** A term began. Nobody counts as silent for so long, whatever is heard of. */
+  hold(forMs: number, now: number): void {
+    this.#heldUntil = now + forMs
+    this.#holdableUntil = now + MAX_HOLD_MS
+  }
+
+  /**
+   * A server is back for the first time in this term. Others may be behind it, each connection is taken after the one
+   * before: they have as long as it takes to die from now on, but no more than MAX_HOLD_MS from when the term began.
+   */
+  returned(id: string, now: number): void {
+    this.heard(id, now)
+    this.#heldUntil = Math.max(this.#heldUntil, Math.min(now + this.#deadAfterMs, this.#holdableUntil))
   }
 
   forget(id: string): void {
