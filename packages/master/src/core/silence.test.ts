@@ -68,7 +68,7 @@ test('who comes back when a term began leaves time to those behind it, up to a b
     [0, 1500],
     [1400, 2900],
     [5000, 6500],
-    [60_000, 10_000],
+    [100_000, 60_000],
   ] as const) {
     const silence = new Silence(1500, 300)
     silence.heard('late', 0)
@@ -79,6 +79,21 @@ test('who comes back when a term began leaves time to those behind it, up to a b
       if (now % 200 === 0 && now <= lastAt) silence.returned(`${now}`, now)
     }
     assert.equal(now, silentAt, `the last one is back at ${lastAt} ms`)
+  }
+})
+
+test('a master that is busy after a term began gives all the time that this takes, up to a bound', () => {
+  for (const [busyUntil, silentAt] of [
+    [0, 1500],
+    [1400, 3000],
+    [100_000, 60_000],
+  ] as const) {
+    const silence = new Silence(1500, 300)
+    silence.heard('late', 0)
+    silence.hold(1500, 0)
+    let now = 0
+    for (; !silence.tick(now).includes('late'); now += now < busyUntil ? 125 : 25) silence.heard(WITNESS, now)
+    assert.equal(now, silentAt, `busy until ${busyUntil} ms`)
   }
 })
 

@@ -1,5 +1,7 @@
 /** So long after a term began servers may still be on their way back to it, however many there are. */
-const MAX_HOLD_MS = 10_000
+const MAX_HOLD_MS = 60_000
+/** A tick that comes so late shows that this process is busy: with those who come back, when a term has just begun. */
+const BUSY_MS = 100
 
 /**
  * Who has not been heard of for too long. Deadlines are data, looked at on each tick; nothing sleeps.
@@ -41,7 +43,7 @@ export class Silence {
    */
   returned(id: string, now: number): void {
     this.heard(id, now)
-    this.#heldUntil = Math.max(this.#heldUntil, Math.min(now + this.#deadAfterMs, this.#holdableUntil))
+    this.#holdOn(now)
   }
 
   forget(id: string): void {
@@ -61,12 +63,17 @@ export class Silence {
   tick(now: number): string[] {
     const pausedMs = now - (this.#lastTickAt ?? now)
     this.#lastTickAt = now
+    if (pausedMs > BUSY_MS) this.#holdOn(now)
     const lastHeardAt = Math.max(-Infinity, ...this.#heardAt.values())
     const isDeaf = now - lastHeardAt >= this.#quietMs
     if (pausedMs > this.#deadAfterMs / 2 || (this.#isDeaf && !isDeaf)) this.#giveGrace(now)
     this.#isDeaf = isDeaf
     if (isDeaf || now < this.#heldUntil) return []
     return [...this.#heardAt].filter(([, at]) => now - at >= this.#deadAfterMs).map(([id]) => id)
+  }
+
+  #holdOn(now: number): void {
+    this.#heldUntil = Math.max(this.#heldUntil, Math.min(now + this.#deadAfterMs, this.#holdableUntil))
   }
 
   /** Half the time until death, to everybody. */
