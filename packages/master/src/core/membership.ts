@@ -84,8 +84,9 @@ export class Membership {
 
   /** From now on members can be heard; leases that an earlier term gave out may run for as long as it said. */
   began(now: number): void {
-    for (const { id } of this.all()) this.silence.heard(id, now)
-    this.silence.hold(Math.max(this.#timing.deadAfterMs, this.#storedDeadAfterMs), now)
+    const ids = [...this.all()].map(({ id }) => id)
+    for (const id of ids) this.silence.heard(id, now)
+    this.silence.hold(ids, Math.max(this.#timing.deadAfterMs, this.#storedDeadAfterMs), now)
   }
 
   /** That version is in effect. */

@@ -72,7 +72,7 @@ test('who comes back when a term began leaves time to those behind it, up to a b
   ] as const) {
     const silence = new Silence(1500, 300)
     silence.heard('late', 0)
-    silence.hold(1500, 0)
+    silence.hold(['late'], 1500, 0)
     let now = 0
     for (; !silence.tick(now).includes('late'); now += 25) {
       silence.heard(WITNESS, now)
@@ -90,11 +90,20 @@ test('a master that is busy after a term began gives all the time that this take
   ] as const) {
     const silence = new Silence(1500, 300)
     silence.heard('late', 0)
-    silence.hold(1500, 0)
+    silence.hold(['late'], 1500, 0)
     let now = 0
     for (; !silence.tick(now).includes('late'); now += now < busyUntil ? 125 : 25) silence.heard(WITNESS, now)
     assert.equal(now, silentAt, `busy until ${busyUntil} ms`)
   }
+})
+
+test('when all are back, a master that is busy gives no more time than ever', () => {
+  const silence = new Silence(1500, 300)
+  silence.hold(['a'], 1500, 0)
+  silence.returned('a', 100)
+  let now = 100
+  for (; !silence.tick(now).includes('a'); now += 125) silence.heard(WITNESS, now)
+  assert.equal(now, 1600)
 })
 
 test('who falls silent with nobody else does not hide behind the last heartbeats of the others', () => {

@@ -13,6 +13,8 @@ export class Silence {
   #lastTickAt: number | undefined
   #heldUntil = -Infinity
   #holdableUntil = -Infinity
+  /** Who was there before this term, and has not been back in it. */
+  readonly #awaited = new Set<string>()
   #isDeaf = false
 
   /** @param quietMs when nobody was heard of for this long, it is this process that hears nothing */
@@ -31,8 +33,9 @@ export class Silence {
     if (known !== undefined && at > known) this.#heardAt.set(id, at)
   }
 
-  /** A term began. Nobody counts as silent for so long, whatever is heard of. */
-  hold(forMs: number, now: number): void {
+  /** A term began, to which these are to come back. Nobody counts as silent for so long, whatever is heard of. */
+  hold(awaited: Iterable<string>, forMs: number, now: number): void {
+    for (const id of awaited) this.#awaited.add(id)
     this.#heldUntil = now + forMs
     this.#holdableUntil = now + MAX_HOLD_MS
   }
@@ -43,11 +46,13 @@ export class Silence {
    */
   returned(id: string, now: number): void {
     this.heard(id, now)
+    this.#awaited.delete(id)
     this.#holdOn(now)
   }
 
   forget(id: string): void {
     this.#heardAt.delete(id)
+    this.#awaited.delete(id)
   }
 
   /** Milliseconds since the last sign of life. */
@@ -73,6 +78,7 @@ export class Silence {
   }
 
   #holdOn(now: number): void {
+    if (this.#awaited.size === 0) return
     this.#heldUntil = Math.max(this.#heldUntil, Math.min(now + this.#deadAfterMs, this.#holdableUntil))
   }
 
