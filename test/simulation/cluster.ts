@@ -3,6 +3,7 @@ import { CacheServer, type Incarnation, type RunningCacheServer } from '@icf/cac
 import { connectOn, type Client } from '@icf/client/shell'
 import { serveMaster } from '@icf/master/shell'
 import { pino, type Logger } from 'pino'
+import { Violation } from './checkers/violation.js'
 import { Disk, DISK_FULL } from './disk.js'
 import type { Network } from './virtual/network.js'
 import { VirtualProcess } from './virtual/process.js'
@@ -11,6 +12,9 @@ import { WallClocks } from './wall-clocks.js'
 const CLUSTER = 'sim'
 const MASTER: Address = { host: 'master', port: 7000 }
 const NO_MEMORY = { residentBytes: () => 0, follow: () => undefined }
+
+/** What a cache server says when a backup lacked a write. */
+const MENDING = 'backups lacked a write'
 
 const RESTART_MS = 300
 
@@ -71,8 +75,14 @@ export class SimCluster {
   ) {
     const { world } = network
     this.#logger = pino(
-      { level: world.trace ? 'debug' : 'silent', base: null, timestamp: false },
-      { write: (line: string) => world.log(line.trimEnd()) },
+      { level: world.trace ? 'debug' : 'warn', base: null, timestamp: false },
+      {
+        write: (line: string) => {
+          // It is mended, and must never be necessary.
+          if (line.includes(MENDING)) throw new Violation(`invariant 2: ${line.trimEnd()}`)
+          world.log(line.trimEnd())
+        },
+      },
     )
     this.startMaster()
   }

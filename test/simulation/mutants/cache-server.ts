@@ -91,6 +91,13 @@ export const cacheServerMutants: readonly Mutant[] = [
     seeds: 3000,
   },
   {
+    name: 'batches-applied-twice',
+    file: `${CORE}/replica-intake.js`,
+    find: `const isNew = number > sender.lastStored;`,
+    replace: `const isNew = true;`,
+    breaks: 'batches are sent again after a reconnect, each is applied exactly once',
+  },
+  {
     name: 'batches-not-sent-again',
     file: `${CORE}/replica-channel.js`,
     find: `this.#port = port;

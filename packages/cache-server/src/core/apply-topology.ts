@@ -93,6 +93,7 @@ function lead(
     effects.lostTarget = true
   // There is no other complete copy any more, or it was made from ours.
   if (!backup || backup === oldCopy) slots.parted[slot] = 0
+  if (backup && backup !== oldBackup && backup !== oldCopy) slots.backupFrom[slot] = backup.nextNumber
   slots.backup[slot] = backup
   slots.copy[slot] = copy
 

@@ -37,7 +37,7 @@ export class Mender {
    * True when it is mended from now on, or anew.
    */
   refused(slot: number, channel: ReplicaChannel, number: number): boolean {
-    if (this.slots.backup[slot] !== channel) return false
+    if (this.slots.backup[slot] !== channel || number < this.slots.backupFrom[slot]!) return false
     const present = this.#mends.get(slot)
     if (present && (present.firstBatch === undefined || number < present.firstBatch)) return false
     if (!present) this.#keepUndrained(slot, channel)
@@ -67,7 +67,7 @@ export class Mender {
     for (const channel of channels) {
       if (!channel.holdsWrites) continue
       const slots = channel.heldSlots().filter((slot) => !this.#mends.has(slot))
-      const torn = slots.filter((slot) => this.refused(slot, channel, 0))
+      const torn = slots.filter((slot) => this.refused(slot, channel, Infinity))
       if (torn.length > 0) begun.set(channel, torn)
     }
     return begun

@@ -260,3 +260,22 @@ it('a mending whose first batch has a refused write begins anew with the newer t
   assert.equal(a.ask(CommandCode.SET, '{key}4', 'later', 1, 0, 0), true)
   assert.ok(a.core.ledger.isEmpty)
 })
+
+it('what is refused of an earlier time as the primary is no reason to mend', () => {
+  const { wires, a, b, c } = threeMembers()
+  for (const from of [a, b, c]) for (const to of [a, b, c]) if (from !== to) from.connect(to)
+  for (const { core } of [a, b, c]) core.adopt(topologyOf(1, 0, 1), 0)
+  wires.run()
+  // It is on its way while the roles change twice.
+  a.set('{key}1', 'x')
+  a.core.flush(0)
+  const held = wires.queue.splice(0)
+  for (const topology of [topologyOf(2, 1, 0), topologyOf(3, 0, 1)])
+    for (const { core } of [a, b, c]) core.adopt(topology, 0)
+  wires.run()
+  for (const job of held) job()
+  wires.run()
+  assert.deepEqual(a.mended, [])
+  assert.equal(a.ask(CommandCode.SET, '{key}2', 'y', 1, 0, 0), true)
+  assert.ok(a.core.ledger.isEmpty)
+})

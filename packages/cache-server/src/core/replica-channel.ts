@@ -91,6 +91,11 @@ export class ReplicaChannel {
     return this.#port
   }
 
+  /** Of the batch to be begun next. */
+  get nextNumber(): number {
+    return this.#number + 1
+  }
+
   /** Sends again what is not acknowledged: the peer knows what it has stored, and says what it refused. */
   connected(port: LinkPort): void {
     this.#port = port

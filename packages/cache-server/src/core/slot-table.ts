@@ -38,6 +38,8 @@ export class SlotTable {
   readonly seq: Float64Array
   /** To the complete copy, where this server is the primary. */
   readonly backup: (ReplicaChannel | undefined)[]
+  /** Number of the first batch to the complete copy that can be about it: what was sent before was about an earlier one. */
+  readonly backupFrom: Float64Array
   /** To the copy being made, where this server is the primary. */
   readonly copy: (ReplicaChannel | undefined)[]
 
@@ -52,6 +54,7 @@ export class SlotTable {
     this.copySince = new Float64Array(count)
     this.torn = new Uint8Array(count)
     this.seq = new Float64Array(count)
+    this.backupFrom = new Float64Array(count)
     this.backup = new Array<undefined>(count).fill(undefined)
     this.copy = new Array<undefined>(count).fill(undefined)
   }
