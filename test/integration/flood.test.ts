@@ -11,8 +11,12 @@ import { RawWebSocket } from '../support/raw-websocket.js'
 
 const MIB = 1024 ** 2
 const BUDGET_BYTES = 256 * MIB
-/** More than in memory.test.ts: docs/memory.md says what large values take beside the budget. */
-const MAX_RSS_BYTES = 1.3 * BUDGET_BYTES
+/**
+ * More than in memory.test.ts: docs/memory.md says what large values take beside the budget, and when they are collected
+ * depends on how busy the machine is. Far less than all that is under way at once.
+ */
+const MAX_RSS_BYTES = 2 * BUDGET_BYTES
+const WRITERS = 32
 const PATIENT = { timeoutMs: 120_000 }
 
 describe('a flood', () => {
@@ -72,15 +76,10 @@ describe('a flood', () => {
 
   it('of large values from many clients at once, together more than the memory, is stored in turn', async (t) => {
     const options = { masters: cluster.masterAddresses, cluster: cluster.name }
-    const clients = await Promise.all(Array.from({ length: 8 }, () => connect(options)))
-    await Promise.all(
-      clients.map(async (client, number) => {
-        for (const round of [1, 2, 3]) {
-          const value = Buffer.alloc(16 * MIB, 10 * number + round)
-          await client.set(`16 MiB ${number} ${round}`, value, PATIENT)
-        }
-      }),
-    )
+    const clients = await Promise.all(Array.from({ length: WRITERS }, () => connect(options)))
+    const store = (client: Client, number: number): Promise<unknown> =>
+      client.set(`16 MiB ${number}`, Buffer.alloc(16 * MIB, number), PATIENT)
+    await Promise.all(clients.map(store))
     await Promise.all(clients.map((client) => client.close()))
     await unharmed(t)
   })
