@@ -84,13 +84,13 @@ export function onlyCopies(
   return primary.reduce((count, _, slot) => count + (isOnlyOn(slot) ? 1 : 0), 0)
 }
 
-/** Whether a seat has a copy of a slot of which somebody other than these has another. */
+/** Whether a seat has a copy of a slot of which somebody has another who is not `out`: silent or isolated. */
 export function sharesSlots(
   { primary, backup }: Pick<Draft, 'primary' | 'backup'>,
   seat: number,
-  others: ReadonlySet<number>,
+  out: ReadonlySet<number>,
 ): boolean {
-  const isThere = (other: number): boolean => other !== NONE && !others.has(other)
+  const isThere = (other: number): boolean => other !== NONE && !out.has(other)
   return primary.some(
     (owner, slot) => (owner === seat && isThere(backup[slot]!)) || (backup[slot] === seat && isThere(owner)),
   )
