@@ -10,7 +10,7 @@ const PROCESSES = 2
 const TIMELESS_SEEDS = 12
 
 /** Seeds that showed a bug once, with the simulator as it was then. */
-const REGRESSIONS: readonly number[] = [7, 30, 49, 118, 835, 1150, 10273, 20070, 20225]
+const REGRESSIONS: readonly number[] = [7, 30, 49, 118, 835, 1150, 10273, 20070, 20225, 1000580]
 
 describe('simulated clusters keep what they promise', () => {
   for (const seed of REGRESSIONS)

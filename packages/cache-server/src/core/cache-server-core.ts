@@ -311,6 +311,7 @@ export class CacheServerCore {
     channel.acknowledge(number, this.ledger.acknowledged, slots)
     const mine = this.slots.topology
     if (compareVersions(epoch, version, mine.epoch, mine.version) > 0) {
+      channel.refusedByNewer(epoch, version)
       for (const slot of slots) this.#mender.refusedByNewer(slot, channel, number)
       return channel.port?.send(topologyRequest)
     }

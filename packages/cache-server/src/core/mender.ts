@@ -62,10 +62,10 @@ export class Mender {
       if (this.slots.backup[slot] !== channel) {
         this.#mends.delete(slot)
         for (const write of channel.endMend(slot)) channel.hold(write)
-      } else if (isRefused) this.#mends.set(slot, anew(slot, channel))
+      } else if (isRefused && !channel.isRefusedByNewer) this.#mends.set(slot, anew(slot, channel))
     const begun = new Map<ReplicaChannel, number[]>()
     for (const channel of channels) {
-      if (!channel.holdsWrites) continue
+      if (!channel.holdsWrites || channel.isRefusedByNewer) continue
       const slots = channel.heldSlots().filter((slot) => !this.#mends.has(slot))
       const torn = slots.filter((slot) => this.refused(slot, channel, Infinity))
       if (torn.length > 0) begun.set(channel, torn)

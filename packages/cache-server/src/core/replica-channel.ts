@@ -1,4 +1,12 @@
-import { closeBatch, ENTRY_TTL_AT, ENTRY_VALUE_AT, limits, openBatch, ReplicaOp } from '@icf/common'
+import {
+  closeBatch,
+  compareVersions,
+  ENTRY_TTL_AT,
+  ENTRY_VALUE_AT,
+  limits,
+  openBatch,
+  ReplicaOp,
+} from '@icf/common'
 import type { Entry, StoredValue } from './entry.js'
 import type { Origin } from './origin.js'
 import type { PendingWrite } from './pending-write.js'
@@ -68,6 +76,8 @@ export class ReplicaChannel {
   readonly #mending = new Set<number>()
   #epoch = 0
   #version = 0
+  /** The newest topology by which the peer refused something. */
+  #refusedBy = { epoch: 0, version: 0 }
   /** The time, in ms, as far as the channel was told. */
   #now = 0
   /** The link on which a long value is going ahead. */
@@ -239,6 +249,18 @@ export class ReplicaChannel {
         else done(write)
       if (batch.ends) for (const { slot, stored } of batch.ends) if (!refused?.has(slot)) stored()
     }
+  }
+
+  /** The peer refused something, by this topology, which is newer than ours. */
+  refusedByNewer(epoch: number, version: number): void {
+    const { epoch: lastEpoch, version: lastVersion } = this.#refusedBy
+    if (compareVersions(epoch, version, lastEpoch, lastVersion) > 0) this.#refusedBy = { epoch, version }
+  }
+
+  /** Whether the peer refused something by a newer topology than the one that we follow: only that says what it means. */
+  get isRefusedByNewer(): boolean {
+    const { epoch, version } = this.#refusedBy
+    return compareVersions(epoch, version, this.#epoch, this.#version) > 0
   }
 
   get holdsWrites(): boolean {
