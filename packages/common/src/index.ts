@@ -1,4 +1,5 @@
 export type * from './admin.js'
+export * from './ballot.js'
 export * from './clock.js'
 export * from './errors.js'
 export * from './limits.js'

@@ -1,0 +1,173 @@
+// Whatever breaks, pauses or is cut off: one master at a time is active, and what was in effect stays in effect.
+import { compareStamps } from '@icf/common'
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { randomFrom } from '../harness.test.kit.js'
+import { BOUND_MS, descends, name, World } from './world.test.kit.js'
+
+const SEEDS = 400
+const TROUBLES = 30
+/** All is well again for so long: then a master is active. */
+const REST_MS = 4000
+
+type Trouble = (world: World, random: () => number) => void
+
+const pick = <T>(items: readonly T[], random: () => number): T | undefined =>
+  items[Math.floor(random() * items.length)]
+
+const TROUBLES_BY_NAME: Record<string, Trouble> = {
+  'a master dies': (world, random) => {
+    const id = pick(
+      world.masters.filter((master) => world.isUp(master)),
+      random,
+    )
+    if (id) world.kill(id)
+  },
+  'the active master dies': (world) => {
+    for (const id of world.valid) world.kill(id)
+  },
+  'masters come back': (world) => {
+    for (const id of world.masters) if (!world.isUp(id)) world.start(id)
+  },
+  'a server dies, and a new one comes': (world, random) => {
+    const id = pick(world.servers, random)
+    if (id) world.kill(id)
+    world.addServer()
+  },
+  'a master is started again': (world, random) => {
+    const id = pick(
+      world.masters.filter((master) => world.isUp(master)),
+      random,
+    )
+    if (!id) return
+    world.kill(id)
+    world.start(id)
+  },
+  'the standbys are started again': (world) => {
+    const active = world.valid
+    for (const id of world.masters.filter((master) => world.isUp(master) && !active.includes(master))) {
+      world.kill(id)
+      world.start(id)
+    }
+  },
+  'all servers are started again': (world) => {
+    for (const id of world.servers) {
+      world.kill(id)
+      world.addServer()
+    }
+  },
+  pause: (world, random) => {
+    const id = pick(world.ids, random)!
+    if (world.isUp(id)) world.pause(id)
+  },
+  'pause the active master': (world) => {
+    for (const id of world.valid) world.pause(id)
+  },
+  resume: (world) => {
+    for (const id of world.ids) if (world.isPaused(id)) world.resume(id)
+  },
+  'one way cut': (world, random) => {
+    const [from, to] = [pick(world.ids, random)!, pick(world.ids, random)!]
+    if (from !== to) world.cut(from, to)
+  },
+  'cut off from some': (world, random) => {
+    const id = pick(world.masters, random)!
+    for (const other of world.ids) if (other !== id && random() < 0.6) for (const [a, b] of [[id, other], [other, id]] as const) world.cut(a, b) // prettier-ignore
+  },
+  heal: (world) => world.heal(),
+}
+
+function runSeed(seed: number): World {
+  const random = randomFrom(seed)
+  const world = new World(random, 1 + Math.floor(random() * 3), Math.floor(random() * 5))
+  const troubles = Object.values(TROUBLES_BY_NAME)
+  world.run(2000)
+  for (let i = 0; i < TROUBLES; i++) {
+    pick(troubles, random)!(world, random)
+    world.run(world.now + random() * 1500)
+  }
+  TROUBLES_BY_NAME['heal']!(world, random)
+  TROUBLES_BY_NAME['resume']!(world, random)
+  TROUBLES_BY_NAME['masters come back']!(world, random)
+  world.run(world.now + REST_MS)
+  const before = world.agreed.length
+  world.run(world.now + 1000)
+  assert.ok(world.agreed.length > before, 'nothing takes effect, though all are connected')
+  checkChain(world)
+  return world
+}
+
+/** All that ever was in effect is one line. */
+function checkChain({ agreed }: World): void {
+  const inOrder = [...agreed].sort(compareStamps)
+  for (let i = 1; i < inOrder.length; i++)
+    assert.ok(descends(inOrder[i]!, inOrder[i - 1]!), `${name(inOrder[i]!)} undoes ${name(inOrder[i - 1]!)}`)
+}
+
+/** Two masters and three servers that are all voters, and which of the masters is active. */
+function settled(seed: number): { world: World; active: string; standby: string } {
+  const world = new World(randomFrom(seed), 2, 3)
+  world.run(5000)
+  const [active] = world.valid
+  assert.equal(world.agreed.at(-1)?.voters.length, 5)
+  return { world, active: active!, standby: world.masters.find((id) => id !== active)! }
+}
+
+const termsOf = ({ agreed }: World): number => new Set(agreed.map(({ epoch }) => epoch)).size
+
+describe('elections of masters', () => {
+  it('a standby that does not hear the active master asks, and leaves it alone: the others do hear it', () => {
+    const { world, active, standby } = settled(1)
+    const terms = termsOf(world)
+    world.cut(active, standby)
+    world.cut(standby, active)
+    world.run(world.now + 10_000)
+    assert.equal(termsOf(world), terms)
+    world.heal()
+    world.run(world.now + 10_000)
+    assert.equal(termsOf(world), terms)
+  })
+
+  it('the standby is active soon after the active master has died', () => {
+    const { world, active, standby } = settled(2)
+    world.kill(active)
+    world.run(world.now + BOUND_MS + 500)
+    assert.deepEqual(world.valid, [standby])
+  })
+
+  it('an active master that reaches no majority any more knows it before another one is active', () => {
+    const { world, active, standby } = settled(3)
+    for (const id of world.ids) if (id !== active) world.cut(active, id)
+    world.run(world.now + 5000)
+    assert.deepEqual(world.valid, [standby])
+    const agreed = world.agreed.length
+    world.heal()
+    world.run(world.now + 2000)
+    assert.deepEqual(world.valid, [standby])
+    assert.ok(world.agreed.length > agreed)
+  })
+
+  it('masters that were all started again go on, though no server of before is left', () => {
+    const { world } = settled(4)
+    for (const id of [...world.servers, ...world.masters]) world.kill(id)
+    world.run(world.now + 1000)
+    world.start('m1')
+    world.run(world.now + 5000)
+    assert.deepEqual(world.valid, [])
+    world.start('m2')
+    world.run(world.now + 5000)
+    assert.equal(world.valid.length, 1)
+  })
+
+  it('never have two active ones, never undo what was in effect, and end when all are connected again', () => {
+    let terms = 0
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      try {
+        terms += termsOf(runSeed(seed))
+      } catch (error) {
+        throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
+      }
+    }
+    assert.ok(terms > 2 * SEEDS, `only ${terms} terms in ${SEEDS} runs: too little happens`)
+  })
+})

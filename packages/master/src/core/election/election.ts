@@ -1,0 +1,191 @@
+import type { Answer, Ballot } from '@icf/common'
+import { Candidacy } from './candidacy.js'
+import { isAlone } from './electorate.js'
+import { Leadership } from './leadership.js'
+import type { Agreed, Ask } from './messages.js'
+
+export type ElectionEvent<State> =
+  | { readonly type: 'tick' }
+  /** What the voter is asked reaches it from now on. */
+  | { readonly type: 'connected'; readonly voter: string; readonly isMaster: boolean }
+  | { readonly type: 'disconnected'; readonly voter: string }
+  | { readonly type: 'answered'; readonly voter: string; readonly answer: Answer<State> }
+  /** The active master wants this to take effect. One at a time, each newer than the one before. */
+  | { readonly type: 'proposed'; readonly state: State }
+
+export type ElectionEffect<State> =
+  | Ask<State>
+  /** This master is active from now on, and goes on with the newest state that may have been in effect. */
+  | { readonly type: 'elected'; readonly epoch: number; readonly state: State }
+  /** What was proposed is in effect. */
+  | { readonly type: 'agreed'; readonly state: State }
+  /** It is not active any more: a later term has begun, or is about to. */
+  | { readonly type: 'deposed' }
+
+export interface ElectionTiming {
+  /** The active master speaks to everybody this often, in ms. */
+  readonly beatMs: number
+  /** For how long its word binds a voter, in ms by the voter's clock. */
+  readonly boundMs: number
+  /** A master that is not bound any more waits up to so long, at random, before it asks for votes; and again when it gets too few. */
+  readonly maxDelayMs: number
+}
+
+export interface ElectionOptions<State extends Agreed> {
+  /** Id of this master. */
+  readonly self: string
+  /** Its own vote, which is only looked at here: it is asked for it as all others are. */
+  readonly own: Pick<Ballot<State>, 'epoch' | 'accepted' | 'boundUntil'>
+  readonly timing: ElectionTiming
+  /** The term that comes after `last`. */
+  nextEpoch(last: number): number
+  /** From 0 up to, not including, 1. */
+  random(): number
+}
+
+/**
+ * Whether this master is active: it asks for votes when no other is, and what it proposes as the active one is in effect when
+ * enough voters keep it. It decides without sockets, clocks and files: `step` takes what happened and returns what to do.
+ *
+ *     standby ──not bound, waited──▶ trial ──enough would vote──▶ candidate ──enough voted──▶ active
+ *        ▲                            │                              │                          │
+ *        └──────── bound to another master, or too few answer in time ┴── a later term has begun ┘
+ */
+export class Election<State extends Agreed> {
+  readonly #options: ElectionOptions<State>
+  /** Who can be asked, and whether it is a master. */
+  readonly #connected = new Map<string, boolean>()
+  #role: 'standby' | Candidacy<State> | Leadership<State> = 'standby'
+  /** When it asks for votes, if it is not bound before; undefined while it is. */
+  #askAt: number | undefined
+  #beatAt = -Infinity
+  #number = 0
+  /** The newest term of which a voter told. */
+  #lastEpoch = 0
+  #effects: ElectionEffect<State>[] = []
+
+  constructor(options: ElectionOptions<State>) {
+    this.#options = options
+  }
+
+  /** Until then, by the clock of `step`, no other master is active; -Infinity when this one is not. */
+  get validUntil(): number {
+    return this.#role instanceof Leadership ? this.#role.validUntil : -Infinity
+  }
+
+  step(now: number, event: ElectionEvent<State>): ElectionEffect<State>[] {
+    this.#effects = []
+    switch (event.type) {
+      case 'tick':
+        this.#tick(now)
+        break
+      case 'connected':
+        this.#connected.set(event.voter, event.isMaster)
+        this.#reach(event.voter, now)
+        break
+      case 'disconnected':
+        this.#connected.delete(event.voter)
+        if (this.#role !== 'standby') this.#role.disconnected(event.voter)
+        break
+      case 'answered':
+        this.#answered(now, event.voter, event.answer)
+        break
+      case 'proposed':
+        if (!(this.#role instanceof Leadership)) break
+        this.#role.propose(event.state)
+        this.#beat(this.#role, now)
+        break
+      default:
+        event satisfies never
+    }
+    return this.#effects
+  }
+
+  #tick(now: number): void {
+    const { own, timing } = this.#options
+    const role = this.#role
+    if (role instanceof Leadership) {
+      if (now >= this.#beatAt + timing.beatMs) this.#beat(role, now)
+    } else if (now < own.boundUntil) this.#follow()
+    else if (role === 'standby') this.#stand(now)
+    else if (now >= role.begunAt + timing.maxDelayMs) {
+      this.#follow()
+      this.#stand(now)
+    }
+  }
+
+  /** Another is active, or may be. */
+  #follow(): void {
+    this.#role = 'standby'
+    this.#askAt = undefined
+  }
+
+  /** Nobody is active, as far as this master knows. */
+  #stand(now: number): void {
+    const { self, own, timing, random } = this.#options
+    if (!own.accepted?.masters.includes(self)) return
+    const delayMs = isAlone(own.accepted, self) ? 0 : random() * timing.maxDelayMs
+    this.#askAt ??= now + delayMs
+    if (now >= this.#askAt) this.#ask(now, own.accepted, true)
+  }
+
+  #ask(now: number, newest: State, isTrial: boolean): void {
+    const { own, nextEpoch } = this.#options
+    const epoch = nextEpoch(Math.max(own.epoch, this.#lastEpoch))
+    this.#role = new Candidacy(epoch, isTrial, newest, this.#number + 1, now)
+    this.#askMore(this.#role)
+  }
+
+  #askMore(candidacy: Candidacy<State>): void {
+    this.#effects.push(...candidacy.ask((id) => this.#connected.has(id), this.#nextNumber))
+  }
+
+  /** One more voter can be asked. */
+  #reach(voter: string, now: number): void {
+    const role = this.#role
+    if (role instanceof Candidacy) this.#askMore(role)
+    else if (role instanceof Leadership) this.#beatTo(role, voter, now)
+  }
+
+  #answered(now: number, voter: string, answer: Answer<State>): void {
+    if (!this.#connected.has(voter)) return
+    this.#lastEpoch = Math.max(this.#lastEpoch, answer.epoch)
+    const role = this.#role
+    if (role instanceof Candidacy) {
+      role.answered(voter, answer)
+      if (!role.isWon) this.#askMore(role)
+      else if (role.isTrial) this.#ask(now, role.newest, false)
+      else this.#lead(role, now)
+    } else if (role instanceof Leadership) {
+      if (answer.epoch > role.epoch) return this.#depose()
+      const state = role.answered(voter, answer)
+      if (state) this.#effects.push({ type: 'agreed', state })
+    }
+  }
+
+  #lead({ epoch, newest }: Candidacy<State>, now: number): void {
+    const { self, timing } = this.#options
+    const leadership = new Leadership(self, epoch, newest, timing.boundMs)
+    this.#role = leadership
+    this.#effects.push({ type: 'elected', epoch, state: newest })
+    this.#beat(leadership, now)
+  }
+
+  #depose(): void {
+    this.#follow()
+    this.#effects.push({ type: 'deposed' })
+  }
+
+  #beat(leadership: Leadership<State>, now: number): void {
+    this.#beatAt = now
+    for (const voter of this.#connected.keys()) this.#beatTo(leadership, voter, now)
+  }
+
+  /** Standbys that have no say yet are told, too: they are to know the newest state when they get one. */
+  #beatTo(leadership: Leadership<State>, voter: string, now: number): void {
+    if (leadership.asks(voter) || this.#connected.get(voter) === true)
+      this.#effects.push(leadership.beat(voter, now, this.#nextNumber))
+  }
+
+  readonly #nextNumber = (): number => ++this.#number
+}
