@@ -1,6 +1,7 @@
 export type * from './admin.js'
 export * from './ballot.js'
 export * from './clock.js'
+export type * from './electorate.js'
 export * from './errors.js'
 export * from './limits.js'
 export * from './placement/index.js'

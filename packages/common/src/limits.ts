@@ -22,6 +22,8 @@ export const limits = Object.freeze({
   maxUnsettledWrites: 131_072,
   /** Cache servers in one cluster. */
   maxServers: 1_000,
+  /** Masters and cache servers that have a say in which master is active. */
+  maxVoters: 100,
   /** Of a cache server: it has a ring point for each virtual node and unit of weight. */
   maxWeight: 1_000,
   /** Connections that one process accepts. */

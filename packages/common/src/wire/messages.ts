@@ -15,7 +15,7 @@ export const MessageType = {
   SHUTDOWN_CACHE: 6,
   /** a topology update: servers joined. */
   ADD_CACHE_SERVER: 7,
-  /** active master → standby: its state. */
+  /** active master → voter: I am there, and perhaps its state. */
   SPARE_MASTER: 8,
   /** a new active master announces itself. */
   REFLESH_MASTER: 9,
@@ -49,6 +49,11 @@ export const MessageType = {
   RELEASED: 37,
   /** server → master: all servers that I can not reach, though they are in the topology. */
   UNREACHABLE: 38,
+
+  /** a master that wants to be active → voter. */
+  VOTE: 39,
+  /** voter → master: its answer to VOTE and SPARE_MASTER. */
+  VOTED: 40,
 
   /** operator → master. */
   ADMIN_REQUEST: 48,

@@ -16,6 +16,7 @@ import { MessageType, type Message } from './messages.js'
 import * as probing from './probe.js'
 import { readRegistration, registrationDetails } from './registration.js'
 import { backAckMessage, closeBatch, openBatch, readBackAck, readBatchHeader, ReplicaOp, replicaOpFields } from './replication.js' // prettier-ignore
+import { answerMessage, isQuestion, questionMessage, readAnswer, readQuestion } from './voting.js'
 import { isTopologyUpdate, readTopologyUpdate, readUpdateVersion, topologyRequest, wholeTopologyMessage } from './topology-update.js' // prettier-ignore
 
 const load = {
@@ -27,6 +28,15 @@ const load = {
   backupEvictions: 6,
   commands: 7,
   rssBytes: 8.5,
+}
+
+const kept = {
+  epoch: 2,
+  version: 5,
+  voters: ['m', 's'],
+  masters: ['m'],
+  former: { voters: ['m'], masters: ['m'] },
+  body: Uint8Array.of(1, 2, 3),
 }
 
 /** Over the wire and back. */
@@ -64,6 +74,24 @@ describe('what is written is read', () => {
     assert.deepEqual(readProbe(sent(probeMessage(probe))), probe)
     const result = { number: 1, outcome: 'gone' } as const
     assert.deepEqual(readProbeResult(sent(probeResultMessage(result.number, result.outcome))), result)
+  })
+
+  it('votes, and the word of the active master', () => {
+    for (const question of [
+      { type: 'vote', number: 1, epoch: 2, isTrial: true, has: undefined },
+      { type: 'vote', number: 1, epoch: 2, isTrial: false, has: { epoch: 1, version: 9 } },
+      { type: 'beat', number: 3, epoch: 2, state: undefined },
+      { type: 'beat', number: 3, epoch: 2, state: kept },
+    ] as const) {
+      const message = sent(questionMessage(question))
+      assert.ok(isQuestion(message))
+      assert.deepEqual(readQuestion(message), question)
+    }
+    for (const newer of [undefined, kept, { ...kept, former: undefined }]) {
+      const answer = { number: 7, isYes: true, epoch: 3, newer }
+      assert.ok(!isQuestion(answerMessage(answer)))
+      assert.deepEqual(readAnswer(sent(answerMessage(answer))), answer)
+    }
   })
 
   it('batches, and what is refused of them', () => {
@@ -119,6 +147,9 @@ describe('what is malformed', () => {
     ['UNREACHABLE', probing.unreachableMessage(['x']), probing.readUnreachable],
     ['PROBE', probing.probeMessage({ number: 1, serverId: 'x', address: { host: 'h', port: 1 } }), probing.readProbe],
     ['PROBE_RESULT', probing.probeResultMessage(1, 'gone'), probing.readProbeResult],
+    ['VOTE', questionMessage({ type: 'vote', number: 1, epoch: 2, isTrial: true, has: undefined }), readQuestion],
+    ['SPARE_MASTER', questionMessage({ type: 'beat', number: 1, epoch: 2, state: undefined }), readQuestion],
+    ['VOTED', answerMessage({ number: 1, isYes: true, epoch: 2, newer: undefined }), readAnswer],
     ['a batch', openBatch(1), readBatchHeader],
     ['BACK_ACK', backAckMessage(1, 1, 1, new Set([2])), (message) => readBackAck(message, 4)],
     ['COMMANDS', openCommands({ epoch: 1, version: 1, firstId: 1, nextNumber: 1, settledBelow: 1 }), readCommandsHeader],
@@ -161,6 +192,9 @@ describe('a refusal says which field, what is right, and what came', () => {
     [() => readHello(hello.with(2, 'guest'), 'c'), 'the role in HELLO must be one of client, cache-server, master, admin, probe, got "guest"'],
     [() => readHello(hello.with(4, long), 'c'), `the id in HELLO must be a text of at most 255 characters, got "${'x'.repeat(40)}"… (300 characters)`],
     [() => readHello(hello.with(5, [[]]), 'c'), 'the details in HELLO must be an array of at most 32 numbers and texts of at most 255 characters, got an array of 1'],
+    [() => readAnswer([MessageType.VOTED, 1, true, 1, [1, 1, ['m'], ['x'], null, Buffer.alloc(1)]]), 'the masters of a state of a master must be among its voters, got an array of 1'],
+    [() => readAnswer([MessageType.VOTED, 1, true, 1, [1, 1, ['m', ''], ['m'], null, Buffer.alloc(1)]]), 'the voters of a state of a master must be an array of up to 100 ids, got an array of 2'],
+    [() => readQuestion([MessageType.VOTE, 1, 1, 1, null]), 'the trial of VOTE must be true or false, got 1'],
     [() => readTopologyUpdate(update(0, 7), undefined, 16), 'the form of a topology must be 0 for the whole or 1 for a difference, got 7'],
     [() => readTopologyUpdate(update(4, [['a', 5, 1, 0, '', 1, 0, '']]), undefined, 16), 'the host of a server of a topology must be a text, got 5'],
     [() => readTopologyUpdate(update(5, new Uint8Array(3)), undefined, 16), 'the primary column of a topology must be 32 bytes, two for each slot, got 3 bytes'],

@@ -1,5 +1,5 @@
 import { compareStamps, type Answer } from '@icf/common'
-import { electors, isQuorum } from './electorate.js'
+import { electors, isQuorum } from './quorum.js'
 import type { Agreed, Ask } from './messages.js'
 
 /** One attempt of a master to become active in a term. */

@@ -1,6 +1,6 @@
 import type { Answer, Ballot } from '@icf/common'
 import { Candidacy } from './candidacy.js'
-import { isAlone } from './electorate.js'
+import { isAlone } from './quorum.js'
 import { Leadership } from './leadership.js'
 import type { Agreed, Ask } from './messages.js'
 

@@ -1,5 +1,5 @@
-import { compareStamps, type Answer, type Stamp } from '@icf/common'
-import { electors, isAlone, isQuorum, type Electorate } from './electorate.js'
+import { compareStamps, type Answer, type Electorate, type Stamp } from '@icf/common'
+import { electors, isAlone, isQuorum } from './quorum.js'
 import type { Agreed, Ask } from './messages.js'
 
 /** Clocks drift: what is a second by a voter's clock may be as little by ours. Two that drift by a tenth each: 0.82. */

@@ -1,5 +1,4 @@
-import type { Question, Stamp } from '@icf/common'
-import type { Electorate } from './electorate.js'
+import type { Electorate, Question, Stamp } from '@icf/common'
 
 /** What masters agree about: each version of it names who has a say in the next one. */
 export type Agreed = Stamp & Electorate

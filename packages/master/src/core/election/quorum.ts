@@ -1,16 +1,4 @@
-/** Voters of one time, by their ids. */
-export interface Council {
-  /** Masters and cache servers. */
-  readonly voters: readonly string[]
-  /** Those of them that are masters. */
-  readonly masters: readonly string[]
-}
-
-/** Who has a say in which master is active, and in what takes effect. */
-export interface Electorate extends Council {
-  /** Those of before, until the change to others is in effect: both have to agree (Ongaro and Ousterhout, "Raft", 2014, 6). */
-  readonly former: Council | undefined
-}
+import type { Council, Electorate } from '@icf/common'
 
 /**
  * Whether those who agree are enough. A majority is, if a master is in it; and so are all masters: so masters that were all

@@ -1,0 +1,59 @@
+import { limits, type Council } from '@icf/common'
+
+/** A process that can vote. */
+export interface Candidate {
+  readonly id: string
+  /** What dies at once is better not asked twice. */
+  readonly machine: string
+}
+
+/** More make commits slower, and elections no safer against the loss of any one. */
+const VOTERS = 5
+
+/**
+ * Who is to vote from now on: all masters; and if there are several, so many cache servers that no half of all is as large
+ * as the other. A lone master needs nobody.
+ * @param present whose servers stay, as far as they are there
+ * @param masters active and standby, also such as are away for the time being
+ * @param servers that are there
+ */
+export function chooseCouncil(
+  present: Council,
+  masters: readonly Candidate[],
+  servers: readonly Candidate[],
+): Council {
+  const voters = masters.slice(0, limits.maxVoters)
+  const masterIds = voters.map(({ id }) => id)
+  const wanted = masters.length === 1 ? 0 : oddWith(masters.length, servers.length)
+  const waiting = servers.toSorted((a, b) => rank(present, a) - rank(present, b) || compare(a.id, b.id))
+  for (let n = 0; n < wanted; n++) {
+    const used = (machine: string): number => voters.filter((voter) => voter.machine === machine).length
+    const next = waiting.reduce((best, server) => (used(server.machine) < used(best.machine) ? server : best))
+    waiting.splice(waiting.indexOf(next), 1)
+    voters.push(next)
+  }
+  return { voters: voters.map(({ id }) => id), masters: masterIds }
+}
+
+/** How many servers to so many masters: an odd number of voters, or as near as it gets. */
+function oddWith(masters: number, servers: number): number {
+  const most = Math.min(servers, Math.max(VOTERS - masters, 1 - (masters % 2)), limits.maxVoters - masters)
+  return most > 0 && (masters + most) % 2 === 0 ? most - 1 : Math.max(0, most)
+}
+
+function rank(present: Council, { id }: Candidate): number {
+  return present.voters.includes(id) ? 0 : 1
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** Whether they are the same, in whatever order. */
+export function sameCouncil(a: Council, b: Council): boolean {
+  return sameIds(a.voters, b.voters) && sameIds(a.masters, b.masters)
+}
+
+function sameIds(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((id) => b.includes(id))
+}
