@@ -8,7 +8,7 @@ import { BOUND_MS, descends, name, World } from './world.test.kit.js'
 const SEEDS = 400
 const TROUBLES = 30
 /** All is well again for so long: then a master is active. */
-const REST_MS = 4000
+const REST_MS = 10_000
 
 type Trouble = (world: World, random: () => number) => void
 
@@ -91,7 +91,7 @@ function runSeed(seed: number): World {
   TROUBLES_BY_NAME['masters come back']!(world, random)
   world.run(world.now + REST_MS)
   const before = world.agreed.length
-  world.run(world.now + 1000)
+  world.run(world.now + 3000)
   assert.ok(world.agreed.length > before, 'nothing takes effect, though all are connected')
   checkChain(world)
   return world
@@ -106,7 +106,7 @@ function checkChain({ agreed }: World): void {
 
 /** Two masters and three servers that are all voters, and which of the masters is active. */
 function settled(seed: number): { world: World; active: string; standby: string } {
-  const world = new World(randomFrom(seed), 2, 3)
+  const world = new World(randomFrom(seed), 2, 3, 0)
   world.run(5000)
   const [active] = world.valid
   assert.equal(world.agreed.at(-1)?.voters.length, 5)

@@ -22,6 +22,8 @@ export type ElectionEffect<State> =
   /** It is not active any more: a later term has begun, or is about to. */
   | { readonly type: 'deposed' }
 
+const MAX_PATIENCE_MS = 5000
+
 export interface ElectionTiming {
   /** The active master speaks to everybody this often, in ms. */
   readonly beatMs: number
@@ -59,6 +61,10 @@ export class Election<State extends Agreed> {
   /** When it asks for votes, if it is not bound before; undefined while it is. */
   #askAt: number | undefined
   #beatAt = -Infinity
+  /** How long it waits for votes, and at most before it asks again: each time longer, for disks may be slow. */
+  #patienceMs: number
+  /** The newest term that it has seen its own vote go to. */
+  #votedFor = 0
   #number = 0
   /** The newest term of which a voter told. */
   #lastEpoch = 0
@@ -66,6 +72,7 @@ export class Election<State extends Agreed> {
 
   constructor(options: ElectionOptions<State>) {
     this.#options = options
+    this.#patienceMs = options.timing.maxDelayMs
   }
 
   /** Until then, by the clock of `step`, no other master is active; -Infinity when this one is not. */
@@ -107,31 +114,57 @@ export class Election<State extends Agreed> {
     if (role instanceof Leadership) {
       if (now >= this.#beatAt + timing.beatMs) this.#beat(role, now)
     } else if (now < own.boundUntil) this.#follow()
+    else if (this.#isOutvoted() || (role !== 'standby' && now >= role.begunAt + this.#patienceWith(role)))
+      this.#giveUp(role, now)
     else if (role === 'standby') this.#stand(now)
-    else if (now >= role.begunAt + timing.maxDelayMs) {
-      this.#follow()
-      this.#stand(now)
-    }
+  }
+
+  /** Whether its own vote went to another since the last time: that one gets time. */
+  #isOutvoted(): boolean {
+    const { epoch } = this.#options.own
+    const isOutvoted = epoch > this.#votedFor
+    this.#votedFor = Math.max(this.#votedFor, epoch)
+    return isOutvoted
+  }
+
+  /** Nothing is saved for a trial. */
+  #patienceWith({ isTrial }: Candidacy<State>): number {
+    return isTrial ? this.#options.timing.maxDelayMs : this.#patienceMs
+  }
+
+  #giveUp(role: 'standby' | Candidacy<State>, now: number): void {
+    if (role !== 'standby' && !role.isTrial)
+      this.#patienceMs = Math.min(2 * this.#patienceMs, MAX_PATIENCE_MS)
+    this.#await(now)
   }
 
   /** Another is active, or may be. */
   #follow(): void {
     this.#role = 'standby'
     this.#askAt = undefined
+    this.#patienceMs = this.#options.timing.maxDelayMs
+  }
+
+  /** It will ask for votes, unless it is bound before. */
+  #await(now: number): void {
+    const { self, own, random } = this.#options
+    const isUrgent = own.accepted !== undefined && isAlone(own.accepted, self)
+    this.#role = 'standby'
+    this.#askAt = isUrgent ? now : now + random() * this.#patienceMs
   }
 
   /** Nobody is active, as far as this master knows. */
   #stand(now: number): void {
-    const { self, own, timing, random } = this.#options
-    if (!own.accepted?.masters.includes(self)) return
-    const delayMs = isAlone(own.accepted, self) ? 0 : random() * timing.maxDelayMs
-    this.#askAt ??= now + delayMs
-    if (now >= this.#askAt) this.#ask(now, own.accepted, true)
+    const { self, own } = this.#options
+    if (this.#askAt === undefined) this.#await(now)
+    // Whom the others do not know as a master asks nobody.
+    if (now >= this.#askAt! && own.accepted?.masters.includes(self)) this.#ask(now, own.accepted, true)
   }
 
   #ask(now: number, newest: State, isTrial: boolean): void {
     const { own, nextEpoch } = this.#options
     const epoch = nextEpoch(Math.max(own.epoch, this.#lastEpoch))
+    if (!isTrial) this.#votedFor = epoch
     this.#role = new Candidacy(epoch, isTrial, newest, this.#number + 1, now)
     this.#askMore(this.#role)
   }

@@ -5,8 +5,11 @@ import type { Agreed, Ask } from './messages.js'
 /** Clocks drift: what is a second by a voter's clock may be as little by ours. Two that drift by a tenth each: 0.82. */
 const TRUSTED_SHARE = 0.8
 
+/** Beats that may be unanswered at once by one voter; older ones count as lost. */
+const MAX_UNANSWERED = 1000
+
 interface Listener {
-  /** Beats that it has not answered on the present link, oldest first, by number. */
+  /** Beats that it has not answered on the present link, oldest first, by number. One with a state may be answered later than others. */
   readonly unanswered: Map<number, Beat>
   /** What was sent to it last on the present link. */
   sent: Stamp | undefined
@@ -69,19 +72,21 @@ export class Leadership<State extends Agreed> {
     if (state) listener.sent = state
     const number = nextNumber()
     listener.unanswered.set(number, { sentAt: now, state })
+    for (const [oldest] of listener.unanswered) {
+      if (listener.unanswered.size <= MAX_UNANSWERED) break
+      listener.unanswered.delete(oldest)
+    }
     return { type: 'ask', voter, question: { type: 'beat', number, epoch, state } }
   }
 
   /** @returns what is in effect by that, and was not before */
   answered(voter: string, { number, isYes }: Answer<State>): State | undefined {
     const listener = this.#listener(voter)
-    for (const [asked, { sentAt, state }] of listener.unanswered) {
-      if (asked > number) break
-      listener.unanswered.delete(asked)
-      if (!isYes) continue
-      listener.heardAt = Math.max(listener.heardAt, sentAt)
-      if (state) listener.keeps = state
-    }
+    const beat = listener.unanswered.get(number)
+    if (!beat || !isYes) return undefined
+    listener.unanswered.delete(number)
+    listener.heardAt = Math.max(listener.heardAt, beat.sentAt)
+    if (compareStamps(beat.state, listener.keeps) > 0) listener.keeps = beat.state
     const state = this.#agreed()
     this.#count()
     return state

@@ -33,7 +33,7 @@ interface Process {
   run: number
   /** Of the term in which it is active. */
   leading: { readonly epoch: number; newest: State; isProposing: boolean } | undefined
-  /** Answers go out in order. */
+  /** When its disk has all that it was given. */
   readyAt: number
 }
 
@@ -56,6 +56,7 @@ export class World {
     readonly random: () => number,
     masters: number,
     servers: number,
+    private readonly slowDisks = 0.2,
   ) {
     const ids = Array.from({ length: masters }, (_, i) => `m${i + 1}`)
     const first: State = {
@@ -110,7 +111,7 @@ export class World {
       missed: [],
       ballot: new Ballot<State>(BOUND_MS, disk),
       disk,
-      saveMs: this.random() < 0.2 ? 100 : 2,
+      saveMs: this.random() < this.slowDisks ? 1000 : 2,
       election: undefined,
       run: 0,
       leading: undefined,
@@ -255,7 +256,7 @@ export class World {
   /** In order, on the present connection, with a delay. */
   #send(from: string, to: string, connection: number | undefined, pair: string, arrive: () => void): void {
     if (this.#cuts.has(`${from}>${to}`)) return
-    const slow = this.random() < 0.05 ? 300 : 3
+    const slow = from === to ? 0.1 : this.random() < 0.05 ? 300 : 3
     const way = `${from}>${to} of ${pair}`
     const at = Math.max(this.now + this.random() * slow, this.#ways.get(way) ?? 0)
     this.#ways.set(way, at)
@@ -336,8 +337,9 @@ export class World {
       const other = this.#get(voter)
       const otherRun = other.run
       this.#in(other, otherRun, () => {
+        const mustSave = question.type === 'vote' ? !question.isTrial : question.state !== undefined
         const answer = other.ballot.answer(this.now * other.rate, question)
-        this.#save(other, () =>
+        this.#save(other, mustSave, () =>
           this.#in(other, otherRun, () =>
             this.#send(voter, process.id, connection, pair, () =>
               this.#in(process, run, () => this.#answered(process, voter, connection, answer)),
@@ -353,13 +355,13 @@ export class World {
     this.#step(process, { type: 'answered', voter, answer })
   }
 
-  /** A master's vote is on its disk before it answers; answers go out in the order of the questions. */
-  #save(process: Process, done: () => void): void {
-    if (!process.isMaster) return done()
+  /** A master's vote is on its disk before it answers. */
+  #save(process: Process, mustSave: boolean, done: () => void): void {
+    if (!process.isMaster || !mustSave) return done()
     const { state } = process.ballot
-    const { run, disk } = process
-    const mustSave = state.epoch !== disk.epoch || state.accepted !== disk.accepted
-    process.readyAt = Math.max(process.readyAt, this.now + (mustSave ? this.random() * process.saveMs : 0))
+    const { run } = process
+    // What it is given while it writes is written together.
+    process.readyAt = Math.max(process.readyAt, this.now + this.random() * process.saveMs)
     this.#later(process.readyAt - this.now, () => {
       if (process.run !== run || !process.isUp) return
       if (compareStamps(state.accepted, process.disk.accepted) >= 0 && state.epoch >= process.disk.epoch)
