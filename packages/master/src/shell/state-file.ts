@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { open, readFile, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import {
   decodeTopology,
   encodeTopology,
@@ -19,6 +19,7 @@ import {
   type MasterState,
   type Retired,
 } from '../core/index.js'
+import { replaceFile } from './replace-file.js'
 
 /** What the state file holds. */
 export interface StoredState extends MasterState {
@@ -53,29 +54,8 @@ export async function loadState(path: string, cluster: string): Promise<StoredSt
   return state
 }
 
-/** Writes beside the file, then renames: whoever reads it sees the old state or the new one, also after a crash. */
-export async function saveState(path: string, cluster: string, state: StoredState): Promise<void> {
-  const temporary = `${path}.new`
-  const file = await open(temporary, 'w', 0o600)
-  try {
-    await file.writeFile(encodeState(cluster, state))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, path)
-  await syncFolder(dirname(path))
-}
-
-/** The rename is safe only when the folder is. Windows can not open folders, and needs not. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+export function saveState(path: string, cluster: string, state: StoredState): Promise<void> {
+  return replaceFile(path, encodeState(cluster, state))
 }
 
 export function encodeState(

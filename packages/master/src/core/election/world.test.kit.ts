@@ -255,13 +255,22 @@ export class World {
 
   /** In order, on the present connection, with a delay. */
   #send(from: string, to: string, connection: number | undefined, pair: string, arrive: () => void): void {
-    if (this.#cuts.has(`${from}>${to}`)) return
+    if (this.#cuts.has(`${from}>${to}`)) return this.#lose(pair, connection)
     const slow = from === to ? 0.1 : this.random() < 0.05 ? 300 : 3
     const way = `${from}>${to} of ${pair}`
     const at = Math.max(this.now + this.random() * slow, this.#ways.get(way) ?? 0)
     this.#ways.set(way, at)
     this.#later(at - this.now, () => {
       if (this.#connections.get(pair) === connection && connection !== undefined) arrive()
+    })
+  }
+
+  /** What a connection has lost it does not go on without: it breaks, though it may heal before. */
+  #lose(pair: string, connection: number | undefined): void {
+    const [master, voter] = pair.split('>') as [string, string]
+    this.#later(300, () => {
+      if (connection !== undefined && this.#connections.get(pair) === connection)
+        this.#disconnect(master, voter)
     })
   }
 
