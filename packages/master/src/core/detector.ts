@@ -22,11 +22,12 @@ export interface Death {
 /** Who is dead: by silence, or at once when a broken link makes us look and everybody asked finds the process gone. */
 export class Detector {
   readonly #membership: Membership
-  readonly #suspicions = new Suspicions()
+  readonly #suspicions: Suspicions
   #askAgainAt = -Infinity
 
-  constructor(membership: Membership) {
+  constructor(membership: Membership, epoch: number) {
     this.#membership = membership
+    this.#suspicions = new Suspicions(epoch)
   }
 
   /** Somebody's connection to this server broke. */

@@ -84,6 +84,8 @@ export class Harness {
   onCommit: (topology: Topology) => void = () => undefined
   /** Of the masters to come. */
   options: Partial<MasterOptions>
+  /** Of the term: leases are given only before. */
+  validUntil = Infinity
   #nextLink = 1
   #nextServer = 1
   #nextRequest = 1
@@ -115,14 +117,14 @@ export class Harness {
     this.servers.clear()
     this.clients.clear()
     this.unpersisted = undefined
-    // The next master counts its probes from 1 again: what the last one was about to find is no answer to those.
+    // What the last master was about to find is nothing to the next one.
     this.probes.length = 0
     this.core = this.#newCore(this.persisted, this.persisted!.topology.epoch + 1)
     this.step({ type: 'started' })
   }
 
   step(event: MasterEvent): Effect[] {
-    const effects = this.core.step(this.now, event)
+    const effects = this.core.step(this.now, event, this.validUntil)
     for (const effect of effects) this.#perform(effect)
     if (this.isPersisting) this.persist()
     return effects

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MessageType, NONE, SLOT_COUNT, type IcfError } from '@icf/common'
+import { defaultTiming, MessageType, NONE, SLOT_COUNT, type IcfError } from '@icf/common'
 import type { Role } from '@icf/common'
 import { Harness, ids, loads, settled, type FakeServer } from './harness.test.kit.js'
 
@@ -177,6 +177,21 @@ test('a hand-over that was cancelled while its report was on the way is not made
   harness.report(owner, stale)
   assert.deepEqual(harness.topology.backup, before.backup)
   assert.equal(harness.core.snapshot(harness.now).counters.rejectedReports, stale.length)
+})
+
+test('a heartbeat is answered only while nobody else can be active', () => {
+  const { harness, servers } = settled(2)
+  const answers = (): number => servers[0]!.inbox.filter(([type]) => type === MessageType.KEEP_ALIVE).length
+  servers[0]!.inbox.length = 0
+  harness.validUntil = harness.now
+  harness.beat(servers[0]!)
+  assert.equal(answers(), 0)
+  harness.pass(2 * defaultTiming.deadAfterMs)
+  assert.equal(answers(), 0)
+  assert.equal(harness.absent().length, 0, 'it is heard of all the same')
+  harness.validUntil = harness.now + 1
+  harness.beat(servers[0]!, 0, 2, 1)
+  assert.equal(answers(), 1)
 })
 
 test('a heartbeat is answered with the version in effect, and never to one who is no member', () => {

@@ -56,6 +56,7 @@ export class MasterCore {
   #isTurnDue = false
   #effects: Effect[] = []
   #now: number
+  #validUntil = -Infinity
 
   constructor(now: number, options: MasterOptions) {
     const { epoch, timing, ring, slotCount, stored, maxTransitionsPerServer, forgetAfterMs } = options
@@ -69,7 +70,7 @@ export class MasterCore {
     this.#now = now
     this.#options = options
     this.#membership = new Membership(timing, state, now)
-    this.#detector = new Detector(this.#membership)
+    this.#detector = new Detector(this.#membership, epoch)
     this.#absence = new Absence(this.#membership, forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS)
     this.#reconciler = new Reconciler(maxTransitionsPerServer ?? DEFAULT_MAX_TRANSITIONS_PER_SERVER)
     this.#versions = new Versions(epoch, state.topology, this.#membership, this.#reconciler, this.#progress)
@@ -113,8 +114,10 @@ export class MasterCore {
     if (hello.role === 'cache-server') this.#membership.admit(hello, this.#versions.changes)
   }
 
-  step(now: number, event: MasterEvent): Effect[] {
+  /** @param validUntil by the clock of `now`, until when nobody else can be active: leases are given only before */
+  step(now: number, event: MasterEvent, validUntil: number): Effect[] {
     this.#now = now
+    this.#validUntil = validUntil
     this.#effects = []
     this.#handle(event)
     this.#letIn()
@@ -303,7 +306,8 @@ export class MasterCore {
     this.#membership.silence.heard(member.id, this.#now)
     this.#heard(member)
     member.load = load
-    if (seatOf(topology, member.id) !== NONE && version >= member.mustFollow) {
+    const mayGive = this.#now < this.#validUntil
+    if (mayGive && seatOf(topology, member.id) !== NONE && version >= member.mustFollow) {
       member.answeredBeat = beat
       this.#send(link, leaseMessage(beat, topology.epoch, topology.version))
     }

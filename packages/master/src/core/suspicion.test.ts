@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Suspicions } from './suspicion.js'
 
 function begun(peers: readonly string[], attempts = 3): { suspicions: Suspicions; probe: number } {
-  const suspicions = new Suspicions()
+  const suspicions = new Suspicions(1)
   suspicions.raise('s', attempts, 0)
   return { suspicions, probe: suspicions.begin('s', peers, 0) }
 }
@@ -64,7 +64,7 @@ test('an answer of nobody who was asked, or to another round, counts for nothing
 })
 
 test('a round that brings no verdict is repeated after a moment, so often and no more', () => {
-  const suspicions = new Suspicions()
+  const suspicions = new Suspicions(1)
   suspicions.raise('s', 2, 0)
   assert.deepEqual(suspicions.due(0), ['s'])
   const first = suspicions.begin('s', [], 0)
@@ -78,4 +78,14 @@ test('a round that brings no verdict is repeated after a moment, so often and no
   assert.deepEqual(suspicions.due(409), [])
   suspicions.tick(410)
   assert.deepEqual(suspicions.due(1000), [], 'no attempts are left')
+})
+
+test('what a peer was asked in one term is no answer in the next, on a link that outlives both', () => {
+  const asked = [1, 2, 3, 2 ** 53 - 1].map((epoch) => {
+    const suspicions = new Suspicions(epoch)
+    suspicions.raise('s', 1, 0)
+    return suspicions.begin('s', ['p'], 0)
+  })
+  assert.equal(new Set(asked).size, asked.length)
+  assert.ok(asked.every(Number.isSafeInteger))
 })

@@ -6,6 +6,11 @@ const ROUND_TIMEOUT_MS = PROBE_TIMEOUT_MS + 50
 /** A killed process' port can take a moment to be released. */
 const RETRY_AFTER_MS = 50
 
+/** A term has far fewer that are still to be answered when it ends. */
+const PROBES_OF_A_TERM = 2 ** 20
+/** So that numbers of probes stay below 2^52. */
+const NUMBERED_TERMS = 2 ** 32
+
 /** The one voter that is no cache server: the master itself. */
 const MASTER = ''
 
@@ -36,7 +41,12 @@ export interface Verdict {
  */
 export class Suspicions {
   readonly #suspects = new Map<string, Suspect>()
-  #nextProbe = 1
+  #nextProbe: number
+
+  /** @param epoch of the term: links outlive it, and what was asked in one is not answered in another */
+  constructor(epoch: number) {
+    this.#nextProbe = (epoch % NUMBERED_TERMS) * PROBES_OF_A_TERM + 1
+  }
 
   /** Asks for up to `attempts` rounds from now on; more when more are asked for already. */
   raise(id: string, attempts: number, now: number): void {

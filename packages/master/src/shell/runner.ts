@@ -123,7 +123,7 @@ export class Runner {
     this.#isDraining = true
     try {
       for (let next = this.#queue.shift(); next; next = this.#queue.shift())
-        for (const effect of this.#options.core.step(this.#runtime.now(), next)) this.#perform(effect)
+        for (const effect of this.#options.core.step(this.#runtime.now(), next, Infinity)) this.#perform(effect)
     } finally {
       this.#isDraining = false
     }
