@@ -188,7 +188,7 @@ export class SimCluster {
 
   /** What is in effect by the master's word. */
   get topology(): Topology | undefined {
-    return this.masterProcess.isAlive ? this.master?.core.topology : undefined
+    return this.masterProcess.isAlive ? this.master?.core?.topology : undefined
   }
 
   /** The living server of each seat. */

@@ -1,9 +1,10 @@
 import type { Topology } from '@icf/common'
-import type { MasterOptions } from '@icf/master/shell'
+import { loneTerm, type MasterOptions } from '@icf/master/shell'
 import type { VirtualProcess } from './virtual/process.js'
 
 type Coordination = MasterOptions['coordination']
-type State = Parameters<Coordination['commit']>[0]
+type Term = Awaited<ReturnType<Coordination['campaign']>>
+type State = Parameters<Term['commit']>[0]
 
 export const DISK_FULL = 'ENOSPC'
 
@@ -42,32 +43,33 @@ export class Disk {
 
   /** As `process` uses it. */
   coordinate(process: VirtualProcess): Coordination {
-    const { world, runtime } = process
     const term = ++this.#term
     this.#wanted = undefined
     return {
-      begin: () => {
-        const stored = this.#states.at(-1)
-        const last = stored?.topology.epoch ?? 0
-        return Promise.resolve({ epoch: Math.max(last + 1, Math.floor(runtime.wallTimeMs() / 1000)), stored })
-      },
-      commit: (state) => {
-        const ms = this.commitMs * world.random.between(0.5, 1.5)
-        const isFull = this.isFull
-        this.#wanted = state
-        return new Promise((resolve, reject) => {
-          world.after(ms, () => {
-            // What a dead process still had under way may have been written, unless another one has begun.
-            if (!isFull && term === this.#term) this.#write(state)
-            // It is on the disk a moment before the process knows.
-            world.after(ms / 10, () =>
-              process.turn('disk answers', () => (isFull ? reject(new Error(DISK_FULL)) : resolve())),
-            )
-          })
-        })
+      open: () => Promise.resolve(),
+      campaign: () => {
+        const commit = (state: State): Promise<void> => this.#commit(process, term, state)
+        return Promise.resolve(loneTerm(this.#states.at(-1), process.runtime.wallTimeMs(), commit))
       },
       end: () => Promise.resolve(),
     }
+  }
+
+  #commit(process: VirtualProcess, term: number, state: State): Promise<void> {
+    const { world } = process
+    const ms = this.commitMs * world.random.between(0.5, 1.5)
+    const isFull = this.isFull
+    this.#wanted = state
+    return new Promise((resolve, reject) => {
+      world.after(ms, () => {
+        // What a dead process still had under way may have been written, unless another one has begun.
+        if (!isFull && term === this.#term) this.#write(state)
+        // It is on the disk a moment before the process knows.
+        world.after(ms / 10, () =>
+          process.turn('disk answers', () => (isFull ? reject(new Error(DISK_FULL)) : resolve())),
+        )
+      })
+    })
   }
 
   #write(state: State): void {

@@ -160,7 +160,7 @@ class Simulation {
 
   #isSettled(): boolean {
     const { topology, master, masterProcess, servers } = this.#cluster
-    if (!topology || !master || !masterProcess.canRun) return false
+    if (!topology || !master?.core || !masterProcess.canRun) return false
     const snapshot = master.core.snapshot(masterProcess.now())
     return (
       servers.length > 0 &&
@@ -187,7 +187,7 @@ class Simulation {
 
   #describe(): string {
     const { master, masterProcess, servers } = this.#cluster
-    const snapshot = master?.core.snapshot(masterProcess.now())
+    const snapshot = master?.core?.snapshot(masterProcess.now())
     return JSON.stringify(
       { ...snapshot, servers: servers.map(({ process }) => process.name) },
       (key, value: unknown) => (key === 'topology' ? undefined : value),

@@ -62,7 +62,7 @@ function describeIcfError(error: IcfError): ErrorReport {
 
 /** True for what a master that is starting, or changing, may not answer the next time. */
 export function isPassing(error: unknown): error is Error {
-  return ['UNREACHABLE', 'TIMEOUT', 'CLOSED', 'BUSY'].includes(describeError(error).code)
+  return ['UNREACHABLE', 'TIMEOUT', 'CLOSED', 'BUSY', 'STANDBY'].includes(describeError(error).code)
 }
 
 /** `code` of an error of the operating system, such as ENOENT. */

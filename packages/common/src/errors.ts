@@ -79,6 +79,16 @@ const table = {
     meaning:
       'the slot went to another server before the write was on every copy: it may have happened; the topology tells who knows',
   },
+  STANDBY: {
+    wire: 23,
+    retryable: true,
+    meaning: 'this master is not the active one, and did nothing',
+  },
+  TERM_LOST: {
+    wire: 24,
+    retryable: false,
+    meaning: 'this master is not the active one any more: what it was to do may or may not take effect',
+  },
 } as const
 
 export type ErrorCode = keyof typeof table

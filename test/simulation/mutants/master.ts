@@ -6,9 +6,9 @@ export const masterMutants: readonly Mutant[] = [
   // --- versions and terms
   {
     name: 'publishes-before-it-is-safe',
-    file: 'packages/master/dist/shell/runner.js',
-    find: `await coordination.commit({ ...state, events: eventLog.kept(stamped) });`,
-    replace: `coordination.commit({ ...state, events: eventLog.kept(stamped) }).catch(() => undefined);`,
+    file: 'packages/master/dist/shell/commit-pump.js',
+    find: `await this.#term.commit(pending.state);`,
+    replace: `this.#term.commit(pending.state).catch(() => undefined);`,
     breaks: 'invariant 6: a version is published only after the state file holds it',
   },
   {

@@ -6,12 +6,14 @@ const KEPT_ENTRIES = 100
 
 /** What happened to which server, when. Bounded: the oldest entries are forgotten. */
 export class EventLog {
-  readonly #entries: LoggedEvent[]
+  readonly #entries: LoggedEvent[] = []
   readonly #readers = new Set<(event: LoggedEvent) => void>()
-  #nextNumber: number
+  #nextNumber = 1
 
-  constructor(kept: readonly LoggedEvent[]) {
-    this.#entries = [...kept]
+  /** A term begins with these: what is new among them is shown, and what was only stamped in an earlier one was not true. */
+  goOnFrom(kept: readonly LoggedEvent[]): void {
+    const last = this.#entries.at(-1)?.n ?? 0
+    this.append(kept.filter(({ n }) => n > last))
     this.#nextNumber = (kept.at(-1)?.n ?? 0) + 1
   }
 

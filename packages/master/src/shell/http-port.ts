@@ -69,7 +69,7 @@ function answer(request: IncomingMessage, options: HttpPortOptions): Answer {
   try {
     return route(options, url.searchParams)
   } catch (error) {
-    if (error instanceof IcfError) return json(400, { error: error.message, code: error.code })
+    if (error instanceof IcfError) return refusal(error)
     throw error
   }
 }
@@ -91,6 +91,10 @@ const routes: Readonly<Record<string, (options: HttpPortOptions, query: URLSearc
   '/api/topology': ({ administration }) => json(200, presentTopology(administration.topology())),
   '/api/events': ({ administration }, query) =>
     json(200, { events: administration.events(readSince(query)) }),
+}
+
+function refusal({ code, message }: IcfError): Answer {
+  return json(code === 'STANDBY' ? 503 : 400, { error: message, code })
 }
 
 function readSince(query: URLSearchParams): number {

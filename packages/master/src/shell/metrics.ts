@@ -2,25 +2,34 @@ import { formatAddress } from '@icf/common/node'
 import type { ServerSnapshot, Snapshot } from '../core/index.js'
 import { Exposition } from './prometheus.js'
 
-/** What only the shell counts. */
-export interface ShellCounters {
-  readonly commitMs: Readonly<{ sum: number; count: number }>
-  readonly connections: number
+/** What every master can say of itself. */
+export interface MasterFigures {
   readonly isReady: boolean
+  readonly connections: number
 }
 
-/** The page that Prometheus reads. */
-export function renderMetrics(snapshot: Snapshot, shell: ShellCounters): string {
+/** What the active one can say of its term. */
+export interface TermFigures {
+  readonly snapshot: Snapshot
+  readonly commitMs: Readonly<{ sum: number; count: number }>
+}
+
+/** The page that Prometheus reads. @param term undefined: this master is a standby */
+export function renderMetrics(
+  { isReady, connections }: MasterFigures,
+  term: TermFigures | undefined,
+): string {
   const page = new Exposition()
+  page.gauge('icf_master_ready', '1 while this master is active and can save its state.', isReady ? 1 : 0)
+  page.gauge('icf_master_connections', 'Open connections of cache servers and clients.', connections)
+  if (term) renderTerm(page, term)
+  return page.toString()
+}
+
+function renderTerm(page: Exposition, { snapshot, commitMs }: TermFigures): void {
   const { topology, counters, totals } = snapshot
-  page.gauge(
-    'icf_master_ready',
-    '1 while this master is active and can save its state.',
-    shell.isReady ? 1 : 0,
-  )
   page.gauge('icf_master_epoch', 'Term of this master.', topology.epoch)
   page.gauge('icf_topology_version', 'Version of the topology in effect.', topology.version)
-  page.gauge('icf_master_connections', 'Open connections of cache servers and clients.', shell.connections)
   page.gauge('icf_slots', 'Slots in all.', topology.primary.length)
   page.gauge('icf_slots_served', 'Slots whose primary is connected.', snapshot.slotsServed)
   page.gauge(
@@ -41,8 +50,8 @@ export function renderMetrics(snapshot: Snapshot, shell: ShellCounters): string 
   page.gauge('icf_transitions', 'Slots whose copy is under way.', snapshot.transitions)
   page.counter('icf_commits_total', 'Topologies that took effect.', counters.commits)
   page.summary('icf_commit_duration_seconds', 'Time to save a topology.', {
-    sum: shell.commitMs.sum / 1000,
-    count: shell.commitMs.count,
+    sum: commitMs.sum / 1000,
+    count: commitMs.count,
   })
   page.counter('icf_moved_slots_total', 'Slots that were moved.', totals.slots)
   page.counter('icf_moved_entries_total', 'Entries that were copied by moves.', totals.entries)
@@ -65,7 +74,6 @@ export function renderMetrics(snapshot: Snapshot, shell: ShellCounters): string 
     counters.rejectedReports,
   )
   renderServers(page, snapshot.servers)
-  return page.toString()
 }
 
 function renderServers(page: Exposition, servers: readonly ServerSnapshot[]): void {

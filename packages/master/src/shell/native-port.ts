@@ -1,22 +1,22 @@
 import { timingDetails, type Introduction, type Runtime, type Timing } from '@icf/common'
-import { listen, type Address, type Listener } from '@icf/common/node'
-import type { MasterCore } from '../core/index.js'
+import { listen, type Address, type Link, type Listener } from '@icf/common/node'
 import { serveAdmin, type Administration } from './admin.js'
-import type { Runner } from './runner.js'
 
 export interface NativePortOptions {
   readonly address: Address
   readonly cluster: string
   readonly masterId: string
   readonly timing: Timing
-  readonly core: MasterCore
-  readonly runner: Runner
   readonly administration: Administration
+  /** @throws IcfError the refusal */
+  admit(hello: Introduction): void
+  /** A cache server or client has connected. */
+  opened(link: Link): void
 }
 
 /** Accepts cache servers, clients and operators. */
 export function listenNative(runtime: Runtime, options: NativePortOptions): Promise<Listener> {
-  const { address, cluster, masterId, core, runner, administration } = options
+  const { address, cluster, masterId, administration } = options
   return listen(runtime, address, cluster, {
     introduce: ({ role }: Introduction) => ({
       role: 'master',
@@ -24,7 +24,8 @@ export function listenNative(runtime: Runtime, options: NativePortOptions): Prom
       id: masterId,
       details: role === 'cache-server' ? timingDetails(options.timing) : [],
     }),
-    admit: (hello) => core.admit(hello),
-    opened: (link) => (link.remote.role === 'admin' ? serveAdmin(link, administration) : runner.opened(link)),
+    admit: (hello) => options.admit(hello),
+    opened: (link) =>
+      link.remote.role === 'admin' ? serveAdmin(link, administration) : options.opened(link),
   })
 }

@@ -3,10 +3,11 @@ import { mkdir, mkdtemp, readFile, readdir, rm, rmdir, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, mock, test, type TestContext } from 'node:test'
-import { decodeTopology, isNewer, MessageType, SLOT_COUNT, type Message, type Status } from '@icf/common'
-import { dial, nodeRuntime, type Link } from '@icf/common/node'
+import { decodeTopology, isNewer, MessageType, SLOT_COUNT, type Status } from '@icf/common'
+import { dial, nodeRuntime } from '@icf/common/node'
 import { pino } from 'pino'
 import type { RunningMaster } from './master.js'
+import { connect, enter } from './peer.test.kit.js'
 import { startMaster, type StartMasterOptions } from './start-master.js'
 
 /** The servers of these tests send no heartbeats: nobody waits for any. */
@@ -38,68 +39,6 @@ async function start(t: TestContext, options: Partial<StartMasterOptions> = {}):
   t.after(() => master.close())
   skippedMs += 1.1 * timing.leaseMs
   return master
-}
-
-/** One end of a link: asks, and waits for messages by their type. */
-class Peer {
-  readonly inbox: Message[] = []
-  isClosed = false
-  #wake: () => void = () => undefined
-  #request = 0
-
-  constructor(readonly link: Link) {
-    link.handlers = {
-      message: (message) => {
-        this.inbox.push(message)
-        this.#wake()
-      },
-      close: () => {
-        this.isClosed = true
-        this.#wake()
-      },
-    }
-  }
-
-  /** The next message of this type, which is taken out of the inbox. */
-  async next(type: number): Promise<Message> {
-    for (;;) {
-      const at = this.inbox.findIndex((message) => message[0] === type)
-      if (at !== -1) return this.inbox.splice(at, 1)[0]!
-      assert.ok(!this.isClosed, 'the link is closed')
-      await new Promise<void>((resolve) => (this.#wake = resolve))
-    }
-  }
-
-  async closed(): Promise<void> {
-    while (!this.isClosed) await new Promise<void>((resolve) => (this.#wake = resolve))
-  }
-
-  /** An admin request; the result, or the number and text of the error. */
-  async ask(name: string, args: unknown = {}): Promise<unknown> {
-    const request = ++this.#request
-    this.link.send([MessageType.ADMIN_REQUEST, request, name, args])
-    const [, number, isDone, ...rest] = await this.next(MessageType.ADMIN_RESPONSE)
-    assert.equal(number, request)
-    return isDone === true ? rest[0] : rest
-  }
-}
-
-async function connect(master: RunningMaster, role: 'admin' | 'client'): Promise<Peer> {
-  return new Peer(
-    await dial(nodeRuntime, master.address, { role, cluster: 'test', id: '', details: [] }, 2000),
-  )
-}
-
-async function enter(master: RunningMaster, name: string, { epoch = 0, version = 0 } = {}): Promise<Peer> {
-  const details = ['127.0.0.1', name.charCodeAt(0), 0, '', 1, 1e6, epoch, version]
-  return new Peer(
-    await dial(
-      nodeRuntime,
-      master.address,
-      { role: 'cache-server', cluster: 'test', id: name.repeat(40), details },
-      2000,
-    ),
-  )
 }
 
 test('a server joins, is welcomed with the timing, and gets the topology; so does a client', async (t) => {

@@ -2,7 +2,8 @@ import { checkTiming, defaultTiming, IcfError, limits, type RingSettings, type T
 import { nodeRuntime } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { rehearseDeath } from '../core/warm-up.js'
-import { FileCoordination, MemoryCoordination, type Coordination } from './coordination.js'
+import type { Coordination } from './coordination.js'
+import { FileCoordination, MemoryCoordination } from './lone-coordination.js'
 import { serveMaster, type RunningMaster } from './master.js'
 
 export interface StartMasterOptions {

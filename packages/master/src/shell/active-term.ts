@@ -1,0 +1,154 @@
+import type { IcfError, LoggedEvent, Runtime, Timer } from '@icf/common'
+import type { Logger } from 'pino'
+import type { Effect, MasterCore, MasterEvent } from '../core/index.js'
+import { CommitPump } from './commit-pump.js'
+import type { Term } from './coordination.js'
+import type { EventLog } from './event-log.js'
+import type { Links } from './links.js'
+import { Orders } from './orders.js'
+import { probe } from './probe.js'
+
+/** Nothing is decided by it, only looked at: deadlines are exact to this much. */
+const TICK_INTERVAL_MS = 25
+
+export interface ActiveTermOptions {
+  readonly term: Term
+  /** Of this term alone. */
+  readonly core: MasterCore
+  readonly links: Links
+  readonly eventLog: EventLog
+  readonly logger: Logger
+  readonly cluster: string
+  readonly masterId: string
+  /** Its first version is in effect. */
+  began(): void
+  /** A version could not be saved. It is tried again, for as long as the term lasts. */
+  unsaved(version: number, error: unknown): void
+}
+
+/** One term of this master: carries out what its core decides, in its order, and tells it what happened. */
+export class ActiveTerm {
+  readonly core: MasterCore
+  readonly #runtime: Runtime
+  readonly #options: ActiveTermOptions
+  readonly #commits: CommitPump
+  readonly #orders = new Orders()
+  readonly #queue: MasterEvent[] = []
+  #ticker: Timer | undefined
+  #isDraining = false
+  #hasBegun = false
+  #hasEnded = false
+
+  constructor(runtime: Runtime, options: ActiveTermOptions) {
+    const { core, term, eventLog } = options
+    this.core = core
+    this.#runtime = runtime
+    this.#options = options
+    this.#commits = new CommitPump(runtime, term, eventLog, {
+      persisted: (version, events) => this.#persisted(version, events),
+      unsaved: (version, error) => options.unsaved(version, error),
+    })
+  }
+
+  /** Whether a version of it is in effect, and changes can take effect. */
+  get isReady(): boolean {
+    return this.core.isActive && this.#commits.isStateSafe && !this.#hasEnded
+  }
+
+  /** Time that commits took to become safe, in milliseconds. */
+  get commitMs(): CommitPump['durationMs'] {
+    return this.#commits.durationMs
+  }
+
+  /** Also tells it of the links that are open already. */
+  begin(): void {
+    const { term, eventLog, links } = this.#options
+    eventLog.goOnFrom(term.stored?.events ?? [])
+    this.#ticker = this.#runtime.setInterval(() => this.dispatch({ type: 'tick' }), TICK_INTERVAL_MS)
+    this.#queue.push({ type: 'started' }, ...links.announcements())
+    this.#drain()
+  }
+
+  dispatch(event: MasterEvent): void {
+    if (this.#hasEnded) return
+    this.#queue.push(event)
+    this.#drain()
+  }
+
+  /**
+   * Makes servers leave, or gives silent ones up. Resolves once that is in effect.
+   * @throws IcfError LAST_SERVER, UNKNOWN_SERVER, INVALID_ARGUMENT, BUSY; what the term ends with before
+   */
+  order(type: 'shutdown' | 'forget', servers: readonly string[]): Promise<void> {
+    return this.#orders.give((request) => this.dispatch({ type, request, servers }))
+  }
+
+  /**
+   * Nothing is told to the core, or done for it, any more.
+   * @param why what orders that wait are answered with. Resolves when nothing is being written
+   */
+  end(why: IcfError): Promise<void> {
+    this.#hasEnded = true
+    this.#queue.length = 0
+    this.#runtime.clear(this.#ticker)
+    this.#orders.end(why)
+    return this.#commits.end()
+  }
+
+  #drain(): void {
+    if (this.#isDraining) return
+    this.#isDraining = true
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next)
+    } finally {
+      this.#isDraining = false
+    }
+  }
+
+  #step(event: MasterEvent): void {
+    const { term, began } = this.#options
+    for (const effect of this.core.step(this.#runtime.now(), event, term.validUntil)) this.#perform(effect)
+    if (this.#hasBegun || !this.core.isActive) return
+    this.#hasBegun = true
+    began()
+  }
+
+  #perform(effect: Effect): void {
+    const { links, logger } = this.#options
+    switch (effect.type) {
+      case 'persist':
+        return this.#commits.begin(effect)
+      case 'send':
+        for (const link of links.send(effect.links, effect.message))
+          this.dispatch({ type: 'linkCongested', link })
+        return
+      case 'turn':
+        return this.#runtime.setImmediate(() => this.dispatch({ type: 'turn' }))
+      case 'refuse':
+        return links.get(effect.link)?.refuse(effect.error)
+      case 'close':
+        return links.get(effect.link)?.close(1000, 'replaced by a newer connection')
+      case 'probe':
+        void this.#probe(effect)
+        return
+      case 'answer':
+        return this.#orders.answer(effect.request, effect.result)
+      case 'log':
+        return logger[effect.level](effect.fields, effect.text)
+      default:
+        return effect satisfies never
+    }
+  }
+
+  #persisted(version: number, events: readonly LoggedEvent[]): void {
+    for (const { type, ...fields } of events) this.#options.logger.info({ ...fields, version }, type)
+    this.dispatch({ type: 'persisted', version })
+  }
+
+  async #probe(effect: Extract<Effect, { type: 'probe' }>): Promise<void> {
+    const { cluster, masterId, logger } = this.#options
+    const finding = await probe(this.#runtime, effect, cluster, masterId)
+    logger.debug({ server: effect.server.id, ...finding }, 'probed')
+    this.dispatch({ type: 'probed', probe: effect.probe, finding })
+  }
+}

@@ -1,0 +1,42 @@
+import type { Runtime } from '@icf/common'
+import type { ActiveTerm } from './active-term.js'
+import type { Administration } from './admin.js'
+import type { EventLog } from './event-log.js'
+import { selectServers } from './select.js'
+import { statusOf, type SelfDescription } from './status.js'
+
+/**
+ * What operators may ask this master for.
+ * @param active the term in which it is active; throws IcfError STANDBY when it is not
+ */
+export function administrationOf(
+  runtime: Runtime,
+  active: () => ActiveTerm,
+  eventLog: EventLog,
+  self: SelfDescription,
+): Administration {
+  return {
+    status: () => statusOf(active().core.snapshot(runtime.now()), self),
+    topology: () => active().core.topology,
+    plan: () => active().core.preview([]),
+    async shutdown(selectors, isDryRun) {
+      const term = active()
+      const servers = selectServers(term.core.topology, selectors)
+      const plan = term.core.preview(servers)
+      if (!isDryRun) await term.order('shutdown', servers)
+      return { servers, plan }
+    },
+    async forget(selectors, isDryRun) {
+      const term = active()
+      const servers = selectServers(term.core.topology, selectors)
+      const slots = term.core.onlyCopiesOf(servers)
+      if (!isDryRun) await term.order('forget', servers)
+      return { servers, slots }
+    },
+    events(since) {
+      active()
+      return eventLog.since(since)
+    },
+    follow: (reader) => eventLog.follow(reader),
+  }
+}

@@ -1,0 +1,203 @@
+import { IcfError, readRegistration, type Introduction, type Runtime } from '@icf/common'
+import { formatAddress, type Address, type Listener } from '@icf/common/node'
+import { checkRole, MasterCore } from '../core/index.js'
+import { ActiveTerm } from './active-term.js'
+import { administrationOf } from './administration.js'
+import type { Term } from './coordination.js'
+import { EventLog } from './event-log.js'
+import { listenHttp } from './http-port.js'
+import { Links } from './links.js'
+import type { MasterOptions } from './master-options.js'
+import { renderMetrics } from './metrics.js'
+import { listenNative } from './native-port.js'
+
+/** Cache servers that lost their master look for it several times in this time. */
+const RETURN_WINDOW_MS = 500
+
+/**
+ * A master process: its ports and its links, which stay, and the terms in which it is the active master. Between them it
+ * is a standby: who is connected stays so, and is told nothing.
+ */
+export class MasterNode {
+  readonly id: string
+  readonly #runtime: Runtime
+  readonly #options: MasterOptions
+  readonly #links = new Links((event) => this.#active?.dispatch(event))
+  readonly #eventLog = new EventLog()
+  readonly #ports: Pick<Listener, 'close'>[] = []
+  /** Undefined while it is a standby. */
+  #active: ActiveTerm | undefined
+  #address: Address
+  #httpAddress: Address | undefined
+  /** Undefined once a first version is in effect. */
+  #starting: { served(): void; failed(error: unknown): void } | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(runtime: Runtime, options: MasterOptions) {
+    this.id = runtime.newId()
+    this.#runtime = runtime
+    this.#options = options
+    this.#address = options.address
+  }
+
+  get cluster(): string {
+    return this.#options.cluster
+  }
+
+  get address(): Address {
+    return this.#address
+  }
+
+  get httpAddress(): Address | undefined {
+    return this.#httpAddress
+  }
+
+  /** Of the term in which it is active; undefined while it is a standby. */
+  get core(): MasterCore | undefined {
+    return this.#active?.core
+  }
+
+  get isReady(): boolean {
+    return this.#active?.isReady === true
+  }
+
+  /**
+   * Resolves when the first version of a term is in effect. Nothing is logged or saved of a start that fails for want of
+   * a port.
+   * @throws IcfError INVALID_ARGUMENT, STATE_UNAVAILABLE; whatever keeps that version from being saved
+   */
+  async start(): Promise<void> {
+    await this.#options.coordination.open()
+    await this.#listen()
+    await new Promise<void>((served, failed) => {
+      this.#starting = { served, failed }
+      this.#campaign().catch(failed)
+    })
+  }
+
+  /** Closes every connection. Resolves when nothing is being written any more. Idempotent. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    const why = new IcfError('CLOSED', 'this master ends: what was asked may or may not take effect')
+    const written = this.#active?.end(why)
+    this.#links.close()
+    await written
+    for (const port of this.#ports) await port.close()
+    await this.#options.coordination.end()
+  }
+
+  async #listen(): Promise<void> {
+    const { httpPort, cluster, timing } = this.#options
+    const administration = administrationOf(this.#runtime, () => this.#requireActive(), this.#eventLog, this)
+    const native = await listenNative(this.#runtime, {
+      address: this.#address,
+      cluster,
+      masterId: this.id,
+      timing,
+      administration,
+      admit: (hello) => this.#admit(hello),
+      opened: (link) => this.#links.opened(link),
+    })
+    this.#ports.push(native)
+    this.#address = native.address
+    if (httpPort === undefined) return
+    const http = await listenHttp({
+      address: { host: this.#address.host, port: httpPort },
+      administration,
+      isReady: () => this.isReady,
+      metrics: () => this.#metrics(),
+    })
+    this.#ports.push(http)
+    this.#httpAddress = http.address
+  }
+
+  /** Resolves when this master has become the active one. */
+  async #campaign(): Promise<void> {
+    const term = await this.#options.coordination.campaign()
+    if (this.#closing) return
+    const active = this.#newTerm(term)
+    this.#active = active
+    active.begin()
+    void term.lost.then(() => this.#lost(active))
+  }
+
+  #newTerm(term: Term): ActiveTerm {
+    const { cluster, logger } = this.#options
+    return new ActiveTerm(this.#runtime, {
+      term,
+      core: this.#newCore(term),
+      links: this.#links,
+      eventLog: this.#eventLog,
+      logger,
+      cluster,
+      masterId: this.id,
+      began: () => this.#began(term),
+      unsaved: (version, error) => this.#unsaved(version, error),
+    })
+  }
+
+  #newCore({ epoch, stored }: Term): MasterCore {
+    const { timing, ring, slotCount, forgetAfterMs } = this.#options
+    return new MasterCore(this.#runtime.now(), {
+      epoch,
+      timing,
+      ring,
+      ...(slotCount !== undefined && { slotCount }),
+      returnWindowMs: RETURN_WINDOW_MS,
+      ...(stored && { stored }),
+      ...(forgetAfterMs !== undefined && { forgetAfterMs }),
+    })
+  }
+
+  #began({ epoch }: Term): void {
+    const { id, cluster } = this
+    this.#options.logger.info(
+      { address: formatAddress(this.#address), cluster, epoch, id },
+      'the master serves',
+    )
+    this.#starting?.served()
+    this.#starting = undefined
+  }
+
+  /** A start fails by it; who serves already goes on trying. */
+  #unsaved(version: number, error: unknown): void {
+    if (this.#starting) return this.#starting.failed(error)
+    this.#options.logger.error(
+      { error, version },
+      'can not save the state: no change takes effect until it can be saved',
+    )
+  }
+
+  #lost(active: ActiveTerm): void {
+    if (this.#closing) return
+    const why = 'this master is not the active one any more'
+    this.#options.logger.warn(why)
+    this.#active = undefined
+    void active.end(new IcfError('TERM_LOST', `${why}: what was asked may or may not take effect`))
+    void this.#campaign()
+  }
+
+  #requireActive(): ActiveTerm {
+    if (this.#active) return this.#active
+    const address = formatAddress(this.#address)
+    throw new IcfError('STANDBY', `master ${address} is a standby: ask the one that is active`)
+  }
+
+  /** @throws IcfError the refusal; what a standby can not know is found when it becomes active */
+  #admit(hello: Introduction): void {
+    if (this.#active) return this.#active.core.admit(hello)
+    checkRole(hello.role)
+    if (hello.role === 'cache-server') readRegistration(hello)
+  }
+
+  #metrics(): string {
+    const active = this.#active
+    return renderMetrics(
+      { isReady: this.isReady, connections: this.#links.count },
+      active && { snapshot: active.core.snapshot(this.#runtime.now()), commitMs: active.commitMs },
+    )
+  }
+}

@@ -1,0 +1,21 @@
+import type { RingSettings, Timing } from '@icf/common'
+import type { Address } from '@icf/common/node'
+import type { Logger } from 'pino'
+import type { Coordination } from './coordination.js'
+
+export interface MasterOptions {
+  /** To listen at, and to be told to others; port 0: any that is free. */
+  readonly address: Address
+  /** Port for metrics, health and the JSON API; 0: any that is free; none without it. */
+  readonly httpPort?: number
+  readonly cluster: string
+  readonly coordination: Coordination
+  readonly timing: Timing
+  /** For a new cluster; a stored one keeps its own. */
+  readonly ring: RingSettings
+  /** Of a new cluster; all its processes must have the same. Default SLOT_COUNT. */
+  readonly slotCount?: number
+  /** A server that is silent for this long is given up with what only it has. Default one hour. */
+  readonly forgetAfterMs?: number
+  readonly logger: Logger
+}
