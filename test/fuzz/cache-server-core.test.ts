@@ -176,6 +176,7 @@ class Pair {
       toMaster: () => undefined,
       flushSoon: () => this.#queue.push(() => core.flush(0)),
       followed: () => undefined,
+      termBegan: () => undefined,
       reconnect: () => undefined,
       mending: () => undefined,
       ended: () => undefined,

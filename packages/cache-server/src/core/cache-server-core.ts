@@ -10,6 +10,7 @@ import {
   readBackAck,
   readLease,
   readTopologyUpdate,
+  readUpdateVersion,
   seatOf,
   topologyRequest,
   wholeTopologyMessage,
@@ -41,12 +42,14 @@ export interface CacheServerOptions {
   readonly budgetBytes: number
   /** Of the cluster: a power of two up to SLOT_COUNT, which is the default. */
   readonly slotCount?: number
-  /** Sends to the master; what is sent while there is no link is lost, and sent again by `masterConnected`. */
+  /** Sends to the master; what is sent while there is no link is lost, and sent again by `masterConnected`, or in the next term. */
   toMaster(message: Message): void
   /** Call `flush` once the inputs of this turn are through. */
   flushSoon(): void
   /** Another topology is in force. Called by `flush`. */
   followed(topology: Topology): void
+  /** The master begins a term: what it was told before may not have come to it. */
+  termBegan(): void
   /** Closes the link on which this primary sends: it connects anew, and sends again what was not acknowledged. */
   reconnect(serverId: string): void
   /** The server's backups of these slots turned out to lack writes; they are copied there anew. */
@@ -84,6 +87,8 @@ export class CacheServerCore {
   #ending: Ending | undefined
   /** The topology as of the last `flush`. */
   #followed: Topology
+  /** Epoch of the term in which the master hears what is said on the present link. */
+  #heardInEpoch = 0
 
   constructor(options: CacheServerOptions) {
     this.id = options.id
@@ -181,6 +186,7 @@ export class CacheServerCore {
   /** @param leaseMs how long its answers let this server serve */
   masterConnected(leaseMs: number): void {
     this.lease.masterConnected(leaseMs)
+    this.#heardInEpoch = this.slots.topology.epoch
     this.#copier.masterConnected()
     this.#dirty()
   }
@@ -195,8 +201,10 @@ export class CacheServerCore {
     const [type] = message
     if (type === MessageType.KEEP_ALIVE) {
       if (this.lease.answered(readLease(message))) this.runner.leaseRenewed(now)
-    } else if (isTopologyUpdate(message)) this.#receiveTopology(message, now)
-    else if (type === MessageType.RELEASED) this.#end('released')
+    } else if (isTopologyUpdate(message)) {
+      this.#receiveTopology(message, now)
+      this.#heardOfTerm(message)
+    } else if (type === MessageType.RELEASED) this.#end('released')
     else if (type === MessageType.DISTRIBUTION_REQUEST)
       this.#options.toMaster(wholeTopologyMessage(this.slots.topology))
     else throw new IcfError('PROTOCOL', `a master can not send message ${String(type)}`)
@@ -296,6 +304,15 @@ export class CacheServerCore {
     const topology = readTopologyUpdate(message, this.slots.topology)
     if (topology) this.adopt(topology, now)
     else this.#options.toMaster(topologyRequest)
+  }
+
+  /** A link outlives the terms of its master: in a new one, it has not heard what was said before. */
+  #heardOfTerm(message: Message): void {
+    const { epoch } = readUpdateVersion(message)
+    if (epoch === this.#heardInEpoch) return
+    this.#heardInEpoch = epoch
+    this.#copier.masterConnected()
+    this.#options.termBegan()
   }
 
   #dirty(): void {

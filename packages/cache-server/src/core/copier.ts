@@ -115,7 +115,7 @@ export class Copier {
     if (task?.stage === 'parked') this.#report(task)
   }
 
-  /** The master may not have our reports: it lost the link, or it is a new one. */
+  /** The master may not have our reports: it lost the link, is a new one, or begins another term. */
   masterConnected(): void {
     this.#hasMaster = true
     this.#toReport = [...this.#tasks.values()].filter((task) => task.stage === 'reported')

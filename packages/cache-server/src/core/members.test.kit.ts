@@ -20,6 +20,7 @@ export const nobody = Object.freeze({
   toMaster: () => undefined,
   flushSoon: () => undefined,
   followed: () => undefined,
+  termBegan: () => undefined,
   reconnect: () => undefined,
   mending: () => undefined,
   ended: () => undefined,
@@ -67,6 +68,7 @@ export class Member {
   readonly results = new Map<number, unknown>()
   readonly client: ClientSession
   ended: Ending | undefined
+  termsBegun = 0
   #id = 0
   readonly #ports = new Map<Member, { cut: boolean }[]>()
 
@@ -83,6 +85,7 @@ export class Member {
       toMaster: (message) => this.toMaster.push(message),
       flushSoon: () => wires.queue.push(() => this.core.flush(0)),
       followed: () => undefined,
+      termBegan: () => this.termsBegun++,
       reconnect: (serverId) => this.reconnects.push(serverId),
       mending: (serverId, slots) => this.mended.push([serverId, slots]),
       ended: (why) => (this.ended = why),

@@ -1,5 +1,12 @@
 // A slot that is to change its primary, and the master goes away in the middle of that.
-import { CommandCode, keySlot, MessageType, type Message, type Topology } from '@icf/common'
+import {
+  CommandCode,
+  keySlot,
+  MessageType,
+  wholeTopologyMessage,
+  type Message,
+  type Topology,
+} from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { LEASE_MS, Member, topologyOf, Wires } from './members.test.kit.js'
@@ -85,5 +92,36 @@ describe('a slot on its way to another primary', () => {
     assert.equal(reports().length, 2)
     adopt(topologyOf(3, 1, 0))
     assert.equal(b.get('key'), null)
+  })
+
+  it('is reported again when its master begins another term on the same link, once', () => {
+    const follow = (topology: Topology): void => {
+      a.core.masterMessage(wholeTopologyMessage(topology), 0)
+      run()
+    }
+    a.core.masterConnected(LEASE_MS)
+    adopt(swap)
+    assert.equal(reports().length, 1)
+    follow({ ...swap, epoch: 2, version: 3 })
+    follow({ ...swap, epoch: 2, version: 4 })
+    assert.deepEqual(
+      reports().map((report) => report[4]),
+      [
+        [slot, 2],
+        [slot, 2],
+      ],
+    )
+    assert.equal(a.termsBegun, 1)
+  })
+
+  it('is reported again in a term of which another server told first', () => {
+    a.core.masterConnected(LEASE_MS)
+    adopt(swap)
+    const next = { ...swap, epoch: 2, version: 3 }
+    adopt(next)
+    assert.equal(reports().length, 1)
+    a.core.masterMessage(wholeTopologyMessage(next), 0)
+    run()
+    assert.equal(reports().length, 2)
   })
 })

@@ -96,6 +96,7 @@ export class Incarnation {
       // After all that this turn of the event loop reads from its sockets.
       flushSoon: () => runtime.setImmediate(this.#flush),
       followed: (topology) => this.#peers.follow(topology),
+      termBegan: () => this.#peers.tellMaster(),
       reconnect: (serverId) => this.#primaries.get(serverId)?.terminate(),
       mending: (serverId, slots) => mendLog.mending(serverId, slots),
       ended: (why) => this.#ended(why),
@@ -204,7 +205,7 @@ export class Incarnation {
     this.#runtime.clear(this.#heartbeatTimer)
     this.#heartbeatTimer = this.#runtime.setInterval(() => this.#heartbeat(), timing.heartbeatIntervalMs)
     this.core.masterConnected(timing.leaseMs)
-    this.#peers.masterConnected()
+    this.#peers.tellMaster()
     this.#heartbeat()
   }
 

@@ -42,12 +42,16 @@ describe('the link to a backup', () => {
     await way.close()
   })
 
-  it('is said to be impossible while no attempt succeeds, also to a master that comes later, and until one does', async () => {
+  it('is said to be impossible while no attempt succeeds, also in a later term, and to a master that comes later, and until one does', async () => {
     const said = (by: FakeProcess) => by.received.filter(([type]) => type === MessageType.UNREACHABLE)
     const { address } = peer
     await peer.close()
-    await until(() => said(master).length === 2)
-    assert.deepEqual(said(master).map(readUnreachable), [[], [peerId]])
+    await until(() => said(master).length === 3)
+    // At once, in the first term that it heard of, and when it is so.
+    assert.deepEqual(said(master).map(readUnreachable), [[], [], [peerId]])
+    master.publish(2, [server, { id: peerId, address }], 2)
+    await until(() => said(master).length === 4)
+    assert.deepEqual(said(master).map(readUnreachable).at(-1), [peerId])
     const { port } = master.address
     await master.close()
     master = await FakeProcess.start({}, port)

@@ -51,8 +51,8 @@ export class PeerLinks {
     this.#compare()
   }
 
-  /** What was said on another link may not have come: all of it is said again, also that there are none. */
-  masterConnected(): void {
+  /** What was said on another link, or in another term, may not have come: all is said again, also that there are none. */
+  tellMaster(): void {
     this.toMaster(unreachableMessage(this.#unreachable))
   }
 

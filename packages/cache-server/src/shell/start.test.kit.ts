@@ -53,10 +53,10 @@ export class FakeProcess {
   }
 
   /** As a master: a topology of these servers; the first is the primary of every slot, the second the backup. */
-  publish(version: number, servers: readonly { id: string; address: Address }[]): void {
+  publish(version: number, servers: readonly { id: string; address: Address }[], epoch = 1): void {
     const topology = {
       ...emptyTopology({ virtualNodes: 1, seed: 0 }),
-      epoch: 1,
+      epoch,
       version,
       servers: servers.map(({ id, address }) => ({
         id,
