@@ -1,6 +1,7 @@
 // Imports run one way: main → shell → core → common. Checked on the compiled files (types are gone there; the
 // project references and a lint rule cover those).
-const TESTS = '\\.test\\.js$'
+const TESTS = '\\.test(\\.kit)?\\.js$'
+const TESTKIT = '^packages/testkit/'
 const IO =
   '^(node:)?(net|fs|fs/promises|http|https|http2|tls|dgram|dns|timers|timers/promises|child_process|worker_threads|cluster)$'
 const WS = '(^|/)node_modules/ws/'
@@ -20,6 +21,18 @@ export default {
       severity: 'error',
       from: { path: '^packages/', pathNot: TESTS },
       to: { path: `${TESTS}|^(test|bench)/` },
+    },
+    {
+      name: 'no-testkit-in-production',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: [TESTS, TESTKIT] },
+      to: { path: TESTKIT },
+    },
+    {
+      name: 'testkit-imports-only-common',
+      severity: 'error',
+      from: { path: TESTKIT },
+      to: { path: '^packages/(?!(common|testkit)/)' },
     },
     {
       name: 'core-not-to-shell-or-main',
@@ -57,19 +70,19 @@ export default {
       name: 'common-imports-no-other-package',
       severity: 'error',
       from: { path: '^packages/common/' },
-      to: { path: '^packages/(?!common/)' },
+      to: { path: '^packages/(?!common/)', pathNot: TESTKIT },
     },
     {
       name: 'servers-never-import-each-other',
       severity: 'error',
       from: { path: '^packages/(master|cache-server)/' },
-      to: { path: '^packages/', pathNot: ['^packages/common/', '^packages/$1/'] },
+      to: { path: '^packages/', pathNot: ['^packages/common/', '^packages/$1/', TESTKIT] },
     },
     {
       name: 'client-imports-only-common',
       severity: 'error',
       from: { path: '^packages/client/' },
-      to: { path: '^packages/(?!(common|client)/)' },
+      to: { path: '^packages/(?!(common|client)/)', pathNot: TESTKIT },
     },
   ],
   options: {

@@ -2,7 +2,7 @@ import { createHistogram, performance, type RecordableHistogram } from 'node:per
 import type { Driver } from './drivers/driver.js'
 import type { Operation } from './options.js'
 import { cpuTimeMs } from './cpu-time.js'
-import { Random } from './random.js'
+import { Random } from '@icf/testkit/random'
 
 export interface Job {
   readonly operation: Operation
@@ -112,7 +112,7 @@ async function getLane(
 ): Promise<void> {
   const length = values[0]!.length
   while (!run.done) {
-    const key = keys[run.random.below(keys.length)]!
+    const key = keys[run.random.integer(0, keys.length)]!
     const startMs = performance.now()
     const value = await driver.get(key)
     run.record(startMs)
@@ -127,7 +127,7 @@ async function setLane(
   values: readonly string[],
 ): Promise<void> {
   while (!run.done) {
-    const pick = run.random.below(keys.length)
+    const pick = run.random.integer(0, keys.length)
     const startMs = performance.now()
     await driver.set(keys[pick]!, values[pick % values.length]!)
     run.record(startMs)

@@ -3,7 +3,7 @@ import { after, describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster } from '../support/cluster.js'
 import { FaultLab } from '../support/fault-lab.js'
-import { Random } from '../support/random.js'
+import { Random } from '@icf/testkit/random'
 
 /** Twice the time after which the master declares dead who says nothing. */
 const PAUSE_MS = 3000

@@ -2,18 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CacheServerCore, type LinkPort } from '@icf/cache-server/core'
-import {
-  CommandCode,
-  emptyTopology,
-  IcfError,
-  keySlot,
-  leaseMessage,
-  MessageType,
-  NONE,
-  type Message,
-  type Topology,
-} from '@icf/common'
+import { CommandCode, IcfError, keySlot, leaseMessage, MessageType, NONE, type Message } from '@icf/common'
 import { decodeFrame } from '@icf/common/node'
+import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import fc from 'fast-check'
 import { frameOf, Messages } from './frames.js'
 import { fuzzing } from './runs.js'
@@ -40,27 +31,18 @@ function ownersOf(slot: number): [primary: number, backup: number] {
   ][slot % 4] as [number, number]
 }
 
-const topology: Topology = {
-  ...emptyTopology({ virtualNodes: 1, seed: 1 }, SLOTS),
+const topology = topologyWith({
+  slotCount: SLOTS,
   epoch: 3,
   version: 5,
-  servers: [ID_A, ID_B, ID_MAD].map((id, seat) => ({
-    id,
-    host: `h${seat}`,
-    port: 1,
-    respPort: 0,
-    zone: '',
-    machine: '',
-    weight: 1,
-    state: 'active' as const,
-  })),
-  primary: Uint16Array.from({ length: SLOTS }, (_, slot) => ownersOf(slot)[0]),
-  backup: Uint16Array.from({ length: SLOTS }, (_, slot) => ownersOf(slot)[1]),
+  servers: [ID_A, ID_B, ID_MAD].map((id, seat) => serverInfo(id, { host: `h${seat}` })),
+  primary: (slot) => ownersOf(slot)[0],
+  backup: (slot) => ownersOf(slot)[1],
   transitions: new Map([
     [14, { to: A, intent: 'backup' as const, since: 4 }],
     [15, { to: MAD, intent: 'backup' as const, since: 5 }],
   ]),
-}
+})
 
 /** What `a` and `b` have for themselves. */
 const soundKeys = Array.from({ length: 60 }, (_, i) => `sound ${i}`)

@@ -5,18 +5,17 @@ import { connectOn, type Client } from '@icf/client/shell'
 import {
   CommandCode,
   commandArity,
-  emptyTopology,
   encodeTopology,
   FRAME,
   IcfError,
   MessageType,
-  NONE,
   REPEAT,
   type Address,
   type Message,
   type Socket,
 } from '@icf/common'
 import { decodeFrame, encodeFrame } from '@icf/common/node'
+import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import fc from 'fast-check'
 import { Network } from '../simulation/virtual/network.js'
 import { VirtualProcess } from '../simulation/virtual/process.js'
@@ -34,16 +33,12 @@ const SERVER_ID = 'a'.repeat(40)
 const MASTER: Address = { host: 'master', port: 7000 }
 const SERVER: Address = { host: 'server', port: 7100 }
 
-const topology = {
-  ...emptyTopology({ virtualNodes: 1, seed: 1 }, SLOTS),
-  epoch: 1,
+const topology = topologyWith({
+  slotCount: SLOTS,
   version: 5,
-  servers: [
-    { id: SERVER_ID, ...SERVER, respPort: 0, zone: '', machine: '', weight: 1, state: 'active' as const },
-  ],
-  primary: new Uint16Array(SLOTS),
-  backup: new Uint16Array(SLOTS).fill(NONE),
-}
+  servers: [serverInfo(SERVER_ID, SERVER)],
+  primary: 0,
+})
 
 /** A process that speaks the protocol, until it is told to send something else. */
 class Fake {

@@ -9,7 +9,7 @@ import type { Status } from '@icf/common'
 import type { Child } from '../support/child.js'
 import { icf, runIcf } from '../support/icf.js'
 import { freeBasePort, upOffsets } from '../support/ports.js'
-import { Random } from '../support/random.js'
+import { Random } from '@icf/testkit/random'
 import { waitUntil } from '../support/wait.js'
 
 interface ClusterFile {

@@ -1,4 +1,4 @@
-import type { Random } from '../support/random.js'
+import type { Random } from '@icf/testkit/random'
 import type { ClusterOptions } from './cluster.js'
 import type { FaultOptions } from './faults.js'
 import type { WorkloadOptions } from './workload.js'

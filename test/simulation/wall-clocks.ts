@@ -1,4 +1,4 @@
-import { Random } from '../support/random.js'
+import { Random } from '@icf/testkit/random'
 import type { VirtualProcess } from './virtual/process.js'
 
 export const HALF_A_DAY_MS = 12 * 3_600_000

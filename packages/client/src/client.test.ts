@@ -4,7 +4,7 @@ import { CommandCode, keySlot, limits } from '@icf/common'
 import fc from 'fast-check'
 import type { Client } from './client.js'
 import { connect } from './connect.js'
-import { errorResult, FakeCluster, HOLD, parse } from './testing/fake-cluster.js'
+import { errorResult, FakeCluster, HOLD, parse } from './fake-cluster.test.kit.js'
 
 describe('a client of three servers', () => {
   let cluster: FakeCluster

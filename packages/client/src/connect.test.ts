@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { IcfError } from '@icf/common'
 import { connect } from './connect.js'
 import { readOptions } from './options.js'
-import { FakeCluster } from './testing/fake-cluster.js'
+import { FakeCluster } from './fake-cluster.test.kit.js'
 
 /** Nothing listens there: ports below 1024 that no test can have opened. */
 const NOBODY = [1, 2].map((port) => `127.0.0.1:${port}`)

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { emptyTopology, encodeDifference, keySlot, MessageType, NONE } from '@icf/common'
 import type { Client } from './client.js'
 import { connect } from './connect.js'
-import { errorResult, FakeCluster, HOLD, type FakeServer } from './testing/fake-cluster.js'
+import { errorResult, FakeCluster, HOLD, type FakeServer } from './fake-cluster.test.kit.js'
 
 async function withCluster(
   options: { servers?: number; masters?: number },

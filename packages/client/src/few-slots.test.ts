@@ -6,7 +6,7 @@ import { Client } from './client.js'
 import { readOptions } from './options.js'
 import { Emitter } from './shell/emitter.js'
 import { Session, type ClientEvents } from './shell/session.js'
-import { FakeCluster } from './testing/fake-cluster.js'
+import { FakeCluster } from './fake-cluster.test.kit.js'
 
 describe('a client of a cluster of sixteen slots', () => {
   let cluster: FakeCluster

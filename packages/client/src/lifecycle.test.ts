@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { IcfError } from '@icf/common'
 import { connect } from './connect.js'
 import { Emitter } from './shell/emitter.js'
-import { FakeCluster, HOLD } from './testing/fake-cluster.js'
+import { FakeCluster, HOLD } from './fake-cluster.test.kit.js'
 
 const CLIENT = new URL('./index.js', import.meta.url).href
 

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { IcfError, SocketState, type Address, type SocketServer } from '@icf/common'
-import { Random } from '../../support/random.js'
+import { Random } from '@icf/testkit/random'
 import { Pipe } from './pipe.js'
 import type { VirtualProcess } from './process.js'
 import { VirtualServer } from './server.js'

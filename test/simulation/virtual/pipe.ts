@@ -1,6 +1,6 @@
 import { Queue } from './queue.js'
 import { delayMs, type Weather } from './weather.js'
-import type { Random } from '../../support/random.js'
+import type { Random } from '@icf/testkit/random'
 import type { World } from './world.js'
 
 export const PacketKind = {

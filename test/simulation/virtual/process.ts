@@ -1,5 +1,5 @@
 import type { Address, Runtime, Socket, SocketServer, Timer } from '@icf/common'
-import { Random } from '../../support/random.js'
+import { Random } from '@icf/testkit/random'
 import type { Network } from './network.js'
 import type { VirtualSocket } from './socket.js'
 import { VirtualTimer } from './timer.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { FRAME, SocketState, type Socket } from '@icf/common'
-import { Random } from '../../support/random.js'
+import { Random } from '@icf/testkit/random'
 import { Network } from './network.js'
 import { VirtualProcess } from './process.js'
 import type { VirtualSocket } from './socket.js'

@@ -1,4 +1,4 @@
-import type { Random } from '../../support/random.js'
+import type { Random } from '@icf/testkit/random'
 
 const KIB = 1024
 

@@ -1,4 +1,4 @@
-import { Random } from '../../support/random.js'
+import { Random } from '@icf/testkit/random'
 import { EventHeap } from './event-heap.js'
 import { catchStrays } from './strays.js'
 

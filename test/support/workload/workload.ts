@@ -1,5 +1,5 @@
 import { KeyHistory, type Violation } from './history.js'
-import { Random } from '../random.js'
+import { Random } from '@icf/testkit/random'
 import { keySpec, makeValue, versionOf, type KeySpec } from './values.js'
 import { waitUntil } from '../wait.js'
 

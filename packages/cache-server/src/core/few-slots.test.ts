@@ -1,14 +1,6 @@
 // Clusters of fewer slots than 16384, in which many keys share a slot that is on the move.
-import {
-  emptyTopology,
-  encodeTopology,
-  keySlot,
-  MessageType,
-  NONE,
-  ReplicaOp,
-  type Topology,
-  type Transition,
-} from '@icf/common'
+import { encodeTopology, keySlot, MessageType, ReplicaOp, type Topology, type Transition } from '@icf/common'
+import { topologyWith } from '@icf/testkit/topologies'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -33,14 +25,12 @@ class Cluster {
 
   constructor() {
     for (const one of this.members) for (const other of this.members) if (one !== other) one.connect(other)
-    const empty = emptyTopology({ virtualNodes: 1, seed: 1 }, SLOTS)
-    this.topology = {
-      ...empty,
-      epoch: 1,
+    this.topology = topologyWith({
+      slotCount: SLOTS,
       servers: NAMES.map(serverOf),
-      primary: empty.primary.map((_, slot) => slot % 5),
-      backup: empty.backup.map((_, slot) => (slot + 1) % 5),
-    }
+      primary: (slot) => slot % 5,
+      backup: (slot) => (slot + 1) % 5,
+    })
     this.#publish({})
   }
 
@@ -164,7 +154,7 @@ describe('sixteen slots on five servers', () => {
     const put = [ReplicaOp.PUT, SLOTS, 1, 'key', 'value', 1, 0, 0]
     const batch = [MessageType.KEY_VALUE_RESPONCE_BACK, epoch, version, 1, ...put]
     assert.throws(() => core.primaryMessage(sender, port, batch, 0), { code: 'PROTOCOL' })
-    const other = { ...emptyTopology(topology.ring, 64), epoch: 2, version: 99 }
+    const other = topologyWith({ slotCount: 64, epoch: 2, version: 99 })
     const update = [MessageType.DISTRIBUTION_RESPOND, encodeTopology(other), []]
     assert.throws(() => core.masterMessage(update, 0), { code: 'PROTOCOL' })
     assert.equal(core.slots.topology, topology)
@@ -173,10 +163,7 @@ describe('sixteen slots on five servers', () => {
   it('let the only server of a cluster serve every key', () => {
     const wires = new Wires()
     const member = new Member('a', wires, undefined, SLOTS)
-    const empty = emptyTopology({ virtualNodes: 1, seed: 1 }, SLOTS)
-    const primary = empty.primary.map(() => 0)
-    member.core.adopt({ ...empty, epoch: 1, version: 1, servers: [serverOf('a')], primary }, 0)
-    assert.ok(empty.backup.every((seat) => seat === NONE))
+    member.core.adopt(topologyWith({ slotCount: SLOTS, servers: [serverOf('a')], primary: 0 }), 0)
     for (let i = 0; i < 200; i++) member.set(`key ${i}`, `value ${i}`)
     for (let i = 0; i < 200; i++) assert.equal(member.get(`key ${i}`), `value ${i}`)
     const { store } = member.core

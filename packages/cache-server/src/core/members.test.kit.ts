@@ -1,14 +1,15 @@
 // Cache servers wired together in memory, for the tests of their core.
 import {
   CommandCode,
-  emptyTopology,
   MessageType,
   REPEAT,
   SLOT_COUNT,
   type Message,
   type ServerInfo,
   type Topology,
+  type Transition,
 } from '@icf/common'
+import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { CacheServerCore, type Ending } from './cache-server-core.js'
 import type { ClientSession } from './client-session.js'
 import type { LinkPort } from './ports.js'
@@ -166,16 +167,7 @@ export function threeMembers(): { wires: Wires; a: Member; b: Member; c: Member 
 
 /** As a topology has a server of this name. */
 export function serverOf(name: string): ServerInfo {
-  return {
-    id: name.repeat(40),
-    host: 'h',
-    port: 1,
-    respPort: 0,
-    zone: '',
-    machine: '',
-    weight: 1,
-    state: 'active',
-  }
+  return serverInfo(name.repeat(40))
 }
 
 /** With servers a, b and c in seats 0, 1 and 2; all slots alike. */
@@ -183,20 +175,11 @@ export function topologyOf(
   version: number,
   primary: number,
   backup: number,
-  transition?: { to: number; intent: 'backup' | 'primary'; since: number },
+  transition?: Transition,
 ): Topology {
   const servers = ['a', 'b', 'c'].map(serverOf)
   const transitions = new Map(
     transition ? Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, transition]) : [],
   )
-  const empty = emptyTopology({ virtualNodes: 1, seed: 1 })
-  return {
-    ...empty,
-    epoch: 1,
-    version,
-    servers,
-    primary: new Uint16Array(SLOT_COUNT).fill(primary),
-    backup: new Uint16Array(SLOT_COUNT).fill(backup),
-    transitions,
-  }
+  return topologyWith({ version, servers, primary, backup, transitions })
 }

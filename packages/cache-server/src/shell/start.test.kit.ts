@@ -1,11 +1,9 @@
 import {
   defaultTiming,
-  emptyTopology,
   MessageType,
   NONE,
   leaseMessage,
   readKeepAlive,
-  SLOT_COUNT,
   timingDetails,
   wholeTopologyMessage,
   type IcfError,
@@ -13,6 +11,7 @@ import {
   type Message,
 } from '@icf/common'
 import { listen, nodeRuntime, type Address, type Link, type Listener } from '@icf/common/node'
+import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { pino } from 'pino'
@@ -54,22 +53,13 @@ export class FakeProcess {
 
   /** As a master: a topology of these servers; the first is the primary of every slot, the second the backup. */
   publish(version: number, servers: readonly { id: string; address: Address }[], epoch = 1): void {
-    const topology = {
-      ...emptyTopology({ virtualNodes: 1, seed: 0 }),
+    const topology = topologyWith({
       epoch,
       version,
-      servers: servers.map(({ id, address }) => ({
-        id,
-        ...address,
-        respPort: 0,
-        zone: '',
-        machine: '',
-        weight: 1,
-        state: 'active' as const,
-      })),
-      primary: new Uint16Array(SLOT_COUNT),
-      backup: new Uint16Array(SLOT_COUNT).fill(servers.length > 1 ? 1 : NONE),
-    }
+      servers: servers.map(({ id, address }) => serverInfo(id, address)),
+      primary: 0,
+      backup: servers.length > 1 ? 1 : NONE,
+    })
     for (const link of this.links) link.send(wholeTopologyMessage(topology))
   }
 

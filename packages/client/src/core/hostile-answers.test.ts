@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommandCode, errorToWire, IcfError, MessageType } from '@icf/common'
-import { twoServers, type RouterHarness } from '../testing/router-harness.js'
+import { twoServers, type RouterHarness } from './router-harness.test.kit.js'
 
 /** Turned into a text or a number, it throws. */
 const ODD = { toString: 1, valueOf: 1 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Staged } from '@icf/common/node'
 import { CommandCode, keySlot, NONE, type IcfError } from '@icf/common'
-import { errorResult } from '../testing/fake-cluster.js'
-import { nobody, twoServers } from '../testing/router-harness.js'
+import { errorResult } from '../fake-cluster.test.kit.js'
+import { nobody, twoServers } from './router-harness.test.kit.js'
 import { pace } from './pace.js'
 
 const stamp = (version: number): { epoch: number; version: number } => ({ epoch: 1, version })

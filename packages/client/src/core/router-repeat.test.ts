@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommandCode, MessageType } from '@icf/common'
-import { errorResult } from '../testing/fake-cluster.js'
-import { RouterHarness, twoServers } from '../testing/router-harness.js'
+import { errorResult } from '../fake-cluster.test.kit.js'
+import { RouterHarness, twoServers } from './router-harness.test.kit.js'
 import { pace } from './pace.js'
 
 const stamp = (version: number): { epoch: number; version: number } => ({ epoch: 1, version })

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { CommandCode, keySlot, limits, NONE, SLOT_COUNT, type ErrorCode } from '@icf/common'
 import { Staged } from '@icf/common/node'
 import fc from 'fast-check'
-import { errorResult, parse, type Command } from '../testing/fake-cluster.js'
-import { RouterHarness, type Outcome, type RecordingLink } from '../testing/router-harness.js'
+import { errorResult, parse, type Command } from '../fake-cluster.test.kit.js'
+import { RouterHarness, type Outcome, type RecordingLink } from './router-harness.test.kit.js'
 
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 const DEADLINE_MS = 300

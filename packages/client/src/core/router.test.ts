@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommandCode, keySlot, limits, MessageType } from '@icf/common'
 import { Staged } from '@icf/common/node'
-import { RouterHarness, twoServers } from '../testing/router-harness.js'
+import { RouterHarness, twoServers } from './router-harness.test.kit.js'
 import { pace } from './pace.js'
 
 test('what was called before a flush travels in one frame for each server, with consecutive ids', () => {

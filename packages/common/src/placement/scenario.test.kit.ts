@@ -1,3 +1,4 @@
+import { Random } from '@icf/testkit/random'
 import { SLOT_COUNT } from '../slot.js'
 import { target } from './target.js'
 import {
@@ -15,17 +16,6 @@ export const RING: RingSettings = { virtualNodes: 128, seed: 20_240_601 }
 
 /** Other than the last run's, unless ICF_TEST_SEED repeats one. */
 export const SEED = Number(process.env['ICF_TEST_SEED'] ?? Date.now() % 2 ** 31)
-
-/** mulberry32: numbers in [0, 1). */
-export function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 export function emptyColumns(slotCount = SLOT_COUNT): MutableColumns {
   return { primary: new Uint16Array(slotCount).fill(NONE), backup: new Uint16Array(slotCount).fill(NONE) }
@@ -51,7 +41,7 @@ export interface Cost {
 }
 
 export class Cluster {
-  readonly random: () => number
+  readonly random: Random
   servers: readonly PlacementServer[] = []
   columns: Columns
 
@@ -60,7 +50,7 @@ export class Cluster {
     readonly slotCount = SLOT_COUNT,
   ) {
     this.columns = emptyColumns(slotCount)
-    this.random = randomNumbers(seed)
+    this.random = new Random(seed)
   }
 
   get size(): number {
@@ -72,12 +62,11 @@ export class Cluster {
   }
 
   newServer(weight = 1, zone = ''): PlacementServer {
-    const digit = (): string => Math.floor(this.random() * 16).toString(16)
-    return { id: Array.from({ length: 40 }, digit).join(''), weight, zone, machine: '' }
+    return { id: this.random.hex(40), weight, zone, machine: '' }
   }
 
   pick(): number {
-    return Math.floor(this.random() * this.size)
+    return this.random.integer(0, this.size)
   }
 
   target(): MutableColumns {

@@ -251,7 +251,7 @@ function filledCluster(
   slotCount?: number,
 ): Cluster {
   const cluster = new Cluster(seed, slotCount)
-  const anyone = (): number => (cluster.random() < filled ? Math.floor(cluster.random() * 10) : NONE)
+  const anyone = (): number => (cluster.random.chance(filled) ? cluster.random.integer(0, 10) : NONE)
   cluster.servers = servers
   cluster.columns = {
     primary: cluster.columns.primary.map(anyone),

@@ -28,7 +28,7 @@ function startCluster(t: TestContext, size: number, nextWeight = (_: Cluster) =>
 
 function twoOf(cluster: Cluster): [number, number] {
   const first = cluster.pick()
-  return [first, (first + 1 + Math.floor(cluster.random() * (cluster.size - 1))) % cluster.size]
+  return [first, (first + 1 + cluster.random.integer(0, cluster.size - 1)) % cluster.size]
 }
 
 /** A death loses no primary that has a backup, moves few others, and copies nothing but the missing backups. */
@@ -46,7 +46,7 @@ function die(cluster: Cluster, context: string): void {
 }
 
 function event(cluster: Cluster, { fewest, most }: Walk, context: string, weight: number): void {
-  const chance = cluster.random()
+  const chance = cluster.random.next()
   if (cluster.size <= fewest || (chance < 0.5 && cluster.size < most))
     checkCost(cluster.join(cluster.newServer(weight)), `${context}, join`)
   else if (chance < 0.65) checkCost(cluster.leave(cluster.pick()), `${context}, leave`)
@@ -77,7 +77,7 @@ for (const walk of WALKS) {
 }
 
 test('events among servers of different weights keep the balance, and move little', (t) => {
-  const nextWeight = (cluster: Cluster): number => [0.5, 1, 1.5, 2][Math.floor(cluster.random() * 4)]!
+  const nextWeight = (cluster: Cluster): number => cluster.random.pick([0.5, 1, 1.5, 2])
   const walk = { start: 12, fewest: 8, most: 24, events: 60 }
   const cluster = startCluster(t, walk.start, nextWeight)
   for (let i = 0; i < walk.events; i++) {
@@ -165,7 +165,7 @@ for (const slotCount of [64, 16])
     cluster.start(Array.from({ length: 5 }, () => cluster.newServer()))
     for (let i = 0; i < 200; i++) {
       const context = `event ${i} of seed ${SEED}, ${cluster.size} servers`
-      const chance = cluster.random()
+      const chance = cluster.random.next()
       if (cluster.size < 3 || (chance < 0.5 && cluster.size < 8)) {
         cluster.servers = [...cluster.servers, cluster.newServer()]
         reconcileStepwise(cluster, 'grow', 3)
@@ -196,8 +196,8 @@ test('three zones of equal weight move little', (t) => {
     )
     const smallest = zones.toSorted((a, b) => a.length - b.length)[0]!
     const largest = zones.toSorted((a, b) => b.length - a.length)[0]!
-    const isJoin = cluster.size <= 9 || (cluster.random() < 0.5 && cluster.size < 24)
-    const leaving = cluster.servers.indexOf(largest[Math.floor(cluster.random() * largest.length)]!)
+    const isJoin = cluster.size <= 9 || (cluster.random.chance(0.5) && cluster.size < 24)
+    const leaving = cluster.servers.indexOf(cluster.random.pick(largest))
     const cost = isJoin ? cluster.join(cluster.newServer(1, smallest[0]!.zone)) : cluster.leave(leaving)
     checkCost({ ...cost, backups: cost.backups / ZONE_ALLOWANCE }, context)
     checkPlacement(cluster, context)
@@ -210,14 +210,11 @@ test('zones of any weight keep to the rule and the quotas', (t) => {
   for (const zones of [2, 3, 5]) {
     const cluster = new Cluster(SEED + zones)
     const newServer = (): ReturnType<Cluster['newServer']> =>
-      cluster.newServer(
-        [0.5, 1, 2][Math.floor(cluster.random() * 3)],
-        `zone-${Math.floor(cluster.random() * zones)}`,
-      )
+      cluster.newServer(cluster.random.pick([0.5, 1, 2]), `zone-${cluster.random.integer(0, zones)}`)
     cluster.start(Array.from({ length: 8 }, newServer))
     for (let i = 0; i < 25; i++) {
       const context = `event ${i} of seed ${SEED}, ${zones} zones, ${cluster.size} servers`
-      const chance = cluster.random()
+      const chance = cluster.random.next()
       if (cluster.size < 4 || chance < 0.5) {
         const { primaries } = cluster.join(newServer())
         assert.ok(primaries <= MOVED_AT_MOST, `${context}: ${primaries}`)

@@ -1,3 +1,4 @@
+import { serverInfo } from '@icf/testkit/topologies'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -8,17 +9,9 @@ import { emptyTopology, NONE, type ServerInfo, type Topology, type Transition } 
 const ring = { virtualNodes: 160, seed: 1 }
 
 function server(seat: number, leaving = false): ServerInfo {
-  const id = String(seat).padStart(40, '0')
-  return {
-    id,
-    host: '10.0.0.1',
-    port: 7100 + seat,
-    respPort: 0,
-    zone: 'z',
-    machine: 'm',
-    weight: 1.5,
-    state: leaving ? 'leaving' : 'active',
-  }
+  const place = { host: '10.0.0.1', port: 7100 + seat, zone: 'z', machine: 'm' }
+  const state = leaving ? 'leaving' : 'active'
+  return serverInfo(String(seat).padStart(40, '0'), { ...place, weight: 1.5, state })
 }
 
 /** What a cluster has, and what tests may give one. */

@@ -1,7 +1,8 @@
+import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SLOT_COUNT } from '../slot.js'
-import { concernsClients, emptyTopology, NONE, type ServerInfo, type Topology } from './topology.js'
+import { concernsClients, emptyTopology, NONE, type Topology } from './topology.js'
 
 const ring = { virtualNodes: 1, seed: 0 }
 
@@ -23,17 +24,8 @@ test('the number of slots is a power of two from 2 to 16384', () => {
 })
 
 test('clients are concerned by who is there, who serves what and the term, and by nothing else', () => {
-  const server: ServerInfo = {
-    id: 'a',
-    host: 'h',
-    port: 1,
-    respPort: 0,
-    zone: '',
-    machine: '',
-    weight: 1,
-    state: 'active',
-  }
-  const base: Topology = { ...emptyTopology(ring, 16), epoch: 1, version: 1, servers: [server, undefined] }
+  const server = serverInfo('a')
+  const base = topologyWith({ slotCount: 16, servers: [server, undefined] })
   const unconcerned: Partial<Topology>[] = [
     {},
     { backup: base.backup.with(3, 0) },

@@ -20,17 +20,6 @@ import type { MasterOptions } from './options.js'
 import type { ServerSnapshot } from './snapshot.js'
 import { VERSION_INTERVAL_MS } from './versions.js'
 
-/** A number between 0 (included) and 1, from a seed: Tommy Ettinger's Mulberry32. */
-export function randomFrom(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 type Probe = Extract<Effect, { type: 'probe' }>
 
 /** A cache server as the master sees it: it follows topologies and reports copies when told to. */

@@ -1,23 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { decodeTopology, emptyTopology, MessageType, type ServerInfo, type Topology } from '@icf/common'
+import { decodeTopology, MessageType, type ServerInfo, type Topology } from '@icf/common'
+import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import type { Commit } from './changes.js'
 import type { Effect, LinkId } from './events.js'
 import { CLIENTS_A_TURN, Publisher } from './publisher.js'
 
 function server(seat: number): ServerInfo {
-  const id = String(seat).padStart(40, '0')
-  return { id, host: 'h', port: 1, respPort: 0, zone: '', machine: '', weight: 1, state: 'active' }
+  return serverInfo(String(seat).padStart(40, '0'))
 }
 
 const SERVER: LinkId = 1
-const FIRST: Topology = {
-  ...emptyTopology({ virtualNodes: 1, seed: 1 }, 16),
-  epoch: 1,
-  version: 1,
-  servers: [server(0), server(1)],
-  primary: new Uint16Array(16),
-}
+const FIRST = topologyWith({ slotCount: 16, servers: [server(0), server(1)], primary: 0 })
 
 function commit(topology: Topology, isSettled = false): Commit {
   return {

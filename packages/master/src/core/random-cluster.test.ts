@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compareVersions, MessageType, NONE, SLOT_COUNT, type Topology } from '@icf/common'
-import { Harness, randomFrom, type FakeServer, type Task } from './harness.test.kit.js'
+import { Random } from '@icf/testkit/random'
+import { Harness, type FakeServer, type Task } from './harness.test.kit.js'
 
 const STEPS = 100
 /** Seeds by the number of slots: the fewer slots, the more often several things happen to one of them, and the faster. */
@@ -16,7 +17,7 @@ const MAX_SERVERS = 6
 
 /** Joins, leaves, deaths, servers that can not reach each other, and restarts of the master at random, with copies that are reported late, twice, or never. */
 class RandomRun {
-  readonly #random: () => number
+  readonly #random: Random
   readonly harness: Harness
   #last: Topology | undefined
   /** Ids of the servers that hold all of a slot, by slot. */
@@ -34,7 +35,7 @@ class RandomRun {
     seed: number,
     private readonly slotCount: number,
   ) {
-    this.#random = randomFrom(seed)
+    this.#random = new Random(seed)
     this.harness = new Harness({ slotCount, maxTransitionsPerServer: Math.ceil(slotCount / 32) })
     this.#complete = Array.from({ length: slotCount }, () => new Set())
     this.harness.isPersisting = false
@@ -48,7 +49,7 @@ class RandomRun {
     const { harness } = this
     this.#endRefused()
     const servers = harness.connected()
-    const dice = this.#random()
+    const dice = this.#random.next()
     if (dice < 0.1) harness.persist()
     else if (dice < 0.15 && servers.length < MAX_SERVERS) harness.join()
     else if (dice < 0.19 && servers.length > 1) this.#kill(this.#pick(servers))
@@ -63,7 +64,7 @@ class RandomRun {
     else if (dice < 0.6 && servers.length > 0) this.#prepareReport(this.#pick(servers))
     else this.#deliverReport()
     harness.pass(25)
-    if (this.#random() < 0.5) harness.persist()
+    if (this.#random.chance(0.5)) harness.persist()
   }
 
   /** Nothing goes wrong any more: everything must come to rest. */
@@ -118,7 +119,7 @@ class RandomRun {
   #cut(server: FakeServer, other: FakeServer): void {
     if (server === other) return
     this.harness.cut(server, other, !server.cutFrom.has(other))
-    if (this.#random() < 0.5) this.harness.pass(2000)
+    if (this.#random.chance(0.5)) this.harness.pass(2000)
   }
 
   #kill(server: FakeServer): void {
@@ -150,8 +151,8 @@ class RandomRun {
 
   /** One of the silent comes back; or it never does. */
   #return(): void {
-    const [server] = this.#silent.splice(Math.floor(this.#random() * this.#silent.length), 1)
-    if (server && this.#random() < 0.7) this.harness.join(server)
+    const [server] = this.#silent.splice(this.#random.integer(0, this.#silent.length), 1)
+    if (server && this.#random.chance(0.7)) this.harness.join(server)
   }
 
   #restart(): void {
@@ -162,26 +163,26 @@ class RandomRun {
   }
 
   #reconnect(server: FakeServer): void {
-    if (this.#random() < 0.5) this.harness.loseLink(server)
+    if (this.#random.chance(0.5)) this.harness.loseLink(server)
     this.harness.join(server)
   }
 
   #prepareReport(server: FakeServer): void {
-    const tasks = server.tasks().filter(() => this.#random() < 0.5)
+    const tasks = server.tasks().filter(() => this.#random.chance(0.5))
     if (tasks.length === 0) return
     this.#delayed.push({ server, tasks })
-    if (this.#random() < 0.1) this.#delayed.push({ server, tasks })
+    if (this.#random.chance(0.1)) this.#delayed.push({ server, tasks })
   }
 
   #deliverReport(): void {
     if (this.#delayed.length === 0) return
-    const at = Math.floor(this.#random() * this.#delayed.length)
+    const at = this.#random.integer(0, this.#delayed.length)
     const [{ server, tasks }] = this.#delayed.splice(at, 1) as [{ server: FakeServer; tasks: Task[] }]
     this.harness.report(server, tasks)
   }
 
   #pick(servers: readonly FakeServer[]): FakeServer {
-    return servers[Math.floor(this.#random() * servers.length)]!
+    return this.#random.pick(servers)
   }
 
   #check(topology: Topology): void {

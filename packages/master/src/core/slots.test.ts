@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  emptyTopology,
-  NONE,
-  type Intent,
-  type ServerInfo,
-  type Topology,
-  type Transition,
-} from '@icf/common'
+import { NONE, type Intent, type Topology, type Transition } from '@icf/common'
+import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { Draft } from './draft.js'
 import { bury, complete, standIn } from './slots.js'
 
@@ -15,33 +9,14 @@ const [A, B, C, D] = [0, 1, 2, 3]
 const VERSION = 41
 
 /** Servers A to D; slot 0 as given, all others with A, backed up by B. */
-function topologyWith(primary: number, backup: number, transition?: Transition): Topology {
-  const servers = ['a', 'b', 'c', 'd'].map((name, seat): ServerInfo => {
-    const id = name.repeat(40)
-    return {
-      id,
-      host: 'h',
-      port: 7100 + seat,
-      respPort: 0,
-      zone: '',
-      machine: '',
-      weight: 1,
-      state: 'active',
-    }
-  })
-  const base = emptyTopology({ virtualNodes: 1, seed: 0 })
-  const topology = {
-    ...base,
-    epoch: 1,
+function fourServers(primary: number, backup: number, transition?: Transition): Topology {
+  return topologyWith({
     version: VERSION,
-    servers,
-    primary: base.primary.slice().fill(A),
-    backup: base.backup.slice().fill(B),
+    servers: ['a', 'b', 'c', 'd'].map((name, seat) => serverInfo(name.repeat(40), { port: 7100 + seat })),
+    primary: (slot) => (slot === 0 ? primary : A),
+    backup: (slot) => (slot === 0 ? backup : B),
     transitions: new Map(transition ? [[0, transition]] : []),
-  }
-  topology.primary[0] = primary
-  topology.backup[0] = backup
-  return topology
+  })
 }
 
 function slotOf(draft: Draft): unknown[] {
@@ -57,14 +32,14 @@ test('a completed copy becomes what it was made for', () => {
     [toC('primary'), [C, B, undefined]],
     [toB('primary'), [B, A, undefined]],
   ] as const) {
-    const draft = new Draft(topologyWith(A, B, transition), 1)
+    const draft = new Draft(fourServers(A, B, transition), 1)
     assert.ok(complete(draft, A, transition.to, transition.intent, { slot: 0, since: 40 }))
     assert.deepEqual(slotOf(draft), wanted)
   }
 })
 
 test('a slot without a backup keeps its old primary as one', () => {
-  const draft = new Draft(topologyWith(A, NONE, toC('primary')), 1)
+  const draft = new Draft(fourServers(A, NONE, toC('primary')), 1)
   assert.ok(complete(draft, A, C, 'primary', { slot: 0, since: 40 }))
   assert.deepEqual(slotOf(draft), [C, A, undefined])
 })
@@ -78,16 +53,16 @@ test('a report about anything but the present transition is ignored', () => {
     ['about a later transition', A, C, 'backup', 42],
   ]
   for (const [why, reporter, to, intent, since] of reports) {
-    const draft = new Draft(topologyWith(A, B, toC('backup')), 1)
+    const draft = new Draft(fourServers(A, B, toC('backup')), 1)
     assert.equal(complete(draft, reporter, to, intent, { slot: 0, since }), false, why)
     assert.equal(draft.isDirty, false, why)
   }
-  const none = new Draft(topologyWith(A, B), 1)
+  const none = new Draft(fourServers(A, B), 1)
   assert.equal(complete(none, A, C, 'backup', { slot: 0, since: 40 }), false, 'about no transition')
 })
 
 test('a hand-over that was cancelled meanwhile, and begun anew, is not committed by the old report', () => {
-  const draft = new Draft(topologyWith(A, B, toC('primary')), 1)
+  const draft = new Draft(fourServers(A, B, toC('primary')), 1)
   draft.cancel(0)
   draft.begin(0, C, 'primary')
   assert.equal(complete(draft, A, C, 'primary', { slot: 0, since: 40 }), false)
@@ -113,7 +88,7 @@ test('death of any servers of a slot, with and without a copy under way', () => 
     ['a sole primary that copies', A, NONE, toC('backup'), [A], [C, NONE, undefined]],
   ]
   for (const [why, primary, backup, transition, dead, wanted] of cases) {
-    const draft = new Draft(topologyWith(primary, backup, transition), 1)
+    const draft = new Draft(fourServers(primary, backup, transition), 1)
     bury(draft, new Set(dead))
     assert.deepEqual(slotOf(draft), wanted, why)
     for (const seat of dead) assert.equal(draft.servers[seat], undefined, why)
@@ -125,7 +100,7 @@ test('what a version takes from a silent server goes back to it when the other c
     ['the backup that took over', A, B, [A, NONE, undefined]],
     ['the primary that had lost its backup', B, A, [B, NONE, undefined]],
   ] as const) {
-    const draft = new Draft(topologyWith(A, B, toC('backup')), 1)
+    const draft = new Draft(fourServers(A, B, toC('backup')), 1)
     standIn(draft, new Set([silent]), new Set([dead, C, D]))
     assert.equal(bury(draft, new Set([dead])).lost, 0, why)
     assert.deepEqual(slotOf(draft), wanted, why)
@@ -135,14 +110,14 @@ test('what a version takes from a silent server goes back to it when the other c
 })
 
 test('a burial is counted by what is lost', () => {
-  const draft = new Draft(topologyWith(C, B, { to: D, intent: 'backup', since: 40 }), 1)
+  const draft = new Draft(fourServers(C, B, { to: D, intent: 'backup', since: 40 }), 1)
   assert.deepEqual(bury(draft, new Set([A, B])), { promoted: 0, partial: 0, lost: 16383, unprotected: 1 })
-  const other = new Draft(topologyWith(B, NONE, { to: D, intent: 'backup', since: 40 }), 1)
+  const other = new Draft(fourServers(B, NONE, { to: D, intent: 'backup', since: 40 }), 1)
   assert.deepEqual(bury(other, new Set([B])), { promoted: 0, partial: 1, lost: 0, unprotected: 16383 })
 })
 
 test('a seat that a version vacates is not taken in the same version', () => {
-  const draft = new Draft(topologyWith(A, B), 1)
+  const draft = new Draft(fourServers(A, B), 1)
   bury(draft, new Set([B]))
   const newcomer = { ...draft.servers[A]!, id: 'e'.repeat(40) }
   assert.equal(draft.seat(newcomer), 4)
@@ -151,14 +126,14 @@ test('a seat that a version vacates is not taken in the same version', () => {
 })
 
 test('the pins of a dead server are forgotten', () => {
-  const base = topologyWith(A, B)
+  const base = fourServers(A, B)
   const draft = new Draft({ ...base, pins: new Map([[1, 'b'.repeat(40)], [2, 'a'.repeat(40)]]) }, 1) // prettier-ignore
   bury(draft, new Set([B]))
   assert.deepEqual([...draft.pins.keys()], [2])
 })
 
 test('a draft leaves its base as it is, and shares what does not change', () => {
-  const base = topologyWith(A, B)
+  const base = fourServers(A, B)
   const draft = new Draft(base, 1)
   draft.setPrimary(0, B)
   const next = draft.freeze()

@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { emptyTopology, type ServerInfo } from '@icf/common'
+import type { ServerInfo } from '@icf/common'
+import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { selectServers } from './select.js'
 
-const server = (id: string, port: number): ServerInfo => ({
-  id: id.padEnd(40, '0'),
-  host: '127.0.0.1',
-  port,
-  respPort: 0,
-  zone: '',
-  machine: '',
-  weight: 1,
-  state: 'active',
-})
+const server = (id: string, port: number): ServerInfo =>
+  serverInfo(id.padEnd(40, '0'), { host: '127.0.0.1', port })
 const servers = [server('abcd1', 7100), undefined, server('abcd2', 7101), server('e6', 7102)]
-const topology = { ...emptyTopology({ virtualNodes: 1, seed: 0 }), servers }
+const topology = topologyWith({ servers })
 
 test('a server is found by id, the beginning of it, or its address', () => {
   const id = servers[0]!.id

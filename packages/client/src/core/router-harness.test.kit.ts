@@ -9,11 +9,12 @@ import {
   type Topology,
 } from '@icf/common'
 import type { Staged } from '@icf/common/node'
-import { PendingCall } from '../core/call.js'
-import type { Peer, PeerLink } from '../core/peer.js'
-import { Router, type RouterOptions, type RouterShell } from '../core/router.js'
-import { encodeValue } from '../core/value.js'
-import { parse, type Command } from './fake-cluster.js'
+import { serverInfo, topologyWith } from '@icf/testkit/topologies'
+import { PendingCall } from './call.js'
+import type { Peer, PeerLink } from './peer.js'
+import { Router, type RouterOptions, type RouterShell } from './router.js'
+import { encodeValue } from './value.js'
+import { parse, type Command } from '../fake-cluster.test.kit.js'
 
 /** A link that only records. Large values are `ready` when the test says so. */
 export class RecordingLink implements PeerLink {
@@ -70,13 +71,14 @@ export class RouterHarness {
     owner: (slot: number) => number,
     state: ServerInfo['state'] = 'active',
   ): void {
-    const servers = names.map((id) =>
-      id === undefined
-        ? undefined
-        : { id, host: 'h', port: 1, respPort: 0, zone: '', machine: '', weight: 1, state },
-    )
-    const primary = Uint16Array.from({ length: this.#topology.primary.length }, (_, slot) => owner(slot))
-    this.#topology = { ...this.#topology, epoch: 1, version: this.#topology.version + 1, servers, primary }
+    const servers = names.map((id) => (id === undefined ? undefined : serverInfo(id, { state })))
+    const { version, primary } = this.#topology
+    this.#topology = topologyWith({
+      slotCount: primary.length,
+      version: version + 1,
+      servers,
+      primary: owner,
+    })
     this.router.follow(this.#topology)
   }
 

@@ -20,7 +20,8 @@ import {
   type Topology,
 } from '@icf/common'
 import type { Link } from '@icf/common/node'
-import { FakeProcess, HOST } from './fake-process.js'
+import { serverInfo } from '@icf/testkit/topologies'
+import { FakeProcess, HOST } from './fake-process.test.kit.js'
 
 /** A small stand-in for masters and cache servers, on real sockets in this process, for the tests of the client. */
 
@@ -74,16 +75,7 @@ export class FakeServer extends FakeProcess {
   }
 
   get info(): ServerInfo {
-    return {
-      id: this.id,
-      host: HOST,
-      port: this.port,
-      respPort: 0,
-      zone: '',
-      machine: '',
-      weight: 1,
-      state: 'active',
-    }
+    return serverInfo(this.id, { host: HOST, port: this.port })
   }
 
   get commandCount(): number {
