@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { connect } from '@icf/client'
 import { withCluster } from '../support/cluster.js'
 import { Crowd } from '../support/crowd.js'
-import { waitUntil } from '../support/wait.js'
+import { waitUntil } from '@icf/testkit/wait'
 
 const CLIENTS = 100
 /** Connections of as many more to the master. */

@@ -4,7 +4,7 @@ import { SLOT_COUNT, type ServerStatus } from '@icf/common'
 import { withCluster, type Cluster, type Server } from '../support/cluster.js'
 import { runIcf } from '../support/icf.js'
 import { underLoad } from '../support/scenario.js'
-import { waitUntil } from '../support/wait.js'
+import { waitUntil } from '@icf/testkit/wait'
 
 const PAUSE_MS = 3000
 /** Calls wait for those that only they can be answered by, until these have found everything again. */

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CacheServerCore, type LinkPort } from '@icf/cache-server/core'
-import { CommandCode, IcfError, keySlot, leaseMessage, MessageType, NONE, type Message } from '@icf/common'
+import { CommandCode, IcfError, keySlot, leaseMessage, MessageType, NONE } from '@icf/common'
 import { decodeFrame } from '@icf/common/node'
+import { resultsOf } from '@icf/testkit/frames'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
+import { Wires } from '@icf/testkit/wires'
 import fc from 'fast-check'
 import { frameOf, Messages } from './frames.js'
 import { fuzzing } from './runs.js'
@@ -53,13 +55,13 @@ const madKeys = Array.from({ length: 60 }, (_, i) => `mad ${i}`)
 type Face = 'client' | 'primary' | 'backup' | 'master'
 
 class Pair {
-  readonly #queue: (() => void)[] = []
+  readonly #wires = new Wires()
   readonly a = this.#core(ID_A)
   readonly b = this.#core(ID_B)
   readonly #results = new Map<number, unknown>()
   readonly #clients = [this.a, this.b].map((core) =>
     core.openClient(
-      this.#port((m) => this.#take(m)),
+      this.#wires.port((m) => resultsOf(m).forEach(([id, result]) => this.#results.set(id, result))),
       'sound client',
     ),
   )
@@ -78,7 +80,7 @@ class Pair {
     this.#connect(this.a, this.b)
     this.#connect(this.b, this.a)
     this.#reconnectMad()
-    this.#run()
+    this.#wires.run()
   }
 
   /** True when it was taken, false when its sender was refused. */
@@ -90,7 +92,7 @@ class Pair {
       else if (face === 'primary') a.primaryMessage(ID_MAD, this.#fromMad, message, 0)
       else if (face === 'backup') a.peerMessage(ID_MAD, this.#toMad, message, 0)
       else a.masterMessage(message, 0)
-      this.#run()
+      this.#wires.run()
       if (this.#mad.refusal) throw this.#mad.refusal
       return true
     } catch (error) {
@@ -98,7 +100,7 @@ class Pair {
       assert.match(error.code, /^(PROTOCOL|BUSY)$/)
       assert.ok(error.message.length > 10)
       this.#reconnectMad()
-      this.#run()
+      this.#wires.run()
       return false
     }
   }
@@ -134,7 +136,7 @@ class Pair {
       [MessageType.COMMANDS, epoch, version, this.#id, this.#id, this.#id, ...command],
       0,
     )
-    this.#run()
+    this.#wires.run()
     return this.#results.get(this.#id)
   }
 
@@ -156,7 +158,7 @@ class Pair {
       budgetBytes: 4 * 1024 * 1024,
       slotCount: SLOTS,
       toMaster: () => undefined,
-      flushSoon: () => this.#queue.push(() => core.flush(0)),
+      flushSoon: () => this.#wires.queue.push(() => core.flush(0)),
       followed: () => undefined,
       termBegan: () => undefined,
       reconnect: () => undefined,
@@ -167,32 +169,10 @@ class Pair {
   }
 
   #connect(primary: CacheServerCore, backup: CacheServerCore): void {
-    const there = this.#port((message) => backup.primaryMessage(primary.id, back, message, 0))
-    const back = this.#port((message) => primary.peerMessage(backup.id, there, message, 0))
+    const there = this.#wires.port((message) => backup.primaryMessage(primary.id, back, message, 0))
+    const back = this.#wires.port((message) => primary.peerMessage(backup.id, there, message, 0))
     backup.primaryConnected(primary.id, primary.channelIdTo(backup.id), back)
     primary.peerConnected(backup.id, there)
-  }
-
-  #port(deliver: (message: Message) => void): LinkPort {
-    return {
-      send: (message) => {
-        const copy = [...message]
-        this.#queue.push(() => deliver(copy))
-      },
-      stage: (bytes, ready) => ready(bytes),
-    }
-  }
-
-  #take(message: Message): void {
-    for (let at = 1; at < message.length;) {
-      const [first, count] = [message[at] as number, message[at + 1] as number]
-      for (let i = 0; i < count; i++) this.#results.set(first + i, message[at + 2 + i])
-      at += 2 + count
-    }
-  }
-
-  #run(): void {
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) next()
   }
 }
 

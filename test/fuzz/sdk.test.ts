@@ -4,17 +4,16 @@ import { test } from 'node:test'
 import { connectOn, type Client } from '@icf/client/shell'
 import {
   CommandCode,
-  commandArity,
   encodeTopology,
   FRAME,
   IcfError,
   MessageType,
-  REPEAT,
   type Address,
   type Message,
   type Socket,
 } from '@icf/common'
 import { decodeFrame, encodeFrame } from '@icf/common/node'
+import { commandsOf } from '@icf/testkit/frames'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import fc from 'fast-check'
 import { Network } from '../simulation/virtual/network.js'
@@ -173,12 +172,8 @@ class Lab {
 
   #execute(frame: Message): Message {
     const results: unknown[] = []
-    for (let at = 6; at < frame.length;) {
-      if (frame[at] === REPEAT) at += 2
-      const code = frame[at] as number
-      results.push(this.#run(code, frame[at + 1] as string, frame[at + 2], frame[at + 3]))
-      at += 1 + commandArity[code]!
-    }
+    for (const { code, args } of commandsOf(frame))
+      results.push(this.#run(code, args[0] as string, args[1], args[2]))
     return [MessageType.RESULTS, frame[3], results.length, ...results]
   }
 

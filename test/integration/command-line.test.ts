@@ -8,7 +8,7 @@ import { limits } from '@icf/common'
 import { Cluster } from '../support/cluster.js'
 import { icf, runIcf, type Outcome } from '../support/icf.js'
 import { freeBasePort, freePort, upOffsets } from '../support/ports.js'
-import { waitUntil } from '../support/wait.js'
+import { waitUntil } from '@icf/testkit/wait'
 
 describe('wrong usage ends with 2 and says what is wrong', () => {
   const cases: readonly [args: readonly string[], says: RegExp][] = [

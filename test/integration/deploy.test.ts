@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { after, describe, it } from 'node:test'
 import { Child } from '../support/child.js'
 import { freeBasePort } from '../support/ports.js'
-import { waitUntil } from '../support/wait.js'
+import { waitUntil } from '@icf/testkit/wait'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const folder = join(root, 'deploy', 'systemd')

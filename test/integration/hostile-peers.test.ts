@@ -9,7 +9,7 @@ import { encodeFrame } from '@icf/common/node'
 import { connect, type Client } from '@icf/client'
 import { Cluster } from '../support/cluster.js'
 import { Opcode, RawWebSocket } from '../support/raw-websocket.js'
-import { waitUntil } from '../support/wait.js'
+import { waitUntil } from '@icf/testkit/wait'
 import { Workload } from '../support/workload/workload.js'
 
 const REFUSED = 4000

@@ -10,7 +10,7 @@ import type { Child } from '../support/child.js'
 import { icf, runIcf } from '../support/icf.js'
 import { freeBasePort, upOffsets } from '../support/ports.js'
 import { Random } from '@icf/testkit/random'
-import { waitUntil } from '../support/wait.js'
+import { waitUntil } from '@icf/testkit/wait'
 
 interface ClusterFile {
   readonly masters: readonly { pid: number; host: string; port: number }[]

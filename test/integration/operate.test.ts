@@ -6,7 +6,7 @@ import { askTopology } from '../support/admin.js'
 import type { Child } from '../support/child.js'
 import { Cluster } from '../support/cluster.js'
 import { icf, runIcf } from '../support/icf.js'
-import { waitUntil } from '../support/wait.js'
+import { waitUntil } from '@icf/testkit/wait'
 
 interface Event {
   readonly n: number

@@ -10,7 +10,7 @@ import type { Status } from '@icf/common'
 import type { Child } from '../support/child.js'
 import { icf, runIcf } from '../support/icf.js'
 import { freeBasePort, upOffsets } from '../support/ports.js'
-import { waitUntil } from '../support/wait.js'
+import { waitUntil } from '@icf/testkit/wait'
 
 interface Member {
   readonly id: string

@@ -7,7 +7,7 @@ import type { Child, Exit } from './child.js'
 import { icf } from './icf.js'
 import { HERE, type Place } from './place.js'
 import { freePort } from './ports.js'
-import { Hopeless, waitUntil } from './wait.js'
+import { Hopeless, waitUntil } from '@icf/testkit/wait'
 
 export interface ClusterOptions {
   readonly servers?: number

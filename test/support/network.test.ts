@@ -6,7 +6,7 @@ import { after, before, describe, it, type TestContext } from 'node:test'
 import { Child } from './child.js'
 import { type Machine, Network } from './network.js'
 import { enterPrivateNetwork } from './private-network.js'
-import { waitUntil } from './wait.js'
+import { waitUntil } from '@icf/testkit/wait'
 
 /** With each test, not with their suite: of a suite that is skipped none is counted. */
 const skip = enterPrivateNetwork() ?? false

@@ -1,10 +1,11 @@
+import { commandsOf } from '@icf/testkit/frames'
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { CommandCode, keySlot, limits } from '@icf/common'
 import fc from 'fast-check'
 import type { Client } from './client.js'
 import { connect } from './connect.js'
-import { errorResult, FakeCluster, HOLD, parse } from './fake-cluster.test.kit.js'
+import { errorResult, FakeCluster, HOLD } from './fake-cluster.test.kit.js'
 
 describe('a client of three servers', () => {
   let cluster: FakeCluster
@@ -81,7 +82,7 @@ describe('a client of three servers', () => {
     await cache.setMany(keys.map((key) => [key, key]))
     assert.deepEqual(await cache.getMany(keys), keys)
     for (const [seat, { frames }] of cluster.servers.entries())
-      for (const { args } of frames.flatMap(parse))
+      for (const { args } of frames.flatMap(commandsOf))
         assert.equal(cluster.topology.primary[keySlot(args[0] as string)], seat)
   })
 
@@ -135,7 +136,7 @@ describe('a client of three servers', () => {
     ])
     assert.deepEqual(await cache.getMany(['m1', 'm2']), ['last', 'other'])
     const writes = cluster.servers
-      .flatMap(({ frames }) => frames.flatMap(parse))
+      .flatMap(({ frames }) => frames.flatMap(commandsOf))
       .filter(({ code }) => code === CommandCode.SET)
     assert.deepEqual(new Set(writes.map(({ args }) => args[0])), new Set(['m1', 'm2']))
     assert.equal(writes.length, 2)

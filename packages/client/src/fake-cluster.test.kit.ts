@@ -1,6 +1,5 @@
 import {
   CommandCode,
-  commandArity,
   emptyTopology,
   encodeDifference,
   encodeTopology,
@@ -10,7 +9,6 @@ import {
   limits,
   MessageType,
   NONE,
-  REPEAT,
   SLOT_COUNT,
   ValueKind,
   wholeTopologyMessage,
@@ -20,8 +18,9 @@ import {
   type Topology,
 } from '@icf/common'
 import type { Link } from '@icf/common/node'
+import { FakeProcess } from '@icf/testkit/fake-process'
+import { commandsOf, type Command } from '@icf/testkit/frames'
 import { serverInfo } from '@icf/testkit/topologies'
-import { FakeProcess, HOST } from './fake-process.test.kit.js'
 
 /** A small stand-in for masters and cache servers, on real sockets in this process, for the tests of the client. */
 
@@ -29,15 +28,6 @@ interface Entry {
   readonly wire: unknown
   readonly kind: number
   readonly expiresAtMs: number
-}
-
-/** One command as it arrived. */
-export interface Command {
-  readonly id: number
-  readonly code: number
-  readonly args: readonly unknown[]
-  /** Of a write that was sent before. */
-  readonly repeats: number | undefined
 }
 
 /** Answers a command instead of the fake server; undefined: let the fake server answer, HOLD: never answer. */
@@ -54,7 +44,6 @@ export function errorResult(
 }
 
 export class FakeServer extends FakeProcess {
-  readonly id: string
   /** Every COMMANDS frame, as it arrived. */
   readonly frames: Message[] = []
   intercept: Interceptor | undefined
@@ -63,8 +52,7 @@ export class FakeServer extends FakeProcess {
 
   constructor(readonly owner: FakeCluster) {
     const id = (++lastId).toString(16).padStart(40, '0')
-    super(owner.name, () => ({ role: 'cache-server', cluster: owner.name, id: this.id, details: [] }))
-    this.id = id
+    super({ role: 'cache-server', cluster: owner.name, id, details: [] })
     this.on('message', (link: Link, message: Message) => {
       if (message[0] !== MessageType.COMMANDS) return
       this.frames.push(message)
@@ -74,12 +62,16 @@ export class FakeServer extends FakeProcess {
     })
   }
 
+  get id(): string {
+    return this.self.id
+  }
+
   get info(): ServerInfo {
-    return serverInfo(this.id, { host: HOST, port: this.port })
+    return serverInfo(this.id, this.address)
   }
 
   get commandCount(): number {
-    return this.frames.reduce((sum, frame) => sum + parse(frame).length, 0)
+    return this.frames.reduce((sum, frame) => sum + commandsOf(frame).length, 0)
   }
 
   pause(): void {
@@ -94,7 +86,7 @@ export class FakeServer extends FakeProcess {
 
   #answer(link: Link, message: Message): void {
     const results: unknown[] = []
-    for (const command of parse(message)) {
+    for (const command of commandsOf(message)) {
       const answer = this.intercept?.(command, this) ?? this.owner.execute(command, this)
       if (answer === HOLD) continue
       if (answer instanceof StagedAnswer)
@@ -116,17 +108,13 @@ class StagedAnswer {
 
 export class FakeMaster extends FakeProcess {
   constructor(readonly owner: FakeCluster) {
-    super(owner.name, () => ({ role: 'master', cluster: owner.name, id: 'm', details: [] }))
+    super({ role: 'master', cluster: owner.name, id: 'm', details: [] })
     this.on('opened', (link: Link) => {
       if (this.owner.topology.version > 0) this.tell(link)
     })
     this.on('message', (link: Link, message: Message) => {
       if (message[0] === MessageType.DISTRIBUTION_REQUEST) this.tell(link)
     })
-  }
-
-  get address(): string {
-    return `${HOST}:${this.port}`
   }
 
   tell(link: Link): void {
@@ -178,7 +166,7 @@ export class FakeCluster {
   }
 
   get addresses(): string[] {
-    return this.masters.map(({ address }) => address)
+    return this.masters.map(({ address: { host, port } }) => `${host}:${port}`)
   }
 
   /** Makes the next topology, and keeps it to itself. @returns the one before */
@@ -251,20 +239,6 @@ export class FakeCluster {
     }
     throw new IcfError('PROTOCOL', 'unknown command')
   }
-}
-
-export function parse(frame: Message): Command[] {
-  const commands: Command[] = []
-  let id = frame[3] as number
-  for (let at = 6; at < frame.length; id++) {
-    const repeats = frame[at] === REPEAT ? (frame[at + 1] as number) : undefined
-    if (repeats !== undefined) at += 2
-    const code = frame[at] as number
-    const arity = commandArity[code]!
-    commands.push({ id, code, args: frame.slice(at + 1, at + 1 + arity), repeats })
-    at += 1 + arity
-  }
-  return commands
 }
 
 function toEntry([, wire, kind, ttlMs]: readonly unknown[]): Entry {

@@ -1,7 +1,7 @@
 import { KeyHistory, type Violation } from './history.js'
 import { Random } from '@icf/testkit/random'
 import { keySpec, makeValue, versionOf, type KeySpec } from './values.js'
-import { waitUntil } from '../wait.js'
+import { waitUntil } from '@icf/testkit/wait'
 
 /** The part of the SDK that the workload drives; a test of the workload itself puts a broken store here. */
 export interface CacheUnderTest {

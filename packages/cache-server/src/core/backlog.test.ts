@@ -1,5 +1,6 @@
 // Commands that waited for something, and need not any more.
 import { CommandCode, IcfError, MessageType, NONE, type Message, type Topology } from '@icf/common'
+import { resultsOf } from '@icf/testkit/frames'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { CacheServerCore } from './cache-server-core.js'
@@ -45,9 +46,7 @@ describe('a backlog of commands', () => {
     }
 
     #receive(message: Message): void {
-      for (let at = 1; at < message.length; at += 2 + (message[at + 1] as number))
-        for (let i = 0; i < (message[at + 1] as number); i++)
-          this.results.set((message[at] as number) + i, message[at + 2 + i])
+      for (const [id, result] of resultsOf(message)) this.results.set(id, result)
     }
   }
 

@@ -10,9 +10,10 @@ import {
   SLOT_COUNT,
   type Topology,
 } from '@icf/common'
+import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { renewLease, threeMembers, topologyOf, type Member, type Wires } from './members.test.kit.js'
+import { renewLease, threeMembers, topologyOf, type Member } from './members.test.kit.js'
 
 describe('a cache server', () => {
   let wires: Wires

@@ -1,33 +1,23 @@
 import { CommandCode, limits, MessageType, NONE, REPEAT, ValueKind, type Message } from '@icf/common'
 import { encodeFrame } from '@icf/common/node'
+import { resultsOf } from '@icf/testkit/frames'
+import { RecordingPort } from '@icf/testkit/recording-port'
+import { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { CacheServerCore } from './cache-server-core.js'
 import { ClientSession } from './client-session.js'
 import { Entry } from './entry.js'
-import { LEASE_MS, Member, nobody, renewLease, topologyOf, Wires } from './members.test.kit.js'
+import { LEASE_MS, Member, nobody, renewLease, topologyOf } from './members.test.kit.js'
 import { ownedValue } from './owned-value.js'
-
-function resultsOf(message: Message): [number, unknown][] {
-  const found: [number, unknown][] = []
-  for (let at = 1; at < message.length;) {
-    const [first, count] = [message[at] as number, message[at + 1] as number]
-    for (let i = 0; i < count; i++) found.push([first + i, message[at + 2 + i]])
-    at += 2 + count
-  }
-  return found
-}
 
 describe('answers to a client', () => {
   let sent: Message[]
   let session: ClientSession
 
   beforeEach(() => {
-    sent = []
-    const port = {
-      send: (message: Message) => void sent.push(message),
-      stage: () => assert.fail('staged'),
-    }
+    const port = new RecordingPort()
+    sent = port.sent
     session = new ClientSession(port, '', [])
   })
 
@@ -110,7 +100,7 @@ describe('answers to a client', () => {
     for (const member of [a, b]) member.core.adopt(topologyOf(1, 0, 1), 0)
     const flow = { unsentBytes: 0, filled: () => undefined, progressed: () => progressed++ }
     let progressed = 0
-    const port = { send: (message: Message) => void sent.push(message), stage: () => assert.fail('staged') }
+    const port = new RecordingPort()
     const client = a.core.openClient(port, '', flow)
     const gets = Array.from({ length: 1000 }, () => [CommandCode.GET, 'k']).flat()
     a.core.clientMessage(
@@ -122,13 +112,13 @@ describe('answers to a client', () => {
     const { outstandingBytes } = client
     a.connect(b)
     wires.run()
-    const answers = sent.flatMap(resultsOf).length
+    const answers = port.sent.flatMap(resultsOf).length
     assert.ok(answers > 40 && answers < 50, String(answers))
     assert.equal(client.outstandingBytes, outstandingBytes)
     assert.ok(progressed > 0)
     a.core.clientAdvanced(client, 0)
     wires.run()
-    assert.equal(sent.flatMap(resultsOf).length, 1001)
+    assert.equal(port.sent.flatMap(resultsOf).length, 1001)
   })
 
   it('stop its commands while it takes none, also in the middle of a frame, and go on in order', () => {

@@ -1,8 +1,10 @@
 // What does not belong to the copy of a slot must not be taken for a part of it.
 import { CommandCode, keySlot, MessageType, NONE, ReplicaOp, type Message, type Topology } from '@icf/common'
+import { RecordingPort } from '@icf/testkit/recording-port'
+import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { threeMembers, topologyOf, type Member, type Wires } from './members.test.kit.js'
+import { threeMembers, topologyOf, type Member } from './members.test.kit.js'
 
 describe('a copy of a slot', () => {
   const slot = keySlot('key')
@@ -77,12 +79,11 @@ describe('a copy of a slot', () => {
 
   /** What c answers to batches from a. */
   const rawPort = (): { sent: Message[]; send: (...batch: unknown[]) => void } => {
-    const sent: Message[] = []
-    const port = { send: (message: Message) => void sent.push(message), stage: () => undefined }
+    const port = new RecordingPort()
     c.core.primaryConnected(a.core.id, 77, port)
     const send = (...batch: unknown[]): void =>
       c.core.primaryMessage(a.core.id, port, [MessageType.KEY_VALUE_RESPONCE_BACK, 1, ...batch], 0)
-    return { sent, send }
+    return { sent: port.sent, send }
   }
   const put = (of: number, seq: number): unknown[] => [ReplicaOp.PUT, of, seq, keyOf(of, seq), 'v', 1, 0, 0]
   const ack = (number: number, ...refused: number[]): unknown[] => [
@@ -175,7 +176,7 @@ describe('a copy of a slot', () => {
 
   it('takes nothing from a server that is no member, though the slot has no primary', () => {
     adopt(topologyOf(1, NONE, 1), b)
-    const port = { send: () => undefined, stage: () => undefined }
+    const port = new RecordingPort()
     b.core.primaryConnected('f'.repeat(40), 1, port)
     const put = [ReplicaOp.PUT, slot, 1, 'key', 'value', 1, 0, 0]
     b.core.primaryMessage('f'.repeat(40), port, [MessageType.KEY_VALUE_RESPONCE_BACK, 1, 1, 1, ...put], 0)

@@ -2,9 +2,10 @@
 import { encodeTopology, keySlot, MessageType, ReplicaOp, type Topology, type Transition } from '@icf/common'
 import { topologyWith } from '@icf/testkit/topologies'
 import fc from 'fast-check'
+import { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Member, serverOf, Wires } from './members.test.kit.js'
+import { Member, serverOf } from './members.test.kit.js'
 
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 const SLOTS = 16

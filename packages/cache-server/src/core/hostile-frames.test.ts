@@ -1,8 +1,9 @@
 // Frames that a fuzzer found: each harmed somebody else than its sender.
 import { CommandCode, IcfError, MessageType, type Message } from '@icf/common'
+import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { threeMembers, topologyOf, type Member, type Wires } from './members.test.kit.js'
+import { threeMembers, topologyOf, type Member } from './members.test.kit.js'
 
 const refused = (about: RegExp) => (error: unknown) =>
   error instanceof IcfError && error.code === 'PROTOCOL' && about.test(error.message)

@@ -9,7 +9,9 @@ import {
   type Topology,
   type Transition,
 } from '@icf/common'
+import { resultsOf } from '@icf/testkit/frames'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
+import { Wires } from '@icf/testkit/wires'
 import { CacheServerCore, type Ending } from './cache-server-core.js'
 import type { ClientSession } from './client-session.js'
 import type { LinkPort } from './ports.js'
@@ -30,33 +32,6 @@ export const nobody = Object.freeze({
 /** A heartbeat is sent and answered. */
 export function renewLease(core: CacheServerCore, now: number): void {
   core.masterMessage([MessageType.KEEP_ALIVE, core.lease.beat(now)], now)
-}
-
-/** Links in memory: what a core sends waits here until the test delivers it. */
-export class Wires {
-  readonly queue: (() => void)[] = []
-
-  /** A port goes on until it is `cut`. */
-  port(deliver: (message: Message) => void): LinkPort & { cut: boolean } {
-    const port = {
-      cut: false,
-      send: (message: Message) => {
-        const copy = [...message]
-        this.queue.push(() => port.cut || deliver(copy))
-      },
-      stage: (bytes: Uint8Array, ready: (staged: object) => void) => ready(bytes),
-    }
-    return port
-  }
-
-  /** Delivers what is on its way now, and nothing that this causes. */
-  step(): void {
-    for (const job of this.queue.splice(0)) job()
-  }
-
-  run(): void {
-    for (let next = this.queue.shift(); next; next = this.queue.shift()) next()
-  }
 }
 
 export class Member {
@@ -94,7 +69,7 @@ export class Member {
     this.core.masterConnected(LEASE_MS)
     renewLease(this.core, 0)
     this.client = this.core.openClient(
-      wires.port((message) => this.#receive(message)),
+      wires.port((message) => resultsOf(message).forEach(([id, result]) => this.results.set(id, result))),
       'client',
     )
   }
@@ -147,14 +122,6 @@ export class Member {
     this.#ports.set(other, [forward, back])
     other.core.primaryConnected(this.core.id, this.core.channelIdTo(other.core.id), back)
     this.core.peerConnected(other.core.id, forward)
-  }
-
-  #receive(message: Message): void {
-    for (let at = 1; at < message.length;) {
-      const [first, count] = [message[at] as number, message[at + 1] as number]
-      for (let i = 0; i < count; i++) this.results.set(first + i, message[at + 2 + i])
-      at += 2 + count
-    }
   }
 }
 

@@ -1,18 +1,11 @@
 // A backup that counts as complete, and is not: no write of its slot is acknowledged before it is whole again.
-import {
-  CommandCode,
-  keySlot,
-  MessageType,
-  NONE,
-  REPEAT,
-  ReplicaOp,
-  type Message,
-  type Topology,
-} from '@icf/common'
+import { CommandCode, keySlot, MessageType, NONE, REPEAT, ReplicaOp, type Topology } from '@icf/common'
+import { RecordingPort } from '@icf/testkit/recording-port'
+import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { Entry } from './entry.js'
-import { threeMembers, topologyOf, type Member, type Wires } from './members.test.kit.js'
+import { threeMembers, topologyOf, type Member } from './members.test.kit.js'
 
 const slot = keySlot('key')
 const KEYS = 100
@@ -159,8 +152,7 @@ describe('a complete backup that lacks a write', () => {
   })
 
   it('holds up the move of its slot also when no write waits for it', () => {
-    const sent: Message[] = []
-    const port = { send: (message: Message) => void sent.push([...message]), stage: () => undefined }
+    const port = new RecordingPort()
     a.core.peerConnected(b.core.id, port)
     const answer = (number: unknown, ...refused: number[]): void =>
       a.core.peerMessage(b.core.id, port, [MessageType.BACK_ACK, number, 1, 1, refused], 0)
@@ -169,7 +161,7 @@ describe('a complete backup that lacks a write', () => {
     a.core.adopt({ ...topologyOf(2, 0, 1), transitions }, 0)
     const isReported = (): boolean => a.toMaster.some(([type]) => type === MessageType.SLOTS_HANDED_OFF)
     a.core.flush(0)
-    for (let next = sent.shift(); next; next = sent.shift()) {
+    for (let next = port.sent.shift(); next; next = port.sent.shift()) {
       assert.equal(isReported(), false)
       answer(next[3])
       a.core.flush(0)
@@ -223,8 +215,7 @@ describe('a complete backup that lacks a write', () => {
 
   it('is not what a copy under way can be', () => {
     adopt({ ...topologyOf(2, 0, NONE, { to: 2, intent: 'backup', since: 2 }) }, c)
-    const sent: Message[] = []
-    const port = { send: (message: Message) => void sent.push(message), stage: () => undefined }
+    const port = new RecordingPort()
     c.core.primaryConnected(a.core.id, 77, port)
     c.core.primaryMessage(
       a.core.id,
@@ -233,7 +224,7 @@ describe('a complete backup that lacks a write', () => {
       0,
     )
     c.core.flush(0)
-    assert.deepEqual(sent, [[MessageType.BACK_ACK, 1, 1, 2, [slot]]])
+    assert.deepEqual(port.sent, [[MessageType.BACK_ACK, 1, 1, 2, [slot]]])
   })
 })
 

@@ -7,9 +7,10 @@ import {
   type Message,
   type Topology,
 } from '@icf/common'
+import { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { LEASE_MS, Member, topologyOf, Wires } from './members.test.kit.js'
+import { LEASE_MS, Member, topologyOf } from './members.test.kit.js'
 
 describe('a slot on its way to another primary', () => {
   let wires: Wires

@@ -1,26 +1,15 @@
-import { limits, MessageType, ReplicaOp, type Message } from '@icf/common'
+import { limits, MessageType, ReplicaOp } from '@icf/common'
 import { encodeFrame } from '@icf/common/node'
+import { RecordingPort } from '@icf/testkit/recording-port'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { Entry } from './entry.js'
 import { ownedValue } from './owned-value.js'
 import { Origin } from './origin.js'
 import { PendingWrite } from './pending-write.js'
-import type { LinkPort } from './ports.js'
 import { ReplicaChannel } from './replica-channel.js'
 
-class FakePort implements LinkPort {
-  readonly sent: Message[] = []
-  readonly staging: { bytes: Uint8Array; ready: (staged: object) => void }[] = []
-
-  send(message: Message): void {
-    this.sent.push([...message])
-  }
-
-  stage(bytes: Uint8Array, ready: (staged: object) => void): void {
-    this.staging.push({ bytes, ready })
-  }
-
+class FakePort extends RecordingPort {
   get numbers(): unknown[] {
     return this.sent.map((message) => message[3])
   }

@@ -10,9 +10,10 @@ import {
   type Topology,
   type Transition,
 } from '@icf/common'
+import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { threeMembers, topologyOf, Member, type Wires } from './members.test.kit.js'
+import { threeMembers, topologyOf, Member } from './members.test.kit.js'
 
 const slot = keySlot('key')
 const MIB = 1024 * 1024

@@ -1,8 +1,9 @@
 // Batches that name a topology which their receiver does not have yet.
 import { keySlot, MessageType, type Message } from '@icf/common'
+import { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { Member, topologyOf, Wires } from './members.test.kit.js'
+import { Member, topologyOf } from './members.test.kit.js'
 import type { LinkPort } from './ports.js'
 
 const MIB = 1024 * 1024

@@ -1,8 +1,9 @@
 import { CommandCode, limits, MessageType } from '@icf/common'
 import { dial, nodeRuntime } from '@icf/common/node'
+import { until } from '@icf/testkit/wait'
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { FakeProcess, startServer, until } from './start.test.kit.js'
+import { FakeMember, startServer } from './start.test.kit.js'
 
 const VALUE = Buffer.alloc(200 * 1024)
 /** 64 MiB on their way to the backup: more are not read. */
@@ -11,8 +12,8 @@ const WRITES = HELD_AT + 100
 
 it('reads clients on when the backup that they waited for is gone', async () => {
   const peerId = 'b'.repeat(40)
-  const master = await FakeProcess.start({})
-  const peer = await FakeProcess.start({ role: 'cache-server', id: peerId })
+  const master = await FakeMember.start({})
+  const peer = await FakeMember.start({ role: 'cache-server', id: peerId })
   const server = await startServer([master.address])
   await until(() => master.links.size === 1)
   master.publish(1, [server, { id: peerId, address: peer.address }])
@@ -45,19 +46,19 @@ it('reads clients on when the backup that they waited for is gone', async () => 
   client.handlers = { message: () => undefined, close: () => undefined }
   client.terminate()
   await server.kill()
-  await peer.close()
-  await master.close()
+  await peer.stop()
+  await master.stop()
 })
 
 it('answers a frame of which all answers together are more than a link may have unsent', async (t) => {
-  const master = await FakeProcess.start({})
+  const master = await FakeMember.start({})
   const server = await startServer([master.address])
   await until(() => master.links.size === 1)
   master.publish(1, [server])
   t.after(async () => {
     client.terminate()
     await server.kill()
-    await master.close()
+    await master.stop()
   })
   const client = await dial(
     nodeRuntime,

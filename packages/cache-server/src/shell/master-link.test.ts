@@ -1,19 +1,20 @@
 import { IcfError, MessageType, type Introduction } from '@icf/common'
+import { until } from '@icf/testkit/wait'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
 import type { RunningCacheServer } from './cache-server.js'
-import { FakeProcess, startServer, until, Way } from './start.test.kit.js'
+import { FakeMember, startServer, Way } from './start.test.kit.js'
 
 const { KEEP_ALIVE, PROBE, PROBE_RESULT } = MessageType
 
 describe('a cache server and what is at the address of its master', () => {
   let server: RunningCacheServer | undefined
-  const processes: FakeProcess[] = []
+  const processes: FakeMember[] = []
 
-  const process = async (...args: Parameters<typeof FakeProcess.start>): Promise<FakeProcess> => {
-    const started = await FakeProcess.start(...args)
+  const process = async (...args: Parameters<typeof FakeMember.start>): Promise<FakeMember> => {
+    const started = await FakeMember.start(...args)
     processes.push(started)
     return started
   }
@@ -21,7 +22,7 @@ describe('a cache server and what is at the address of its master', () => {
   afterEach(async () => {
     await server?.kill()
     server = undefined
-    for (const each of processes.splice(0)) await each.close()
+    for (const each of processes.splice(0)) await each.stop()
   })
 
   it('ends at its start when that is a cache server', async () => {
@@ -95,7 +96,7 @@ describe('a cache server and what is at the address of its master', () => {
     await until(() => master.links.size === 1)
     master.publish(1, [server])
     await until(() => master.received.some(([type, , , , version]) => type === KEEP_ALIVE && version === 1))
-    await master.close()
+    await master.stop()
 
     const strangers: [RegExp, Partial<Introduction>, IcfError?][] = [
       [/belongs to cluster "other"/, { cluster: 'other' }],
@@ -108,7 +109,7 @@ describe('a cache server and what is at the address of its master', () => {
       const stranger = await process(self, port, () => refusal)
       await until(() => warnings.some((text) => warning.test(text)))
       if (!self.cluster) await until(() => stranger.hellos.length >= 3)
-      await stranger.close()
+      await stranger.stop()
       assert.equal(warnings.filter((text) => warning.test(text)).length, 1)
     }
 

@@ -1,18 +1,19 @@
 import { MessageType, readUnreachable } from '@icf/common'
+import { until } from '@icf/testkit/wait'
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { RunningCacheServer } from './cache-server.js'
-import { FakeProcess, startServer, until, Way } from './start.test.kit.js'
+import { FakeMember, startServer, Way } from './start.test.kit.js'
 
 describe('the link to a backup', () => {
   const peerId = 'b'.repeat(40)
-  let master: FakeProcess
-  let peer: FakeProcess
+  let master: FakeMember
+  let peer: FakeMember
   let server: RunningCacheServer
 
   beforeEach(async () => {
-    master = await FakeProcess.start({})
-    peer = await FakeProcess.start({ role: 'cache-server', id: peerId })
+    master = await FakeMember.start({})
+    peer = await FakeMember.start({ role: 'cache-server', id: peerId })
     server = await startServer([master.address])
     await until(() => master.links.size === 1)
     master.publish(1, [server, { id: peerId, address: peer.address }])
@@ -21,8 +22,8 @@ describe('the link to a backup', () => {
 
   afterEach(async () => {
     await server.kill()
-    await peer.close()
-    await master.close()
+    await peer.stop()
+    await master.stop()
   })
 
   it('closes when the backup is no longer in the topology', async () => {
@@ -43,9 +44,9 @@ describe('the link to a backup', () => {
   })
 
   it('is said to be impossible while no attempt succeeds, also in a later term, and to a master that comes later, and until one does', async () => {
-    const said = (by: FakeProcess) => by.received.filter(([type]) => type === MessageType.UNREACHABLE)
+    const said = (by: FakeMember) => by.received.filter(([type]) => type === MessageType.UNREACHABLE)
     const { address } = peer
-    await peer.close()
+    await peer.stop()
     await until(() => said(master).length === 3)
     // At once, in the first term that it heard of, and when it is so.
     assert.deepEqual(said(master).map(readUnreachable), [[], [], [peerId]])
@@ -53,10 +54,10 @@ describe('the link to a backup', () => {
     await until(() => said(master).length === 4)
     assert.deepEqual(said(master).map(readUnreachable).at(-1), [peerId])
     const { port } = master.address
-    await master.close()
-    master = await FakeProcess.start({}, port)
+    await master.stop()
+    master = await FakeMember.start({}, port)
     await until(() => said(master).length === 1)
-    peer = await FakeProcess.start({ role: 'cache-server', id: peerId }, address.port)
+    peer = await FakeMember.start({ role: 'cache-server', id: peerId }, address.port)
     await until(() => said(master).length === 2)
     assert.deepEqual(said(master).map(readUnreachable), [[peerId], []])
   })

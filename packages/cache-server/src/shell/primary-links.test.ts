@@ -1,26 +1,27 @@
 import { MessageType, type Message } from '@icf/common'
 import { dial, nodeRuntime, type Link } from '@icf/common/node'
+import { until } from '@icf/testkit/wait'
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { RunningCacheServer } from './cache-server.js'
-import { FakeProcess, startServer, until } from './start.test.kit.js'
+import { FakeMember, startServer } from './start.test.kit.js'
 
 describe('the link of a primary to its backup', () => {
   const primaryId = 'a'.repeat(40)
-  let master: FakeProcess
+  let master: FakeMember
   let server: RunningCacheServer
   let acknowledged: Message[]
 
   beforeEach(async () => {
     acknowledged = []
-    master = await FakeProcess.start({})
+    master = await FakeMember.start({})
     server = await startServer([master.address])
     await until(() => master.links.size === 1)
   })
 
   afterEach(async () => {
     await server.kill()
-    await master.close()
+    await master.stop()
   })
 
   const open = async (channel: number, serverId: string): Promise<Link> => {

@@ -10,7 +10,8 @@ import {
   type Introduction,
   type Message,
 } from '@icf/common'
-import { listen, nodeRuntime, type Address, type Link, type Listener } from '@icf/common/node'
+import type { Address, Link } from '@icf/common/node'
+import { FakeProcess } from '@icf/testkit/fake-process'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
@@ -20,35 +21,28 @@ import { startCacheServer } from './start.js'
 
 const HOST = '127.0.0.1'
 
-/** Any process at an address, such as a master or another cache server, by what it answers to HELLO. */
-export class FakeProcess {
-  readonly hellos: Introduction[] = []
-  readonly received: Message[] = []
-  readonly links = new Set<Link>()
-  #listener!: Listener
-
-  private constructor(
-    private readonly self: Introduction,
-    private readonly refusal: () => IcfError | undefined,
-  ) {}
+/** Another member of the cluster, a master if nothing else is said: it answers heartbeats. */
+export class FakeMember extends FakeProcess {
+  private constructor(self: Partial<Introduction>) {
+    const details = self.role === 'cache-server' ? [] : timingDetails(defaultTiming)
+    super({ role: 'master', cluster: 'test', id: '', details, ...self })
+    this.on('message', (link: Link, message: Message) => {
+      if (message[0] === MessageType.KEEP_ALIVE) link.send(leaseMessage(readKeepAlive(message).beat, 1, 1))
+    })
+  }
 
   static async start(
     self: Partial<Introduction>,
     port = 0,
     refusal: () => IcfError | undefined = () => undefined,
-  ): Promise<FakeProcess> {
-    const details = self.role === 'cache-server' ? [] : timingDetails(defaultTiming)
-    const process = new FakeProcess({ role: 'master', cluster: 'test', id: '', details, ...self }, refusal)
-    await process.#listen(port)
-    return process
-  }
-
-  get address(): Address {
-    return this.#listener.address
-  }
-
-  close(): Promise<void> {
-    return this.#listener.close()
+  ): Promise<FakeMember> {
+    const member = new FakeMember(self)
+    member.admit = () => {
+      const error = refusal()
+      if (error) throw error
+    }
+    await member.start(port)
+    return member
   }
 
   /** As a master: a topology of these servers; the first is the primary of every slot, the second the backup. */
@@ -61,29 +55,6 @@ export class FakeProcess {
       backup: servers.length > 1 ? 1 : NONE,
     })
     for (const link of this.links) link.send(wholeTopologyMessage(topology))
-  }
-
-  #receive(link: Link, message: Message): void {
-    this.received.push(message)
-    if (message[0] === MessageType.KEEP_ALIVE) link.send(leaseMessage(readKeepAlive(message).beat, 1, 1))
-  }
-
-  async #listen(port: number): Promise<void> {
-    this.#listener = await listen(nodeRuntime, { host: HOST, port }, this.self.cluster, {
-      introduce: () => this.self,
-      admit: (hello) => {
-        this.hellos.push(hello)
-        const refusal = this.refusal()
-        if (refusal) throw refusal
-      },
-      opened: (link) => {
-        this.links.add(link)
-        link.handlers = {
-          message: (message) => this.#receive(link, message),
-          close: () => this.links.delete(link),
-        }
-      },
-    })
   }
 }
 
@@ -150,8 +121,4 @@ export function startServer(
     maxMemoryBytes: 256 * 1024 * 1024,
     logger: pino({ level: 'warn' }, { write }),
   })
-}
-
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2))
 }

@@ -4,37 +4,16 @@ import {
   keySlot,
   MessageType,
   NONE,
-  type Message,
   type ServerInfo,
   type Topology,
 } from '@icf/common'
 import type { Staged } from '@icf/common/node'
+import { RecordingPort } from '@icf/testkit/recording-port'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { PendingCall } from './call.js'
-import type { Peer, PeerLink } from './peer.js'
+import type { Peer } from './peer.js'
 import { Router, type RouterOptions, type RouterShell } from './router.js'
 import { encodeValue } from './value.js'
-import { parse, type Command } from '../fake-cluster.test.kit.js'
-
-/** A link that only records. Large values are `ready` when the test says so. */
-export class RecordingLink implements PeerLink {
-  unsentBytes = 0
-  readonly frames: Message[] = []
-  readonly staging: { bytes: Uint8Array; ready: (staged: Staged) => void }[] = []
-
-  send(message: Message): void {
-    this.frames.push(message)
-  }
-
-  stage(bytes: Uint8Array, ready: (staged: Staged) => void): void {
-    this.staging.push({ bytes, ready })
-  }
-
-  /** Every command that was sent. */
-  get commands(): Command[] {
-    return this.frames.flatMap(parse)
-  }
-}
 
 export interface Outcome {
   value?: unknown
@@ -47,7 +26,7 @@ export class RouterHarness {
   nowMs = 0
   /** What was asked of the shell, in order. */
   readonly log: string[] = []
-  readonly links = new Map<string, RecordingLink>()
+  readonly links = new Map<string, RecordingPort<Staged>>()
   readonly peers = new Map<string, Peer>()
   readonly router: Router
   isSweeping = false
@@ -83,8 +62,8 @@ export class RouterHarness {
   }
 
   /** The link of a server opens. */
-  open(name: string): RecordingLink {
-    const link = new RecordingLink()
+  open(name: string): RecordingPort<Staged> {
+    const link = new RecordingPort<Staged>()
     this.links.set(name, link)
     this.router.opened(this.peers.get(name)!, link)
     return link

@@ -20,7 +20,7 @@ for (const code of ['NOT_OWNER', 'OWNER_CHANGED'] as const)
     assert.equal(outcome.settled, false)
     harness.follow(['a', 'b'], () => 1)
     harness.flush()
-    assert.deepEqual(harness.links.get('b')!.frames, [
+    assert.deepEqual(harness.links.get('b')!.sent, [
       [MessageType.COMMANDS, 1, 2, 0, 1, 1, CommandCode.GET, 'k'],
     ])
     harness.answer('b', 0, 'v')
@@ -126,7 +126,7 @@ test('a write that is sent again keeps its number, to whichever server; the othe
   harness.follow([undefined, 'b'], () => 1)
   harness.flush()
   const link = harness.links.get('b')!
-  const [, , , , firstNumber, settledBelow] = link.frames[0]!
+  const [, , , , firstNumber, settledBelow] = link.sent[0]!
   assert.deepEqual([firstNumber, settledBelow], [3, 1])
   assert.deepEqual(
     link.commands.map(({ args, repeats }) => [args[0], repeats]),
@@ -141,7 +141,7 @@ test('a write that is sent again keeps its number, to whichever server; the othe
   assert.ok(outcomes.every(({ settled }) => settled))
   harness.set('k4', 'v')
   harness.flush()
-  assert.deepEqual(link.frames[1]!.slice(4, 6), [4, 4])
+  assert.deepEqual(link.sent[1]!.slice(4, 6), [4, 4])
 })
 
 test('servers hear of settled writes only up to the oldest that may still be sent again', () => {
@@ -152,11 +152,11 @@ test('servers hear of settled writes only up to the oldest that may still be sen
   harness.set('k4', 'v')
   harness.flush()
   const link = harness.links.get('a')!
-  assert.deepEqual(link.frames[1]!.slice(4, 6), [4, 1])
+  assert.deepEqual(link.sent[1]!.slice(4, 6), [4, 1])
   harness.answer('a', 0, true)
   harness.set('k5', 'v')
   harness.flush()
-  assert.deepEqual(link.frames[2]!.slice(4, 6), [5, 4])
+  assert.deepEqual(link.sent[2]!.slice(4, 6), [5, 4])
 })
 
 test('a server that dies with its connection open: its calls go to the new owner at once, late answers are nothing', () => {

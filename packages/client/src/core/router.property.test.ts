@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommandCode, keySlot, limits, NONE, SLOT_COUNT, type ErrorCode } from '@icf/common'
 import { Staged } from '@icf/common/node'
+import { commandsOf, type Command } from '@icf/testkit/frames'
+import type { RecordingPort } from '@icf/testkit/recording-port'
 import fc from 'fast-check'
-import { errorResult, parse, type Command } from '../fake-cluster.test.kit.js'
-import { RouterHarness, type Outcome, type RecordingLink } from './router-harness.test.kit.js'
+import { errorResult } from '../fake-cluster.test.kit.js'
+import { RouterHarness, type Outcome } from './router-harness.test.kit.js'
 
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 const DEADLINE_MS = 300
@@ -59,7 +61,10 @@ class World {
   #version = 0
   #owner: (slot: number) => number = () => 0
   #present = NAMES
-  readonly #open = new Map<string, { link: RecordingLink; seenFrames: number; unanswered: Command[] }>()
+  readonly #open = new Map<
+    string,
+    { link: RecordingPort<Staged>; seenFrames: number; unanswered: Command[] }
+  >()
 
   constructor(private readonly slotCount: number) {
     this.harness = new RouterHarness({}, slotCount)
@@ -148,8 +153,8 @@ class World {
   /** What was sent since the last look went to the owner by the topology it names, with free ids. */
   #check(): void {
     for (const [name, open] of this.#open) {
-      for (const frame of open.link.frames.slice(open.seenFrames)) {
-        for (const command of parse(frame)) {
+      for (const frame of open.link.sent.slice(open.seenFrames)) {
+        for (const command of commandsOf(frame)) {
           const { id, args } = command
           assert.ok(
             open.unanswered.every((other) => other.id !== id),
@@ -161,7 +166,7 @@ class World {
           assert.equal(NAMES[this.#owner(keySlot(args[0] as string, this.slotCount))], name)
         }
       }
-      open.seenFrames = open.link.frames.length
+      open.seenFrames = open.link.sent.length
     }
     for (const { outcome, untilMs } of this.calls)
       assert.ok(outcome.settled || this.harness.nowMs < untilMs, 'a call outlived its deadline')

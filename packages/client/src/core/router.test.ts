@@ -13,15 +13,15 @@ test('what was called before a flush travels in one frame for each server, with 
   harness.open('b')
   const keys = Array.from({ length: 100 }, (_, i) => `key ${i}`)
   const outcomes = keys.map((key) => harness.get(key))
-  assert.equal(harness.links.get('a')!.frames.length, 0)
+  assert.equal(harness.links.get('a')!.sent.length, 0)
   harness.flush()
   for (const [name, own] of [
     ['a', keys.filter((key) => !isOdd(key))],
     ['b', keys.filter(isOdd)],
   ] as const) {
-    const { frames, commands } = harness.links.get(name)!
-    assert.equal(frames.length, 1)
-    assert.deepEqual(frames[0]!.slice(0, 6), [MessageType.COMMANDS, 1, 1, 0, 1, 1])
+    const { sent, commands } = harness.links.get(name)!
+    assert.equal(sent.length, 1)
+    assert.deepEqual(sent[0]!.slice(0, 6), [MessageType.COMMANDS, 1, 1, 0, 1, 1])
     assert.deepEqual(
       commands.map(({ id, args }) => [id, args[0]]),
       own.map((key, i) => [i, key]),
@@ -38,7 +38,7 @@ test('what was called before a flush travels in one frame for each server, with 
 
 test('after two frames without a word from the server, calls wait for its next message and leave together', () => {
   const harness = twoServers()
-  const frames = (): number => harness.links.get('a')!.frames.length
+  const frames = (): number => harness.links.get('a')!.sent.length
   const send = (key: string): void => {
     harness.get(key)
     harness.flush()
@@ -60,10 +60,10 @@ test('calls do not wait for a server that is silent about what it was sent', () 
     harness.get(key)
     harness.flush()
   }
-  assert.equal(harness.links.get('a')!.frames.length, 2)
+  assert.equal(harness.links.get('a')!.sent.length, 2)
   harness.advance(pace.sweepMs)
   harness.flush()
-  assert.equal(harness.links.get('a')!.frames.length, 3)
+  assert.equal(harness.links.get('a')!.sent.length, 3)
 })
 
 test('results may come in any order and split', () => {
@@ -92,7 +92,7 @@ test('each command carries its arguments and turns its result into what the call
   ]
   const outcomes = commands.map(([code]) => harness.submit(code, 'k', 1000, 'v'))
   harness.flush()
-  assert.deepEqual(harness.links.get('a')!.frames[0]!.slice(6, 12), [CommandCode.SET, 'k', 'v', 1, 0, 0])
+  assert.deepEqual(harness.links.get('a')!.sent[0]!.slice(6, 12), [CommandCode.SET, 'k', 'v', 1, 0, 0])
   harness.answer('a', 0, ...commands.map(([, result]) => result))
   assert.deepEqual(
     outcomes.map(({ value }) => value),
@@ -104,12 +104,12 @@ test('a frame ends at the bound of bytes, and the next one begins', () => {
   const harness = twoServers()
   for (let i = 0; i < 12; i++) harness.set(`k${i}`, Buffer.alloc(200 * 1024))
   harness.flush()
-  const { frames } = harness.links.get('a')!
+  const { sent } = harness.links.get('a')!
   assert.deepEqual(
-    frames.map((frame) => (frame.length - 6) / 6),
+    sent.map((frame) => (frame.length - 6) / 6),
     [6, 6],
   )
-  assert.equal(frames[1]![3], 6)
+  assert.equal(sent[1]![3], 6)
 })
 
 test('a link that does not take more is left alone until it drains', () => {
@@ -120,7 +120,7 @@ test('a link that does not take more is left alone until it drains', () => {
   harness.flush()
   harness.get('k2')
   harness.flush()
-  assert.equal(link.frames.length, 0)
+  assert.equal(link.sent.length, 0)
   link.unsentBytes = 0
   harness.router.drained(harness.peers.get('a')!)
   harness.flush()

@@ -3,7 +3,6 @@ import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
 import { emptyTopology, MessageType, type Topology } from '@icf/common'
 import { FakeCluster } from '../fake-cluster.test.kit.js'
-import { HOST } from '../fake-process.test.kit.js'
 import { nodeRuntime } from '@icf/common/node'
 import { Masters } from './masters.js'
 
@@ -16,7 +15,7 @@ test('a master that says nothing with its connection open: another is asked, and
   const until = (condition: () => boolean): Promise<void> =>
     new Promise((resolve) => seen.on('change', () => condition() && resolve()))
   const masters = new Masters(nodeRuntime, {
-    addresses: cluster.masters.map(({ port }) => ({ host: HOST, port })),
+    addresses: cluster.masters.map(({ address }) => address),
     self: { role: 'client', cluster: 'icf', id: 'c', details: [] },
     dialTimeoutMs: 10_000,
     pingIntervalMs: 50,
@@ -44,7 +43,7 @@ test('a topology whose stamp is no number is refused, and ends nothing but its c
   let follow: (topology: Topology) => void
   const followed = new Promise<Topology>((resolve) => (follow = resolve))
   const masters = new Masters(nodeRuntime, {
-    addresses: [{ host: HOST, port: master!.port }],
+    addresses: [master!.address],
     self: { role: 'client', cluster: 'icf', id: 'c', details: [] },
     dialTimeoutMs: 10_000,
     current: () => emptyTopology({ virtualNodes: 1, seed: 0 }),

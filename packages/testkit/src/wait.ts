@@ -35,3 +35,8 @@ export async function waitUntil(
     await delay(everyMs)
   }
 }
+
+/** As soon as it holds, of something in this process. @throws Error at the timeout, with the condition's own text */
+export function until(holds: () => boolean): Promise<void> {
+  return waitUntil(holds, { what: String(holds), everyMs: 2 })
+}
