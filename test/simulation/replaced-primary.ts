@@ -36,9 +36,10 @@ export class ReplacedPrimary {
     const delayMs = world.random.between(LEAST_DELAY_MS, MOST_DELAY_MS)
     for (const socket of network.socketsBetween(primary.process, backup.process))
       if (!socket.isAccepted) network.holdUp(socket, delayMs)
-    this.#whenSaid(primary, backup, world.now + SAID_WITHIN_MS, () =>
-      this.#replace(primary, backup, third, delayMs),
-    )
+    const untilMs = world.now + SAID_WITHIN_MS
+    const isSaid = (): boolean | undefined =>
+      world.now <= untilMs ? this.#isSaid(primary, backup) : undefined
+    this.trouble.once(isSaid, LOOK_MS, () => this.#replace(primary, backup, third, delayMs))
     return SAID_WITHIN_MS + delayMs + REPLACED_WITHIN_MS
   }
 
@@ -62,18 +63,12 @@ export class ReplacedPrimary {
     )
   }
 
-  #whenSaid(primary: SimServer, backup: SimServer, untilMs: number, job: () => void): void {
-    const { world } = this.cluster.network
-    const look = (): void => {
-      if (world.now > untilMs || !primary.process.canRun || !backup.process.canRun) return
-      const { slots } = primary.incarnation.core
-      const isSaid = slots.backup.some(
-        (channel) => channel?.peerId === backup.incarnation.id && channel.bytesInFlight > 0,
-      )
-      if (isSaid) job()
-      else this.trouble.later(LOOK_MS, look)
-    }
-    look()
+  /** Whether something is on its way to the backup; undefined when one of them does not run. */
+  #isSaid(primary: SimServer, backup: SimServer): boolean | undefined {
+    if (!primary.process.canRun || !backup.process.canRun) return undefined
+    return primary.incarnation.core.slots.backup.some(
+      (channel) => channel?.peerId === backup.incarnation.id && channel.bytesInFlight > 0,
+    )
   }
 
   #replace(primary: SimServer, backup: SimServer, third: SimServer, delayMs: number): void {
@@ -83,13 +78,14 @@ export class ReplacedPrimary {
     if (!before || trouble.kill((process) => process.kill(), third) === undefined) return
     trouble.stop(primary.process, REPLACED_WITHIN_MS)
     trouble.disturb(delayMs)
-    const look = (): void => {
+    const hasTakenOver = (): boolean | undefined => {
       const { topology } = this.cluster
-      if (topology && this.#hasTakenOver(backup, primary, before, topology))
-        return trouble.later(world.random.between(0, 100), () => trouble.goOn(primary.process))
-      if (primary.process.isStopped) trouble.later(LOOK_MS, look)
+      if (topology && this.#hasTakenOver(backup, primary, before, topology)) return true
+      return primary.process.isStopped ? false : undefined
     }
-    look()
+    trouble.once(hasTakenOver, LOOK_MS, () =>
+      trouble.later(world.random.between(0, 100), () => trouble.goOn(primary.process)),
+    )
   }
 
   #hasTakenOver(backup: SimServer, primary: SimServer, before: Topology, now: Topology): boolean {

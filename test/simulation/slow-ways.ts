@@ -117,12 +117,11 @@ export class SlowWays {
     const { trouble } = this
     const { random, now } = this.#world
     const stayMs = random.between(LEAST_STAY_MS, MOST_STAY_MS)
-    const look = (): void => {
-      if (!newcomer.process.isAlive || this.#world.now > now + withinMs) return
-      if (!this.#isPrimary(newcomer)) return trouble.later(LOOK_MS, look)
-      trouble.later(stayMs, () => void trouble.leave(newcomer))
-    }
-    trouble.later(LOOK_MS, look)
+    const isPrimary = (): boolean | undefined =>
+      newcomer.process.isAlive && this.#world.now <= now + withinMs ? this.#isPrimary(newcomer) : undefined
+    trouble.later(LOOK_MS, () =>
+      trouble.once(isPrimary, LOOK_MS, () => trouble.later(stayMs, () => void trouble.leave(newcomer))),
+    )
   }
 
   #isPrimary(server: SimServer): boolean {

@@ -439,6 +439,13 @@ export class Trouble {
     return server && 5 * periodMs
   }
 
+  /** Looks every so often until what `state` says is true, and does it then; undefined: it can not come true any more. */
+  once(state: () => boolean | undefined, everyMs: number, job: () => void): void {
+    const holds = state()
+    if (holds) job()
+    else if (holds === false) this.later(everyMs, () => this.once(state, everyMs, job))
+  }
+
   /** Unless everything was healed before. */
   later(ms: number, job: () => void): void {
     this.#world.after(ms, () => {

@@ -57,15 +57,14 @@ export class UnheardHandover {
     const servedMs = network.world.random.between(LEAST_SERVED_MS, MOST_SERVED_MS)
     trouble.disturb(servedMs + LONGEST_DOWN_MS)
     for (const other of cluster.processes) if (other !== giver) network.cut(giver, other)
-    const look = (): void => {
-      if (cluster.masterProcess === master) return trouble.later(LOOK_MS, look)
-      for (const other of cluster.processes) network.heal(giver, other)
-      // What it waits for from the dead one would not come.
-      for (const socket of network.socketsBetween(giver, master)) network.reset(socket)
-    }
+    const isReplaced = (): boolean => cluster.masterProcess !== master
     trouble.later(servedMs, () => {
       trouble.restartMaster((process) => process.kill(), true)
-      look()
+      trouble.once(isReplaced, LOOK_MS, () => {
+        for (const other of cluster.processes) network.heal(giver, other)
+        // What it waits for from the dead one would not come.
+        for (const socket of network.socketsBetween(giver, master)) network.reset(socket)
+      })
     })
   }
 }
