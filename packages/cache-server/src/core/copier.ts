@@ -13,7 +13,7 @@ import type { Store } from './store.js'
 export const WINDOW_BYTES = 256 * 1024
 
 /** Slots parked at once: bounds how many keys wait while the master commits new primaries. */
-const MAX_PARKED_SLOTS = 256
+export const MAX_PARKED_SLOTS = 256
 
 type Stage = 'waiting' | 'copying' | 'ending' | 'copied' | 'parked' | 'reported'
 
