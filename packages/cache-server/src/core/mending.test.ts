@@ -274,12 +274,11 @@ it('what is refused of an earlier time as the primary is no reason to mend', () 
 it('what a backup with a newer topology refused is no reason to mend in a version between the two', () => {
   const { a, b } = threeMembers()
   a.core.adopt(topologyOf(1, 0, 1), 0)
-  const sent: Message[] = []
-  const port = { send: (message: Message) => void sent.push([...message]), stage: () => undefined }
+  const port = new RecordingPort()
   a.core.peerConnected(b.core.id, port)
   a.set('{key}1', 'x')
   a.core.flush(0)
-  a.core.peerMessage(b.core.id, port, [MessageType.BACK_ACK, sent[0]![3], 1, 3, [slot]], 0)
+  a.core.peerMessage(b.core.id, port, [MessageType.BACK_ACK, port.sent[0]![3], 1, 3, [slot]], 0)
   a.core.adopt(topologyOf(2, 0, 1, { to: 2, intent: 'backup', since: 2 }), 0)
   assert.deepEqual(a.mended, [])
   assert.ok(!a.core.ledger.isEmpty)

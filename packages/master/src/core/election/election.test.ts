@@ -1,8 +1,8 @@
 // Whatever breaks, pauses or is cut off: one master at a time is active, and what was in effect stays in effect.
 import { compareStamps } from '@icf/common'
+import { Random } from '@icf/testkit/random'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { randomFrom } from '../harness.test.kit.js'
 import { BOUND_MS, descends, name, World } from './world.test.kit.js'
 
 const SEEDS = 400
@@ -10,10 +10,10 @@ const TROUBLES = 30
 /** All is well again for so long: then a master is active. */
 const REST_MS = 10_000
 
-type Trouble = (world: World, random: () => number) => void
+type Trouble = (world: World, random: Random) => void
 
-const pick = <T>(items: readonly T[], random: () => number): T | undefined =>
-  items[Math.floor(random() * items.length)]
+const pick = <T>(items: readonly T[], random: Random): T | undefined =>
+  items.length > 0 ? random.pick(items) : undefined
 
 const TROUBLES_BY_NAME: Record<string, Trouble> = {
   'a master dies': (world, random) => {
@@ -72,19 +72,19 @@ const TROUBLES_BY_NAME: Record<string, Trouble> = {
   },
   'cut off from some': (world, random) => {
     const id = pick(world.masters, random)!
-    for (const other of world.ids) if (other !== id && random() < 0.6) for (const [a, b] of [[id, other], [other, id]] as const) world.cut(a, b) // prettier-ignore
+    for (const other of world.ids) if (other !== id && random.chance(0.6)) for (const [a, b] of [[id, other], [other, id]] as const) world.cut(a, b) // prettier-ignore
   },
   heal: (world) => world.heal(),
 }
 
 function runSeed(seed: number): World {
-  const random = randomFrom(seed)
-  const world = new World(random, 1 + Math.floor(random() * 3), Math.floor(random() * 5))
+  const random = new Random(seed)
+  const world = new World(random, random.integer(1, 4), random.integer(0, 5))
   const troubles = Object.values(TROUBLES_BY_NAME)
   world.run(2000)
   for (let i = 0; i < TROUBLES; i++) {
     pick(troubles, random)!(world, random)
-    world.run(world.now + random() * 1500)
+    world.run(world.now + random.between(0, 1500))
   }
   TROUBLES_BY_NAME['heal']!(world, random)
   TROUBLES_BY_NAME['resume']!(world, random)
@@ -106,7 +106,7 @@ function checkChain({ agreed }: World): void {
 
 /** Two masters and three servers that are all voters, and which of the masters is active. */
 function settled(seed: number): { world: World; active: string; standby: string } {
-  const world = new World(randomFrom(seed), 2, 3, 0)
+  const world = new World(new Random(seed), 2, 3, 0)
   world.run(5000)
   const [active] = world.valid
   assert.equal(world.agreed.at(-1)?.voters.length, 5)

@@ -1,5 +1,6 @@
 // Masters and voters on machines with clocks, disks and links of their own, all decided by a seed.
 import { Ballot, compareStamps, type Answer, type BallotState, type Question } from '@icf/common'
+import type { Random } from '@icf/testkit/random'
 import assert from 'node:assert/strict'
 import { Election, type ElectionEffect } from './election.js'
 import type { Agreed } from './messages.js'
@@ -53,7 +54,7 @@ export class World {
   #nextServer = 1
 
   constructor(
-    readonly random: () => number,
+    readonly random: Random,
     masters: number,
     servers: number,
     private readonly slowDisks = 0.2,
@@ -105,13 +106,13 @@ export class World {
     return {
       id,
       isMaster,
-      rate: 0.9 + this.random() * 0.2,
+      rate: 0.9 + this.random.next() * 0.2,
       isUp: false,
       isPaused: false,
       missed: [],
       ballot: new Ballot<State>(BOUND_MS, disk),
       disk,
-      saveMs: this.random() < this.slowDisks ? 1000 : 2,
+      saveMs: this.random.next() < this.slowDisks ? 1000 : 2,
       election: undefined,
       run: 0,
       leading: undefined,
@@ -142,7 +143,7 @@ export class World {
       own: process.ballot,
       timing: TIMING,
       nextEpoch: (last) => last + 1,
-      random: this.random,
+      random: () => this.random.next(),
     })
     this.#tick(process, process.run)
     for (const other of this.ids) {
@@ -228,7 +229,7 @@ export class World {
 
   #connect(master: string, voter: string): void {
     const { run } = this.#get(master)
-    this.#later(this.random() * 20, () => {
+    this.#later(this.random.next() * 20, () => {
       const process = this.#processes.get(master)
       const other = this.#processes.get(voter)
       if (!process?.isUp || !other?.isUp || process.run !== run || this.#isConnected(master, voter)) return
@@ -256,9 +257,9 @@ export class World {
   /** In order, on the present connection, with a delay. */
   #send(from: string, to: string, connection: number | undefined, pair: string, arrive: () => void): void {
     if (this.#cuts.has(`${from}>${to}`)) return this.#lose(pair, connection)
-    const slow = from === to ? 0.1 : this.random() < 0.05 ? 300 : 3
+    const slow = from === to ? 0.1 : this.random.next() < 0.05 ? 300 : 3
     const way = `${from}>${to} of ${pair}`
-    const at = Math.max(this.now + this.random() * slow, this.#ways.get(way) ?? 0)
+    const at = Math.max(this.now + this.random.next() * slow, this.#ways.get(way) ?? 0)
     this.#ways.set(way, at)
     this.#later(at - this.now, () => {
       if (this.#connections.get(pair) === connection && connection !== undefined) arrive()
@@ -297,7 +298,7 @@ export class World {
         const leading = process.leading!
         leading.isProposing = false
         const { run } = process
-        this.#later(this.random() * 200, () =>
+        this.#later(this.random.next() * 200, () =>
           this.#in(process, run, () => {
             if (process.leading === leading) this.#propose(process, leading.epoch, this.#next(leading))
           }),
@@ -327,7 +328,7 @@ export class World {
     if (newest.former) return { ...next, former: undefined }
     const servers = [...newest.voters.filter((id) => this.servers.includes(id)), ...this.servers]
     // Of masters that are not there, some are given up for good.
-    const isKept = (id: string): boolean => isMaster(id) && (this.isUp(id) || this.random() < 0.9)
+    const isKept = (id: string): boolean => isMaster(id) && (this.isUp(id) || this.random.next() < 0.9)
     const seats = [
       ...new Set([...newest.voters.filter(isKept), ...this.masters.filter((id) => this.isUp(id))]),
     ]
@@ -370,7 +371,7 @@ export class World {
     const { state } = process.ballot
     const { run } = process
     // What it is given while it writes is written together.
-    process.readyAt = Math.max(process.readyAt, this.now + this.random() * process.saveMs)
+    process.readyAt = Math.max(process.readyAt, this.now + this.random.next() * process.saveMs)
     this.#later(process.readyAt - this.now, () => {
       if (process.run !== run || !process.isUp) return
       if (compareStamps(state.accepted, process.disk.accepted) >= 0 && state.epoch >= process.disk.epoch)
