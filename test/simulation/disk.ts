@@ -8,18 +8,23 @@ type State = Parameters<Term['commit']>[0]
 
 export const DISK_FULL = 'ENOSPC'
 
+/** How long nobody may be active after a term was lost, at most, in milliseconds. */
+const MAX_GAP_MS = 1200
+
 /** The file in which a master keeps its state: it outlives the process, may be slow or full, and can be lost. */
 export class Disk {
   /** How long a commit takes, in milliseconds. */
   commitMs = 1
   isFull = false
+  /** How long a term lasts at most, in milliseconds, until it is lost while its process lives. */
+  longestTermMs = Infinity
   /** Told of each state when it is safe, and before its master knows. */
   written: ((topology: Topology, before: Topology | undefined) => void) | undefined
   /** What a living master wants to be safe, and is not yet. */
   #wanted: State | undefined
   #states: State[] = []
   readonly #committed = new Set<string>()
-  /** Of the master that uses it now. */
+  /** Of the process and term that use it now. */
   #term = 0
 
   /** Whether this version was ever safe. */
@@ -43,16 +48,50 @@ export class Disk {
 
   /** As `process` uses it. */
   coordinate(process: VirtualProcess): Coordination {
-    const term = ++this.#term
-    this.#wanted = undefined
+    let isFirst = true
+    this.#free()
     return {
       open: () => Promise.resolve(),
       campaign: () => {
-        const commit = (state: State): Promise<void> => this.#commit(process, term, state)
-        return Promise.resolve(loneTerm(this.#states.at(-1), process.runtime.wallTimeMs(), commit))
+        if (!isFirst) return this.#beginLater(process)
+        isFirst = false
+        return Promise.resolve(this.#begin(process))
       },
       end: () => Promise.resolve(),
     }
+  }
+
+  /** What any earlier term still has under way is not written any more. @returns the number of the next */
+  #free(): number {
+    this.#wanted = undefined
+    return ++this.#term
+  }
+
+  #begin(process: VirtualProcess): Term {
+    const number = this.#free()
+    const commit = (state: State): Promise<void> => this.#commit(process, number, state)
+    const term = loneTerm(this.#states.at(-1), process.runtime.wallTimeMs(), commit)
+    return this.longestTermMs === Infinity ? term : { ...term, lost: this.#lost(process, number) }
+  }
+
+  #beginLater(process: VirtualProcess): Promise<Term> {
+    const { world } = process
+    const ms = world.random.between(0, MAX_GAP_MS)
+    return new Promise((resolve) =>
+      world.after(ms, () => process.turn('a term begins', () => resolve(this.#begin(process)))),
+    )
+  }
+
+  #lost(process: VirtualProcess, number: number): Promise<void> {
+    const { world } = process
+    const ms = world.random.between(0, this.longestTermMs)
+    return new Promise((resolve) =>
+      world.after(ms, () => {
+        if (this.longestTermMs === Infinity || number !== this.#term) return
+        this.#free()
+        process.turn('its term is lost', resolve)
+      }),
+    )
   }
 
   #commit(process: VirtualProcess, term: number, state: State): Promise<void> {

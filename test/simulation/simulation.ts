@@ -39,14 +39,16 @@ export interface Outcome {
  * clocks, disks and a network, under readers and writers, while all kinds of things go wrong; then quiet, in which the
  * cluster must settle with nothing lost.
  * @param mostWallErrorMs how far the time of day of a process is off at most
+ * @param longestTermMs after which the master loses its term at the latest, time and again, while things go wrong
  * @throws Violation, and whatever else the processes throw
  */
 export function simulate(
   seed: number,
   trace?: (line: string) => void,
   mostWallErrorMs = HALF_A_DAY_MS,
+  longestTermMs = Infinity,
 ): Promise<Outcome> {
-  return new Simulation(seed, trace, mostWallErrorMs).run()
+  return new Simulation(seed, trace, mostWallErrorMs, longestTermMs).run()
 }
 
 class Simulation {
@@ -62,6 +64,7 @@ class Simulation {
     private readonly seed: number,
     trace: ((line: string) => void) | undefined,
     mostWallErrorMs: number,
+    longestTermMs: number,
   ) {
     this.#world = new World(seed, trace)
     this.#scenario = chooseScenario(this.#world.random, seed % PATIENT_EVERY === 0)
@@ -71,6 +74,7 @@ class Simulation {
       this.#scenario.cluster,
       new WallClocks(seed, mostWallErrorMs),
     )
+    this.#cluster.disk.longestTermMs = longestTermMs
     this.#order = new TopologyOrderChecker(this.#cluster.disk)
   }
 

@@ -65,6 +65,7 @@ export class Trouble {
     cluster.disk.written = undefined
     cluster.disk.isFull = false
     cluster.disk.commitMs = 1
+    cluster.disk.longestTermMs = Infinity
     if (cluster.servers.every(({ isLeaving }) => isLeaving)) cluster.startServer(this.room.machines[0]!)
   }
 
