@@ -10,13 +10,14 @@ const CLI = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta
 export class IcfProcesses {
   readonly servers: ChildProcess[] = []
   readonly #all: ChildProcess[] = []
+  readonly #kill = (): void => this.#all.forEach((child) => child.kill('SIGKILL'))
 
   private constructor(readonly master: string) {
-    process.on('exit', () => this.#all.forEach((child) => child.kill('SIGKILL')))
+    process.on('exit', this.#kill)
   }
 
-  get masterPid(): number {
-    return this.#all[0]!.pid!
+  get masterProcess(): ChildProcess {
+    return this.#all[0]!
   }
 
   static async start(servers: number, ...serverOptions: string[]): Promise<IcfProcesses> {
@@ -51,6 +52,7 @@ export class IcfProcesses {
       child.kill('SIGKILL')
       await once(child, 'exit')
     }
+    process.off('exit', this.#kill)
   }
 
   #run(...args: string[]): ChildProcess {

@@ -1,0 +1,44 @@
+// The longest turn of a server's event loop in floods that clients can make: `npm run bench:turns`, or some of them by a
+// part of their names. Linux only: it reads /proc.
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connect } from '@icf/client'
+import { parseAddress } from '@icf/common/node'
+import { IcfProcesses } from './icf-processes.js'
+import { floods, type Flood } from './turns/floods.js'
+
+const MAX_MEMORY = '256mb'
+const PATIENCE_MS = 60_000
+
+process.env['NODE_OPTIONS'] = `--import=${new URL('./turns/meter.js', import.meta.url).href}`
+const parts = process.argv.slice(2)
+
+console.log('| flood | longest turn | most resident memory | result |')
+console.log('|---|---|---|---|')
+for (const flood of floods)
+  if (parts.length === 0 || parts.some((part) => flood.name.includes(part))) console.log(await measure(flood))
+
+/** On processes of its own. */
+async function measure({ name, isOfMaster, prepare, run }: Flood): Promise<string> {
+  const cluster = await IcfProcesses.start(1, '--max-memory', MAX_MEMORY)
+  const child = isOfMaster ? cluster.masterProcess : cluster.servers[0]!
+  const cache = await connect({ masters: [cluster.master], timeoutMs: PATIENCE_MS, connectTimeoutMs: 30_000 })
+  await cluster.settled()
+  const target = { server: cache.where('k')!.primary!, master: parseAddress(cluster.master), cache }
+  await prepare?.(target)
+  child.send('begin')
+  const late = sleep(PATIENCE_MS, `not within ${PATIENCE_MS} ms`, { ref: false })
+  const result = await Promise.race([run(target), late])
+  child.send('end')
+  const [longestMs] = (await once(child, 'message')) as [number]
+  const peakMib = Math.round(peakKib(child) / 1024)
+  await cache.close()
+  await cluster.end()
+  return `| ${name} | ${longestMs.toFixed(1)} ms | ${peakMib} MiB | ${result} |`
+}
+
+function peakKib(child: ChildProcess): number {
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1])
+}
