@@ -142,6 +142,35 @@ describe('a backlog of commands', () => {
     }
   })
 
+  it('runs fewer of them when their answers are long', () => {
+    client.send([CommandCode.SET, 'long', Buffer.alloc(100_000), 0, 0, 0])
+    for (let sent = 0; sent < 40; sent++) client.send([CommandCode.GET, 'long'])
+    const other = new TestClient('other')
+    other.send([CommandCode.GET, 'long'])
+    renewLease(core, 0)
+    for (let turns = 0; other.results.size === 0; turns++) {
+      const ran = turn()
+      assert.ok(ran <= 25, String(ran))
+      assert.ok(turns < 10)
+    }
+    assert.ok(client.results.size < 40)
+    while (isFlushDue) turn()
+    assert.equal(client.results.size, 41)
+  })
+
+  it('puts no more into frames in one turn than that has time for', () => {
+    renewLease(core, 0)
+    client.send([CommandCode.SET, 'long', Buffer.alloc(100_000), 0, 0, 0])
+    while (isFlushDue) turn()
+    const many = Array.from({ length: 50 }, (_, i) => new TestClient(`client ${i}`))
+    for (const each of many) each.send(...Array.from({ length: 9 }, () => [CommandCode.GET, 'long']))
+    const answered = (): number => many.filter(({ results }) => results.size === 9).length
+    turn()
+    assert.ok(answered() > 0 && answered() < 5, String(answered()))
+    while (isFlushDue) turn()
+    assert.equal(answered(), 50)
+  })
+
   it('forgets those whose client has gone', () => {
     for (let sent = 0; sent < 10_000; sent += 1000) client.send(...Array.from({ length: 1000 }, () => get))
     renewLease(core, 0)
@@ -160,6 +189,6 @@ describe('a backlog of commands', () => {
     while (isFlushDue) turn()
     assert.deepEqual([client.results.get(id), client.results.has(id + 2)], [null, false])
     assert.equal(client.wasAskedFor, 1)
-    assert.throws(() => core.clientAdvanced(client.session, 0), IcfError)
+    assert.throws(() => core.clientAdvanced(client.session), IcfError)
   })
 })

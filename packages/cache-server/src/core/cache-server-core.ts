@@ -35,6 +35,9 @@ import { Writer } from './writer.js'
 /** Entries that one slice of background work touches: well below a millisecond. */
 const SLICE_ENTRIES = 500
 
+/** Answers that one turn puts into frames, about: a few milliseconds. */
+const FLUSH_BYTES = 2 * 1024 * 1024
+
 export interface CacheServerOptions {
   /** 40 hex characters, new for each incarnation. */
   readonly id: string
@@ -124,8 +127,8 @@ export class CacheServerCore {
   }
 
   /** More of the client's answers have gone. @throws IcfError PROTOCOL */
-  clientAdvanced(client: ClientSession, now: number): void {
-    this.runner.resume(client, now)
+  clientAdvanced(client: ClientSession): void {
+    this.runner.resume(client)
     this.#dirty()
   }
 
@@ -384,7 +387,14 @@ export class CacheServerCore {
     }
     this.#dirtyChannels.length = 0
     this.#intake.flush()
-    for (const client of this.#dirtyClients) client.flush()
-    this.#dirtyClients.length = 0
+    this.#flushClients()
+  }
+
+  #flushClients(): void {
+    const clients = this.#dirtyClients
+    let [flushed, bytes] = [0, 0]
+    while (flushed < clients.length && bytes < FLUSH_BYTES) bytes += clients[flushed++]!.flush()
+    clients.splice(0, flushed)
+    if (clients.length > 0) this.#dirty()
   }
 }

@@ -33,6 +33,8 @@ export class ClientSession {
   readonly suspended = new FrameQueue()
   /** What is wrong with a suspended frame, for which its link is to be refused. */
   refusal: IcfError | undefined
+  /** What its answers took in frames so far. */
+  answeredBytes = 0
   readonly #port: LinkPort
   readonly #dirty: ClientSession[]
   #out: unknown[] = []
@@ -127,14 +129,16 @@ export class ClientSession {
     return !this.isFull
   }
 
-  flush(): void {
-    const out = this.#out
-    if (out.length === 0) return
+  /** @returns about how many bytes that were */
+  flush(): number {
+    const [out, bytes] = [this.#out, this.#bytes]
+    if (out.length === 0) return 0
     this.#out = []
     this.#bytes = 0
     this.#port.send(out)
     if (this.isFull) this.flow.progressed()
     else this.#noteFull()
+    return bytes
   }
 
   get #heldBytes(): number {
@@ -149,6 +153,7 @@ export class ClientSession {
 
   #count(bytes: number): void {
     this.#bytes += bytes
+    this.answeredBytes += bytes
     if (this.#bytes > limits.softFrameBytes) this.flush()
   }
 }

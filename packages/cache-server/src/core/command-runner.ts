@@ -37,6 +37,8 @@ const WAITING_SHARE = 1 / 8
 const BACKLOG_SLICE = 2000
 /** Of one client in a row. */
 const BACKLOG_PORTION = 500
+/** Values and answers of so many bytes are as much work as a command. */
+const COMMAND_WORTH_BYTES = 1024
 
 /** Takes clients' frames apart and runs each command, or lets it wait, or says who owns the key. */
 export class CommandRunner implements CommandContext {
@@ -78,15 +80,12 @@ export class CommandRunner implements CommandContext {
   }
 
   /**
-   * The client has taken some of its answers: goes on with what it sent.
+   * The client has taken some of its answers: what it sent goes on in its turn, by `runBacklog`.
    * @throws IcfError PROTOCOL
    */
-  resume(client: ClientSession, now: number): void {
-    this.now = now
+  resume(client: ClientSession): void {
     if (client.refusal) throw client.refusal
-    if (!client.makeRoom()) return
-    this.#runSuspended(client, BACKLOG_PORTION)
-    if (client.suspended.length > 0 && !client.isFull) this.#backlog.add(client)
+    if (client.makeRoom() && client.suspended.length > 0) this.#backlog.add(client)
   }
 
   /** Runs some of what waited and need not any more. True when more is left. */
@@ -101,12 +100,13 @@ export class CommandRunner implements CommandContext {
     return this.#backlog.size > 0
   }
 
+  /** @returns how much work that was, in commands */
   #runPortion(client: ClientSession, count: number): number {
     try {
-      const ran = this.#runSuspended(client, count)
+      const work = this.#runSuspended(client, count)
       if (client.suspended.length === 0) client.goOn()
       else if (!client.isFull) this.#backlog.add(client)
-      return ran
+      return work
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
       client.refusal = error
@@ -115,12 +115,16 @@ export class CommandRunner implements CommandContext {
     }
   }
 
-  /** Runs up to `count` suspended commands; returns how many. */
+  /** Runs up to `count` suspended commands, fewer when they are much work; returns how much. */
   #runSuspended(client: ClientSession, count: number): number {
-    let ran = 0
-    while (ran < count && !client.isFull && client.suspended.length > 0)
-      ran += this.#runFrom(client, client.suspended.shift()!, count - ran)
-    return ran
+    const bytesOf = (): number => client.answeredBytes + this.writer.writtenBytes
+    const before = bytesOf()
+    let work = 0
+    for (let ran = 0; work < count && !client.isFull && client.suspended.length > 0;) {
+      ran += this.#runFrom(client, client.suspended.shift()!, Math.ceil(count - work))
+      work = ran + (bytesOf() - before) / COMMAND_WORTH_BYTES
+    }
+    return work
   }
 
   /** Runs up to `count` commands, and suspends the rest; returns how many. */

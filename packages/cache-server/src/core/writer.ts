@@ -14,6 +14,8 @@ export class Writer {
   evictions = 0
   backupEvictions = 0
   expirations = 0
+  /** Of all values that clients wrote. */
+  writtenBytes = 0
 
   constructor(
     private readonly slots: SlotTable,
@@ -35,6 +37,7 @@ export class Writer {
     now: number,
   ): void {
     const { slots } = this
+    this.writtenBytes += value.length
     // First, and so first on the copies, too: they have about as much, and shall not have to evict by themselves.
     this.#makeRoom(slot, key, value)
     const seq = slots.nextSeq(slot)

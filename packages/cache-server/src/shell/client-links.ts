@@ -60,13 +60,15 @@ export class ClientLinks {
   #goOn(link: Link, session: ClientSession, watch: StallWatch): void {
     if (session.closed) return
     try {
-      this.core.clientAdvanced(session, this.runtime.now())
+      this.core.clientAdvanced(session)
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
       return link.refuse(error)
     }
     if (session.isFull) return
     watch.stop()
+    // What waits is run first: it is done, or the session full, when this is called again.
+    if (session.suspended.length > 0) return
     if (!this.#held.has(link)) link.resume()
   }
 
@@ -84,7 +86,8 @@ export class ClientLinks {
   /** Less may be on its way to backups: reads on when they have caught up, or are gone. */
   backupsAdvanced(): void {
     if (this.#held.size === 0 || this.core.replicationBytes > MAX_REPLICATION_BYTES / 2) return
-    for (const [link, session] of this.#held) if (!session.isFull) link.resume()
+    for (const [link, session] of this.#held)
+      if (!session.isFull && session.suspended.length === 0) link.resume()
     this.#held.clear()
   }
 }
