@@ -63,25 +63,25 @@ export const floods: readonly Flood[] = [
     },
   },
   { name: '1,000,000 GETs in one frame', run: (target) => refused(target.server, commands(target, repeated(1_000_000, CommandCode.GET, 'k'))) }, // prettier-ignore
-  { name: '8 MiB of nils in one frame', run: ({ server }) => refused(server, filled([0xdd, 0, 0x7f, 0xff, 0xf0], 0xc0)) }, // prettier-ignore
-  { name: '8 MiB of nils in an array in a frame', run: ({ server }) => refused(server, filled([0x92, 19, 0xdd, 0, 0x7f, 0xff, 0xf0], 0xc0)) }, // prettier-ignore
-  { name: '8 MiB of arrays in one frame', run: ({ server }) => refused(server, filled([0xdd, 0, 0x7f, 0xff, 0xf0], 0x90)) }, // prettier-ignore
-  { name: '8 MiB of arrays in arrays', run: ({ server }) => refused(server, filled([0x92, 19], 0x91)) },
+  { name: '4 MiB of nils in one frame', run: ({ server }) => refused(server, filled([0xdd, 0, 0x3f, 0xff, 0xf0], 0xc0)) }, // prettier-ignore
+  { name: '4 MiB of nils in an array in a frame', run: ({ server }) => refused(server, filled([0x92, 19, 0xdd, 0, 0x3f, 0xff, 0xf0], 0xc0)) }, // prettier-ignore
+  { name: '4 MiB of arrays in one frame', run: ({ server }) => refused(server, filled([0xdd, 0, 0x3f, 0xff, 0xf0], 0x90)) }, // prettier-ignore
+  { name: '4 MiB of arrays in arrays', run: ({ server }) => refused(server, filled([0x92, 19], 0x91)) },
   {
-    name: '8 MB of text beyond Latin-1 as a key',
+    name: '4 MB of text beyond Latin-1 as a key',
     async run(target) {
-      const key = '€'.repeat(2_790_000)
+      const key = '€'.repeat(1_390_000)
       return `${await answered(target, 1, commands(target, [CommandCode.GET, key]), 1)} answers`
     },
   },
   {
-    name: 'a text of 8 MB, mostly beyond Latin-1, is stored',
+    name: 'a text of 4 MB, mostly beyond Latin-1, is stored',
     async run(target) {
-      const text = '€'.repeat(2_790_000)
+      const text = '€'.repeat(1_390_000)
       return `${await answered(target, 1, commands(target, [CommandCode.SET, 'text', text, 1, 0, 0]), 1)} answers`
     },
   },
-  { name: 'the master: 8 MiB of nils in one frame', isOfMaster: true, run: ({ master }) => refused(master, filled([0xdd, 0, 0x7f, 0xff, 0xf0], 0xc0)) }, // prettier-ignore
+  { name: 'the master: 4 MiB of nils in one frame', isOfMaster: true, run: ({ master }) => refused(master, filled([0xdd, 0, 0x3f, 0xff, 0xf0], 0xc0)) }, // prettier-ignore
   {
     name: '8 clients that never read, values of 4 MiB overwritten meanwhile',
     async run(target) {
@@ -154,7 +154,7 @@ function commands(target: Target, fields: readonly unknown[], firstId = 0): Buff
 
 /** The largest frame, which begins so and goes on with this byte. */
 function filled(start: readonly number[], byte: number): Buffer {
-  const frame = Buffer.alloc(start.length + 0x7ffff0, byte)
+  const frame = Buffer.alloc(start.length + 0x3ffff0, byte)
   frame.set(start)
   return frame
 }

@@ -12,7 +12,12 @@ export const limits = Object.freeze({
   /** A sender starts a new frame once the values and keys in the present one exceed this. */
   softFrameBytes: MIB,
   /** A frame longer than this is refused before it is read: the connection is closed with code 1009. */
-  maxFrameBytes: 8 * MIB,
+  maxFrameBytes: 4 * MIB,
+  /**
+   * A frame with more elements, those in its arrays among them, is refused before it is decoded, which would take long. Eight
+   * for each command make fewer, and so do answers and operations of `softFrameBytes`, which count for eight bytes each.
+   */
+  maxFrameElements: 136 * KIB,
   /** Commands in one frame. */
   maxCommandsPerFrame: 16_384,
   /**

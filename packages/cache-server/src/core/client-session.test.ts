@@ -26,7 +26,7 @@ describe('answers to a client', () => {
     let results = 0
     for (const message of sent) {
       const { length } = encodeFrame(message)
-      assert.ok(length < limits.maxFrameBytes / 2, `a frame of ${length} bytes`)
+      assert.ok(length < limits.maxFrameBytes, `a frame of ${length} bytes`)
       assert.equal(message[1], results)
       results += message[2] as number
     }

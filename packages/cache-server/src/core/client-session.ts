@@ -4,8 +4,8 @@ import { FrameQueue, type SuspendedFrame } from './frame-queue.js'
 import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
 
-/** What a result, or a field of it, counts for beside its text or bytes. */
-const RESULT_BYTES = 5
+/** What a result, or a field of it, counts for beside its text or bytes: a frame has few enough of them. */
+const RESULT_BYTES = 8
 
 /** How a client's link takes what is sent on it. */
 export interface ClientFlow {
@@ -77,6 +77,7 @@ export class ClientSession {
     else {
       this.#runStart = out.length
       out.push(id, 1)
+      this.#bytes += 2 * RESULT_BYTES
     }
     out.push(result)
     this.#nextId = id + 1

@@ -297,8 +297,11 @@ function checkKey(key: unknown): string {
   if (typeof key !== 'string') throw new IcfError('INVALID_KEY', 'a key must be text')
   const { length } = key
   if (length === 0) throw new IcfError('INVALID_KEY', 'a key must not be empty')
-  // One UTF-16 unit is at most three bytes of UTF-8: only long keys need counting.
-  if (length > limits.maxKeyBytes / 3 && Buffer.byteLength(key) > limits.maxKeyBytes)
+  // One UTF-16 unit is one to three bytes of UTF-8: few keys need counting.
+  if (
+    length > limits.maxKeyBytes ||
+    (length > limits.maxKeyBytes / 3 && Buffer.byteLength(key) > limits.maxKeyBytes)
+  )
     throw new IcfError('INVALID_KEY', `the longest key is ${limits.maxKeyBytes} bytes of UTF-8`)
   return key
 }

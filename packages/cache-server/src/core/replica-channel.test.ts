@@ -201,7 +201,7 @@ describe('a replica channel', () => {
       port.sent.reduce((sum, message) => sum + (message.length - 4) / 8, 0),
       40,
     )
-    for (const message of port.sent) assert.ok(encodeFrame(message).length < limits.maxFrameBytes / 2)
+    for (const message of port.sent) assert.ok(encodeFrame(message).length < limits.maxFrameBytes)
   })
 
   it('starts a new batch when one is large enough', () => {

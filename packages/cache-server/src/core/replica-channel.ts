@@ -14,10 +14,10 @@ import type { LinkPort } from './ports.js'
 import type { WrittenBy } from './write-history.js'
 
 /**
- * Estimated size of an operation beside its key and value; the id of a client is one of them. Text counts its
- * characters, of up to three bytes each: even so a frame stays within its limit by far.
+ * Estimated size of an operation beside its key and value, by its elements, of which a frame may not have too many either. Text
+ * counts its characters, of up to three bytes each: even so a frame stays within its limit.
  */
-const OPERATION_BYTES = 48
+const OPERATION_BYTES = 64
 
 /** What beginning and ending a slot's copy counts for, by the work it makes: so that empty slots do not come all at once. */
 const SLOT_BYTES = 2048
@@ -134,7 +134,7 @@ export class ReplicaChannel {
   /** A live write. */
   put(entry: Entry, now: number, write: PendingWrite, origin: Origin | undefined, number: number): void {
     const batch = this.#batchFor(entry)
-    if (origin !== undefined) pushOrigin(batch, origin)
+    if (origin !== undefined) this.#pushOrigin(batch, origin)
     this.#pushEntry(batch, ReplicaOp.PUT, entry, now)
     batch.message.push(origin === undefined ? 0 : number)
     this.#expect(batch, write)
@@ -149,7 +149,7 @@ export class ReplicaChannel {
     number: number,
   ): void {
     const batch = this.#batch()
-    if (origin !== undefined) pushOrigin(batch, origin)
+    if (origin !== undefined) this.#pushOrigin(batch, origin)
     batch.message.push(ReplicaOp.REMOVE, slot, seq, key, origin === undefined ? 0 : number)
     this.#count(batch, key.length + OPERATION_BYTES)
     this.#expect(batch, write)
@@ -318,9 +318,16 @@ export class ReplicaChannel {
 
   #written(slot: number, origin: Origin, number: number): void {
     const batch = this.#batch()
-    pushOrigin(batch, origin)
+    this.#pushOrigin(batch, origin)
     batch.message.push(ReplicaOp.WRITTEN, slot, number)
     this.#count(batch, OPERATION_BYTES)
+  }
+
+  #pushOrigin(batch: Batch, origin: Origin): void {
+    if (batch.origin === origin) return
+    batch.origin = origin
+    batch.message.push(ReplicaOp.ORIGIN, origin.id, origin.settledBelow)
+    this.#count(batch, origin.id.length + OPERATION_BYTES)
   }
 
   #count(batch: Batch, bytes: number): void {
@@ -385,12 +392,6 @@ export class ReplicaChannel {
       this.#send()
     })
   }
-}
-
-function pushOrigin(batch: Batch, origin: Origin): void {
-  if (batch.origin === origin) return
-  batch.origin = origin
-  batch.message.push(ReplicaOp.ORIGIN, origin.id, origin.settledBelow)
 }
 
 /** Whether a value is too long for the frame of its operation. */

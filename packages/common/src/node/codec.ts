@@ -1,6 +1,8 @@
 import msgpackr from 'msgpackr/index-no-eval'
 import { IcfError } from '../errors.js'
+import { limits } from '../limits.js'
 import type { Message } from '../wire/messages.js'
+import { hasAtMost } from './elements.js'
 
 const { addExtension, Packr, Unpackr } = msgpackr
 
@@ -52,9 +54,11 @@ export function encodeFrame(message: Message): Buffer {
 
 /**
  * Binary values in the result alias `frame`: copy before keeping one.
- * @throws IcfError PROTOCOL when the frame is not one msgpack array that starts with a number
+ * @throws IcfError PROTOCOL when the frame is not one msgpack array that starts with a number, or has too many elements
  */
 export function decodeFrame(frame: Uint8Array, resolve: (id: number) => Uint8Array | undefined): Message {
+  if (!hasAtMost(frame, limits.maxFrameElements))
+    throw new IcfError('PROTOCOL', `a frame has more than ${limits.maxFrameElements} elements`)
   sawStaged = false
   let message: unknown
   try {
