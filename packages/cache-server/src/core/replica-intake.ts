@@ -289,7 +289,6 @@ export class ReplicaIntake {
   #put(message: Message, at: number, slot: number, refused: Set<number>, now: number): void {
     const entry = this.#readEntry(message, at, slot, now)
     if (!this.slots.advance(slot, entry.seq)) return void refused.add(slot)
-    this.#mended.came(slot, entry.key)
     this.store.put(entry)
     this.#note(slot, message[at + 7])
   }
@@ -297,7 +296,6 @@ export class ReplicaIntake {
   #remove(message: Message, at: number, slot: number, refused: Set<number>): void {
     const key = this.#readKey(message[at + 3], slot)
     if (!this.slots.advance(slot, sequence(message[at + 2]))) return void refused.add(slot)
-    this.#mended.came(slot, key)
     this.store.remove(slot, key)
     this.#note(slot, message[at + 4])
   }
@@ -305,7 +303,7 @@ export class ReplicaIntake {
   #fill(message: Message, at: number, slot: number, now: number): void {
     const entry = this.#readEntry(message, at, slot, now)
     const present = this.store.peek(slot, entry.key)
-    if (this.#mended.came(slot, entry.key) || !present || present.seq < entry.seq) this.store.put(entry)
+    if (this.#mended.isDoubtful(slot, entry.key) || !present || present.seq < entry.seq) this.store.put(entry)
   }
 
   #readEntry(message: Message, at: number, slot: number, now: number): Entry {

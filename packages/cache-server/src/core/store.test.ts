@@ -51,6 +51,54 @@ describe('the store', () => {
     assert.ok(cost(Buffer.alloc(100)) >= COST + 300)
   })
 
+  describe('while the entries of a slot come anew', () => {
+    const slot = 7
+    const own = (name: string, seq = 1): Entry => new Entry(name, slot, seq, VALUE, 1, 0)
+
+    beforeEach(() => {
+      store = new Store(100 * COST)
+      store.setRole(slot, 'backup')
+      for (const name of ['a', 'b', 'c', 'd']) store.put(own(name))
+      store.beginRenewal(slot)
+    })
+
+    it('keeps what it had until all have come; the rest is not found then, and freed in slices', () => {
+      store.put(own('b', 2))
+      store.put(own('e'))
+      assert.deepEqual(['a', 'b', 'e'].map((name) => store.isRenewed(slot, name)), [false, true, true]) // prettier-ignore
+      assert.ok(store.peek(slot, 'a'))
+      store.endRenewal(slot)
+      assert.equal(store.counts().backupKeys, 5, 'nothing was freed yet')
+      assert.deepEqual(['a', 'b', 'c', 'd', 'e'].filter((name) => store.peek(slot, name)), ['b', 'e']) // prettier-ignore
+      assert.deepEqual([...store.keysOf(slot)], ['b', 'e'])
+      store.put(own('c', 3))
+      workAll()
+      assert.equal(store.counts().backupKeys, 3)
+      assert.deepEqual(['a', 'b', 'c', 'd', 'e'].filter((name) => store.peek(slot, name)), ['b', 'c', 'e']) // prettier-ignore
+    })
+
+    it('forgets what was removed or evicted after it had come', () => {
+      store.put(own('b', 2))
+      store.put(own('c', 2))
+      store.remove(slot, 'b')
+      while (store.peek(slot, 'c')) store.evict(Infinity)
+      assert.deepEqual(['b', 'c'].map((name) => store.isRenewed(slot, name)), [false, false]) // prettier-ignore
+      store.endRenewal(slot)
+      assert.equal(store.countOf(slot), 0)
+      workAll()
+      assert.equal(store.counts().backupKeys, 0)
+    })
+
+    it('keeps all when it is called off, or another role begins', () => {
+      store.put(own('b', 2))
+      store.setRole(slot, 'primary')
+      store.stopRenewal(slot)
+      workAll()
+      assert.deepEqual(['a', 'b', 'c', 'd'].map((name) => store.get(name)?.seq), [1, 2, 1, 1]) // prettier-ignore
+      assert.equal(store.countOf(slot), 4)
+    })
+  })
+
   it('evicts the least recently used primary', () => {
     put(0, 10, 'primary')
     assert.equal(store.isOverBudget(0), false)

@@ -30,6 +30,8 @@ export class Store {
   readonly #moving = new Map<number, Iterator<string>>()
   /** Keys of earlier lives of a slot, whose entries are to be freed: nobody finds them any more. */
   readonly #dying = new Map<number, Set<string>[]>()
+  /** Slots whose entries come anew, and the keys of those that have come and are there. */
+  readonly #renewed = new Map<number, Set<string>>()
   /** Bytes of the budget that values take which are still being received. */
   reservedBytes = 0
   readonly expiry: ExpiryIndex
@@ -73,10 +75,12 @@ export class Store {
     lru.set(key, entry, DEFAULTS)
     // What it replaced may have been of an earlier life.
     if (lru.size !== before || isScattered) this.#indexKey(slot, key)
+    if (this.#renewed.size > 0) this.#renewed.get(slot)?.add(key)
     if (entry.expiresAt !== 0) this.expiry.note(slot, entry.expiresAt)
   }
 
   remove(slot: number, key: string): void {
+    if (this.#renewed.size > 0) this.#renewed.get(slot)?.delete(key)
     this.#lrus[PRIMARY].delete(key)
     if (this.#home[slot] === BACKUP || this.#isScattered(slot)) this.#lrus[BACKUP].delete(key)
     this.#keys[slot]?.delete(key)
@@ -102,10 +106,39 @@ export class Store {
   /** Ends this life of a slot at once: its entries are not found any more, and freed in slices. */
   clear(slot: number): void {
     this.history.clear(slot)
+    this.#renewed.delete(slot)
+    this.#endLife(slot, undefined)
+  }
+
+  /** All entries of the slot come anew. What it has stays until `endRenewal`. */
+  beginRenewal(slot: number): void {
+    this.#renewed.set(slot, new Set())
+  }
+
+  /** Whether the entry of this key, if there is one, has come since the renewal began; true without one. */
+  isRenewed(slot: number, key: string): boolean {
+    return this.#renewed.get(slot)?.has(key) ?? true
+  }
+
+  /** What has not come is not found any more, and freed in slices. */
+  endRenewal(slot: number): void {
+    const renewed = this.#renewed.get(slot)
+    if (!renewed) return
+    this.#renewed.delete(slot)
+    this.#endLife(slot, renewed)
+  }
+
+  /** What the slot has, it keeps. */
+  stopRenewal(slot: number): void {
+    this.#renewed.delete(slot)
+  }
+
+  /** @param next keys of which the entries that are there belong to the next life */
+  #endLife(slot: number, next: Set<string> | undefined): void {
     this.#moving.delete(slot)
     const keys = this.#keys[slot]
+    this.#keys[slot] = next
     if (!keys || keys.size === 0) return
-    this.#keys[slot] = undefined
     const earlier = this.#dying.get(slot)
     if (earlier) earlier.push(keys)
     else this.#dying.set(slot, [keys])
@@ -164,6 +197,7 @@ export class Store {
       if (!entry) return undefined
       if (this.#living(entry)) {
         this.#keys[entry.slot]!.delete(entry.key)
+        this.#renewed.get(entry.slot)?.delete(entry.key)
         return entry
       }
       // Of an earlier life: its room is what was wanted, and nobody has to know.
