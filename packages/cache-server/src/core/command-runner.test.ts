@@ -86,13 +86,17 @@ describe('what runs commands', () => {
       runner.runFrame(each, frame(0, Array.from({ length: 2 * PORTION }, () => get()).flat()), 0)
     slots.unpark(0)
     runner.releaseSlot(0)
-    const counts = (): number[] => others.map(({ session: each, port: at }) => answers(each, at).length)
+    // Answers count a little, too.
+    const isPortion = (count: number): boolean => count > 0.95 * PORTION && count <= PORTION
+    const served = (): boolean[] =>
+      others.map(({ session: each, port: at }) => isPortion(answers(each, at).length))
     assert.equal(runner.runBacklog(0), true)
-    assert.deepEqual(counts(), [PORTION, PORTION, PORTION, PORTION, 0, 0])
+    assert.deepEqual(served(), [true, true, true, true, false, false])
     assert.equal(runner.runBacklog(0), true)
-    assert.deepEqual(counts(), [PORTION, PORTION, 0, 0, PORTION, PORTION])
+    assert.deepEqual(served(), [true, true, false, false, true, true])
+    assert.equal(runner.runBacklog(0), true)
+    assert.deepEqual(served(), [false, false, true, true, true, true])
     assert.equal(runner.runBacklog(0), false)
-    assert.deepEqual(counts(), [0, 0, PORTION, PORTION, PORTION, PORTION])
   })
 
   it('lets the commands of a parked slot wait, alone, and runs them before what came later', () => {
@@ -168,6 +172,6 @@ describe('what runs commands', () => {
     run(1, Array.from({ length: SLICE }, () => get()).flat().concat(get(OTHER_KEY), 99, KEY)) // prettier-ignore
     assert.equal(session.refusal, undefined)
     runner.runBacklog(0)
-    assert.throws(() => runner.resume(session, 0), { code: 'PROTOCOL' })
+    assert.throws(() => runner.resume(session), { code: 'PROTOCOL' })
   })
 })
