@@ -51,7 +51,8 @@ export class Disk {
     let isFirst = true
     this.#free()
     return {
-      open: () => Promise.resolve(),
+      votes: undefined,
+      open: () => Promise.resolve(undefined),
       campaign: () => {
         if (!isFirst) return this.#beginLater(process)
         isFirst = false

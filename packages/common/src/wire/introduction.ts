@@ -1,5 +1,6 @@
 import { checkTiming, type Timing } from '../timing.js'
-import { count } from './checks.js'
+import type { Address } from '../runtime.js'
+import { count, text } from './checks.js'
 import type { Role } from './messages.js'
 
 /** What each end says of itself when a link opens. */
@@ -25,6 +26,30 @@ export function readTiming({ details }: Introduction): Timing {
     leaseMs: leaseMs!,
     deadAfterMs: deadAfterMs!,
   })
+}
+
+/** What masters say of themselves to each other. */
+export interface MasterDetails {
+  /** Where it listens. */
+  readonly address: Address
+  readonly machine: string
+  /** Whether it knows a state of the cluster, or at least that there is one. */
+  readonly isFounded: boolean
+}
+
+export function masterDetails({ address, machine, isFounded }: MasterDetails): readonly unknown[] {
+  return [address.host, address.port, machine, isFounded ? 1 : 0]
+}
+
+/** @throws IcfError PROTOCOL */
+export function readMasterDetails({
+  details: [host, port, machine, isFounded],
+}: Introduction): MasterDetails {
+  return {
+    address: { host: text(host, 'host of a master'), port: count(port, 'port of a master', 65_535) },
+    machine: text(machine, 'machine of a master'),
+    isFounded: count(isFounded, 'founding of a master', 1) === 1,
+  }
 }
 
 /** Of a client to the cache server that it means. */

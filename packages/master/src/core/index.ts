@@ -1,3 +1,6 @@
+export { chooseCouncil, sameCouncil, type Candidate } from './election/council.js'
+export { Election, type ElectionEffect, type ElectionEvent } from './election/election.js'
+export { isAlone } from './election/quorum.js'
 export type { DeathReason, Effect, Finding, Hello, LinkId, MasterEvent, MasterState } from './events.js'
 export { MasterCore } from './master-core.js'
 export type { MasterOptions } from './options.js'

@@ -18,7 +18,7 @@ async function begun(): Promise<{ term: ActiveTerm; commits: () => number }> {
   const term = new ActiveTerm(nodeRuntime, {
     term: loneTerm(undefined, 0, () => Promise.resolve(void commits++)),
     core: new MasterCore(nodeRuntime.now(), { epoch: 1, timing, ring: { virtualNodes: 4, seed: 1 } }),
-    links: new Links(() => undefined),
+    links: new Links(() => undefined, undefined),
     eventLog: new EventLog(),
     logger: pino({ level: 'silent' }),
     cluster: 'test',

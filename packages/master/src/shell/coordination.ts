@@ -1,3 +1,5 @@
+import type { Message } from '@icf/common'
+import type { Address, Link } from '@icf/common/node'
 import type { StoredState } from './state-file.js'
 
 /** The right to be the active master for one epoch. */
@@ -13,22 +15,44 @@ export interface Term {
   readonly validUntil: number
   /** Resolves when another master has the right, or may have. */
   readonly lost: Promise<void>
+  /** Whether servers may follow newer versions than `stored`: it may have been lost, or be an old copy. */
+  readonly mayBeBehind: boolean
   /**
    * Resolves when the state is safe: from then on it is in effect. One at a time.
    * @throws IcfError TERM_LOST; anything else: it could not be made safe now
    */
   commit(state: StoredState): Promise<void>
+  /** A cache server follows a topology of this later term. */
+  surpassed(epoch: number): void
 }
 
 /** What makes one master the active one, and its decisions safe from the loss of it. */
 export interface Coordination {
   /**
    * Before anything is served.
+   * @returns the id of this master, where it has one that outlives its process
    * @throws IcfError INVALID_ARGUMENT, STATE_UNAVAILABLE: nothing of this process may run
    */
-  open(): Promise<void>
+  open(): Promise<string | undefined>
+  /** Where masters vote. */
+  readonly votes: Votes | undefined
   /** Resolves when this process is the active master; again after the term was lost. */
   campaign(): Promise<Term>
   /** Gives back what `open` took, also when that failed. */
   end(): Promise<void>
+}
+
+/** Masters and cache servers that vote, by the links on which they are asked. */
+export interface Votes {
+  /** This master listens there: it looks for the others. */
+  serve(address: Address): void
+  /** What it says of itself to other masters. */
+  details(): readonly unknown[]
+  /** Another master has connected, to ask for this one's vote. */
+  masterConnected(link: Link): void
+  /** A cache server has connected, which can be asked from now on. */
+  serverConnected(link: Link): void
+  serverLost(link: Link): void
+  /** @returns whether it is an answer of that server. @throws IcfError PROTOCOL */
+  serverMessage(link: Link, message: Message): boolean
 }

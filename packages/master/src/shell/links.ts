@@ -1,6 +1,7 @@
-import { isTopologyUpdate, limits, type Message } from '@icf/common'
+import { IcfError, isTopologyUpdate, limits, type Message } from '@icf/common'
 import { encodeFrame, type Link } from '@icf/common/node'
 import type { LinkId, MasterEvent } from '../core/index.js'
+import type { Votes } from './coordination.js'
 
 /** A frame's header more than what a link takes for its high-water mark: so its `drain` is sure to come. */
 const CONGESTED_BYTES = limits.linkHighWaterBytes + 64
@@ -12,8 +13,14 @@ export class Links {
   readonly #tell: (event: MasterEvent) => void
   #next = 1
 
-  /** @param tell what happens on them, to whoever is there to hear it */
-  constructor(tell: (event: MasterEvent) => void) {
+  /**
+   * @param tell what happens on them, to whoever is there to hear it
+   * @param votes where cache servers vote
+   */
+  constructor(
+    tell: (event: MasterEvent) => void,
+    private readonly votes: Votes | undefined,
+  ) {
     this.#tell = tell
   }
 
@@ -30,10 +37,15 @@ export class Links {
     const id = this.#next++
     this.#links.set(id, link)
     this.#tell({ type: 'linkOpened', link: id, hello: link.remote })
+    const votes = link.remote.role === 'cache-server' ? this.votes : undefined
+    votes?.serverConnected(link)
     link.handlers = {
-      message: (message) => this.#tell({ type: 'message', link: id, message }),
+      message: (message) => {
+        if (!votes || !isOfVotes(votes, link, message)) this.#tell({ type: 'message', link: id, message })
+      },
       close: () => {
         this.#links.delete(id)
+        votes?.serverLost(link)
         this.#tell({ type: 'linkLost', link: id })
       },
       drain: () => this.#tell({ type: 'linkDrained', link: id }),
@@ -66,5 +78,15 @@ export class Links {
     let frame = this.#frames.get(message)
     if (!frame) this.#frames.set(message, (frame = encodeFrame(message)))
     return frame
+  }
+}
+
+function isOfVotes(votes: Votes, link: Link, message: Message): boolean {
+  try {
+    return votes.serverMessage(link, message)
+  } catch (error) {
+    if (!(error instanceof IcfError)) throw error
+    link.refuse(error)
+    return true
   }
 }

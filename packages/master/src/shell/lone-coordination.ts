@@ -1,7 +1,5 @@
-import { mkdir } from 'node:fs/promises'
-import { IcfError } from '@icf/common'
 import type { Coordination, Term } from './coordination.js'
-import { lockDirectory } from './lock-file.js'
+import { takeDirectory } from './data-directory.js'
 import { loadState, saveState, stateFilePath, type StoredState } from './state-file.js'
 
 /** A master without a standby is its own majority; its state is safe in a file. */
@@ -20,16 +18,12 @@ export class FileCoordination implements Coordination {
     this.#path = stateFilePath(dataDir)
   }
 
-  async open(): Promise<void> {
-    try {
-      await mkdir(this.#dataDir, { recursive: true })
-    } catch (cause) {
-      throw new IcfError('INVALID_ARGUMENT', `can not create ${this.#dataDir}: ${(cause as Error).message}`, {
-        cause,
-      })
-    }
-    this.#unlock = await lockDirectory(this.#dataDir)
+  readonly votes = undefined
+
+  async open(): Promise<undefined> {
+    this.#unlock = await takeDirectory(this.#dataDir)
     this.#stored = await loadState(this.#path, this.#cluster)
+    return undefined
   }
 
   campaign(): Promise<Term> {
@@ -51,8 +45,10 @@ export class MemoryCoordination implements Coordination {
     this.#wallTimeMs = wallTimeMs
   }
 
-  open(): Promise<void> {
-    return Promise.resolve()
+  readonly votes = undefined
+
+  open(): Promise<undefined> {
+    return Promise.resolve(undefined)
   }
 
   campaign(): Promise<Term> {
@@ -73,7 +69,9 @@ export function loneTerm(stored: StoredState | undefined, wallTimeMs: number, co
     epoch: Math.max((stored?.topology.epoch ?? 0) + 1, Math.floor(wallTimeMs / 1000)),
     stored,
     validUntil: Infinity,
+    mayBeBehind: true,
     lost: new Promise(() => undefined),
     commit,
+    surpassed: () => undefined,
   }
 }

@@ -34,8 +34,10 @@ class Terms implements Coordination {
   #candidate: ((term: Term) => void) | undefined
   #lose: () => void = () => undefined
 
-  open(): Promise<void> {
-    return Promise.resolve()
+  readonly votes = undefined
+
+  open(): Promise<undefined> {
+    return Promise.resolve(undefined)
   }
 
   campaign(): Promise<Term> {
@@ -63,6 +65,8 @@ class Terms implements Coordination {
         return validUntil()
       },
       lost,
+      mayBeBehind: true,
+      surpassed: () => undefined,
       commit: (state) => this.#commit(epoch, state),
     })
     this.#candidate = undefined

@@ -19,14 +19,14 @@ const RETURN_WINDOW_MS = 500
  * is a standby: who is connected stays so, and is told nothing.
  */
 export class MasterNode {
-  readonly id: string
   readonly #runtime: Runtime
   readonly #options: MasterOptions
-  readonly #links = new Links((event) => this.#active?.dispatch(event))
+  readonly #links: Links
   readonly #eventLog = new EventLog()
   readonly #ports: Pick<Listener, 'close'>[] = []
   /** Undefined while it is a standby. */
   #active: ActiveTerm | undefined
+  #id = ''
   #address: Address
   #httpAddress: Address | undefined
   /** Undefined once a first version is in effect. */
@@ -34,10 +34,15 @@ export class MasterNode {
   #closing: Promise<void> | undefined
 
   constructor(runtime: Runtime, options: MasterOptions) {
-    this.id = runtime.newId()
     this.#runtime = runtime
     this.#options = options
+    this.#links = new Links((event) => this.#active?.dispatch(event), options.coordination.votes)
     this.#address = options.address
+  }
+
+  /** Known once it has started. */
+  get id(): string {
+    return this.#id
   }
 
   get cluster(): string {
@@ -62,16 +67,18 @@ export class MasterNode {
   }
 
   /**
-   * Resolves when the first version of a term is in effect. Nothing is logged or saved of a start that fails for want of
-   * a port.
+   * Resolves when the first version of a term is in effect; where masters vote, when this one can be reached. Nothing is logged
+   * or saved of a start that fails for want of a port.
    * @throws IcfError INVALID_ARGUMENT, STATE_UNAVAILABLE; whatever keeps that version from being saved
    */
   async start(): Promise<void> {
-    await this.#options.coordination.open()
+    const { coordination } = this.#options
+    this.#id = (await coordination.open()) ?? this.#runtime.newId()
     await this.#listen()
     await new Promise<void>((served, failed) => {
       this.#starting = { served, failed }
       this.#campaign().catch(failed)
+      if (coordination.votes) this.#standsBy()
     })
   }
 
@@ -90,19 +97,21 @@ export class MasterNode {
   }
 
   async #listen(): Promise<void> {
-    const { httpPort, cluster, timing } = this.#options
+    const { httpPort, cluster, timing, coordination } = this.#options
     const administration = administrationOf(this.#runtime, () => this.#requireActive(), this.#eventLog, this)
     const native = await listenNative(this.#runtime, {
       address: this.#address,
       cluster,
       masterId: this.id,
       timing,
+      votes: coordination.votes,
       administration,
       admit: (hello) => this.#admit(hello),
       opened: (link) => this.#links.opened(link),
     })
     this.#ports.push(native)
     this.#address = native.address
+    coordination.votes?.serve(native.address)
     if (httpPort === undefined) return
     const http = await listenHttp({
       address: { host: this.#address.host, port: httpPort },
@@ -139,14 +148,14 @@ export class MasterNode {
     })
   }
 
-  #newCore({ epoch, stored }: Term): MasterCore {
+  #newCore({ epoch, stored, mayBeBehind }: Term): MasterCore {
     const { timing, ring, slotCount, forgetAfterMs } = this.#options
     return new MasterCore(this.#runtime.now(), {
       epoch,
       timing,
       ring,
       ...(slotCount !== undefined && { slotCount }),
-      returnWindowMs: RETURN_WINDOW_MS,
+      returnWindowMs: mayBeBehind ? RETURN_WINDOW_MS : 0,
       ...(stored && { stored }),
       ...(forgetAfterMs !== undefined && { forgetAfterMs }),
     })
@@ -158,6 +167,14 @@ export class MasterNode {
       { address: formatAddress(this.#address), cluster, epoch, id },
       'the master serves',
     )
+    this.#starting?.served()
+    this.#starting = undefined
+  }
+
+  /** It can be reached, and is active when its turn comes. */
+  #standsBy(): void {
+    const { id, cluster } = this
+    this.#options.logger.info({ address: formatAddress(this.#address), cluster, id }, 'the master stands by')
     this.#starting?.served()
     this.#starting = undefined
   }

@@ -1,5 +1,6 @@
-import { timingDetails, type Introduction, type Runtime, type Timing } from '@icf/common'
+import { timingDetails, type Introduction, type Role, type Runtime, type Timing } from '@icf/common'
 import { listen, type Address, type Link, type Listener } from '@icf/common/node'
+import type { Votes } from './coordination.js'
 import { serveAdmin, type Administration } from './admin.js'
 
 export interface NativePortOptions {
@@ -7,6 +8,8 @@ export interface NativePortOptions {
   readonly cluster: string
   readonly masterId: string
   readonly timing: Timing
+  /** Where masters vote: others may connect. */
+  readonly votes: Votes | undefined
   readonly administration: Administration
   /** @throws IcfError the refusal */
   admit(hello: Introduction): void
@@ -14,18 +17,28 @@ export interface NativePortOptions {
   opened(link: Link): void
 }
 
-/** Accepts cache servers, clients and operators. */
+/** Accepts cache servers, clients, operators and, where they vote, other masters. */
 export function listenNative(runtime: Runtime, options: NativePortOptions): Promise<Listener> {
-  const { address, cluster, masterId, administration } = options
+  const { address, cluster, masterId, administration, votes } = options
   return listen(runtime, address, cluster, {
     introduce: ({ role }: Introduction) => ({
       role: 'master',
       cluster,
       id: masterId,
-      details: role === 'cache-server' ? timingDetails(options.timing) : [],
+      details: detailsFor(role, options),
     }),
-    admit: (hello) => options.admit(hello),
-    opened: (link) =>
-      link.remote.role === 'admin' ? serveAdmin(link, administration) : options.opened(link),
+    admit: (hello) => {
+      if (hello.role !== 'master' || !votes) options.admit(hello)
+    },
+    opened: (link) => {
+      if (link.remote.role === 'admin') serveAdmin(link, administration)
+      else if (link.remote.role === 'master') votes!.masterConnected(link)
+      else options.opened(link)
+    },
   })
+}
+
+function detailsFor(role: Role, { timing, votes }: NativePortOptions): readonly unknown[] {
+  if (role === 'cache-server') return timingDetails(timing)
+  return role === 'master' ? (votes?.details() ?? []) : []
 }

@@ -14,7 +14,6 @@ describe('the council', () => {
   })
 
   for (const [masterCount, serverCount, voters] of [
-    [2, 0, 2],
     [2, 1, 3],
     [2, 2, 3],
     [2, 3, 5],
@@ -24,14 +23,20 @@ describe('the council', () => {
     [4, 3, 5],
     [5, 3, 5],
     [6, 3, 7],
-    [200, 3, 100],
+    [200, 3, 99],
   ] as const)
     it(`has ${voters} voters with ${masterCount} masters and ${serverCount} servers`, () => {
       const machines = Array.from({ length: serverCount }, (_, i) => 10 + i)
       const council = chooseCouncil(nobody, masters(masterCount), servers(...machines))
       assert.equal(council.voters.length, voters)
-      assert.equal(council.masters.length, Math.min(masterCount, 100))
+      assert.equal(council.masters.length, Math.min(masterCount, 99))
     })
+
+  it('has no room for a second master that would need the first, and keeps one that it has', () => {
+    assert.deepEqual(chooseCouncil(nobody, masters(2), []), { voters: ['m1'], masters: ['m1'] })
+    const present = { voters: ['m1', 'm2', 's1'], masters: ['m1', 'm2'] }
+    assert.deepEqual(chooseCouncil(present, masters(2), []), { voters: ['m1', 'm2'], masters: ['m1', 'm2'] })
+  })
 
   it('keeps the servers that it has, and replaces those that are gone', () => {
     const present = { voters: ['m1', 'm2', 's3', 's4', 's9'], masters: ['m1', 'm2'] }

@@ -12,9 +12,10 @@ const VOTERS = 5
 
 /**
  * Who is to vote from now on: all masters; and if there are several, so many cache servers that no half of all is as large
- * as the other. A lone master needs nobody.
+ * as the other. Where servers lack for that, a master that has no vote yet waits for one: two of two would have to agree, so
+ * that either one's end would be the end of both. A lone master needs nobody.
  * @param present whose servers stay, as far as they are there
- * @param masters active and standby, also such as are away for the time being
+ * @param masters active and standby, also such as are away for the time being; those that vote already come first
  * @param servers that are there
  */
 export function chooseCouncil(
@@ -23,8 +24,10 @@ export function chooseCouncil(
   servers: readonly Candidate[],
 ): Council {
   const voters = masters.slice(0, limits.maxVoters)
+  const wanted = serversWith(voters.length, servers.length)
+  const last = voters.at(-1)
+  if (last && (voters.length + wanted) % 2 === 0 && !present.masters.includes(last.id)) voters.pop()
   const masterIds = voters.map(({ id }) => id)
-  const wanted = masters.length === 1 ? 0 : oddWith(masters.length, servers.length)
   const waiting = servers.toSorted((a, b) => rank(present, a) - rank(present, b) || compare(a.id, b.id))
   for (let n = 0; n < wanted; n++) {
     const used = (machine: string): number => voters.filter((voter) => voter.machine === machine).length
@@ -35,8 +38,9 @@ export function chooseCouncil(
   return { voters: voters.map(({ id }) => id), masters: masterIds }
 }
 
-/** How many servers to so many masters: an odd number of voters, or as near as it gets. */
-function oddWith(masters: number, servers: number): number {
+/** How many servers go with so many masters: an odd number of voters, or as near as it gets. */
+function serversWith(masters: number, servers: number): number {
+  if (masters === 1) return 0
   const most = Math.min(servers, Math.max(VOTERS - masters, 1 - (masters % 2)), limits.maxVoters - masters)
   return most > 0 && (masters + most) % 2 === 0 ? most - 1 : Math.max(0, most)
 }

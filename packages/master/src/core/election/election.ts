@@ -10,6 +10,8 @@ export type ElectionEvent<State> =
   | { readonly type: 'connected'; readonly voter: string; readonly isMaster: boolean }
   | { readonly type: 'disconnected'; readonly voter: string }
   | { readonly type: 'answered'; readonly voter: string; readonly answer: Answer<State> }
+  /** Somebody follows what a master of this later term made. */
+  | { readonly type: 'surpassed'; readonly epoch: number }
   /** The active master wants this to take effect. One at a time, each newer than the one before. */
   | { readonly type: 'proposed'; readonly state: State }
 
@@ -96,6 +98,10 @@ export class Election<State extends Agreed> {
         break
       case 'answered':
         this.#answered(now, event.voter, event.answer)
+        break
+      case 'surpassed':
+        this.#lastEpoch = Math.max(this.#lastEpoch, event.epoch)
+        if (this.#role instanceof Leadership && event.epoch > this.#role.epoch) this.#depose()
         break
       case 'proposed':
         if (!(this.#role instanceof Leadership)) break

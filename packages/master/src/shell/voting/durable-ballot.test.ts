@@ -43,7 +43,7 @@ const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(r
 function voter(): { disk: Disk; voter: DurableBallot; clock: { ms: number }; answers: number[]; ask(question: Parameters<DurableBallot['answer']>[0]): Promise<void> } {
   const disk = new Disk()
   const clock = { ms: 0 }
-  const ballot = new DurableBallot({ now: () => clock.ms }, BOUND_MS, nothing, disk.save)
+  const ballot = new DurableBallot({ now: () => clock.ms }, BOUND_MS, nothing, BOUND_MS, disk.save)
   const answers: number[] = []
   const ask = async (question: Parameters<DurableBallot['answer']>[0]): Promise<void> => {
     ballot.answer(question).then(({ number }) => answers.push(number), () => answers.push(-question.number))

@@ -12,16 +12,22 @@ export class DurableBallot {
 
   /**
    * @param stored what was saved last
-   * @param boundMs for how long a master's word binds; one that is started again may have been bound just before
+   * @param boundMs for how long a master's word binds
+   * @param boundUntil before it was started again it may have been bound until then
    * @param save makes it safe; one at a time
    */
   constructor(
     private readonly clock: Clock,
     boundMs: number,
     stored: BallotState<KeptState>,
+    boundUntil: number,
     private readonly save: (state: BallotState<KeptState>) => Promise<void>,
   ) {
-    this.ballot = new Ballot<KeptState>(boundMs, stored, clock.now() + boundMs)
+    this.ballot = new Ballot<KeptState>(
+      boundMs,
+      { epoch: stored.epoch, accepted: stored.accepted },
+      boundUntil,
+    )
     this.#saved = this.ballot.state
   }
 

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it, type TestContext } from 'node:test'
+import {
+  answerMessage,
+  Ballot,
+  defaultTiming,
+  isQuestion,
+  readQuestion,
+  termBoundMs,
+  type KeptState,
+  type Topology,
+} from '@icf/common'
+import { dial, nodeRuntime, type Address, type Link } from '@icf/common/node'
+import { until, waitUntil } from '@icf/testkit/wait'
+import { pino } from 'pino'
+import { FileCoordination } from '../lone-coordination.js'
+import type { MasterNode } from '../master-node.js'
+import { serveMaster } from '../master.js'
+import { decodeState } from '../state-file.js'
+import { decodeVote, type StoredVote } from './vote-file.js'
+import { FileVoteStore } from './vote-store.js'
+import { VotingCoordination } from './voting-coordination.js'
+
+const CLUSTER = 'test'
+const common = {
+  cluster: CLUSTER,
+  timing: defaultTiming,
+  ring: { virtualNodes: 4, seed: 1 },
+  logger: pino({ level: 'silent' }),
+}
+
+let folder: string
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'icf-voting-'))
+})
+after(() => rm(folder, { recursive: true }))
+
+/** A master with a directory of its own, which it has again when it is started again. */
+class TestMaster {
+  node!: MasterNode
+  readonly #dir: string
+
+  constructor(
+    readonly name: string,
+    readonly peers: readonly Address[],
+    private port = 0,
+  ) {
+    this.#dir = join(folder, name)
+  }
+
+  async start(t: TestContext): Promise<this> {
+    const coordination = new VotingCoordination(nodeRuntime, {
+      ...common,
+      peers: this.peers,
+      machine: this.name,
+      store: new FileVoteStore(this.#dir, CLUSTER),
+    })
+    const address = { host: '127.0.0.1', port: this.port }
+    this.node = await serveMaster(nodeRuntime, { ...common, address, coordination })
+    this.port = this.node.address.port
+    t.after(() => this.node.close())
+    return this
+  }
+
+  /** As a master that has no standby. */
+  async startAlone(): Promise<this> {
+    const coordination = new FileCoordination(this.#dir, CLUSTER, () => nodeRuntime.wallTimeMs())
+    this.node = await serveMaster(nodeRuntime, { ...common, address: { host: '127.0.0.1', port: this.port }, coordination }) // prettier-ignore
+    this.port = this.node.address.port
+    return this
+  }
+
+  async stored(): Promise<StoredVote> {
+    const path = join(this.#dir, 'state.json')
+    return decodeVote(await readFile(path, 'utf8'), path).stored as StoredVote
+  }
+
+  async topology(): Promise<Topology> {
+    const { body } = (await this.stored()).accepted!
+    return decodeState(Buffer.from(body).toString('utf8'), 'state').topology
+  }
+}
+
+/** The one that is active, and sure of it. */
+async function activeOf(masters: readonly TestMaster[]): Promise<TestMaster> {
+  await until(() => masters.some(({ node }) => node.isReady))
+  return masters.find(({ node }) => node.isReady)!
+}
+
+/** All of these masters, and so many servers, have a say. */
+async function councilOf(masters: readonly TestMaster[], servers: number): Promise<void> {
+  await waitUntil(
+    async () => {
+      const { accepted } = await (await activeOf(masters)).stored()
+      return accepted!.former === undefined && accepted!.masters.length === masters.length && accepted!.voters.length === masters.length + servers // prettier-ignore
+    },
+    { what: `a council of ${masters.length} masters and ${servers} servers` },
+  )
+}
+
+/** A cache server that does nothing but vote. */
+async function voter(t: TestContext, name: string, masters: readonly TestMaster[]): Promise<Link[]> {
+  const ballot = new Ballot<KeptState>(termBoundMs(defaultTiming))
+  const details = ['127.0.0.1', name.charCodeAt(0), 0, '', 1, 1e6, 0, 0]
+  const hello = { role: 'cache-server', cluster: CLUSTER, id: name.repeat(40), details } as const
+  return Promise.all(
+    masters.map(async ({ node }) => {
+      const link = await dial(nodeRuntime, node.address, hello, 5000)
+      link.handlers = {
+        message: (message) => {
+          if (isQuestion(message))
+            link.send(answerMessage(ballot.answer(nodeRuntime.now(), readQuestion(message))))
+        },
+        close: () => undefined,
+      }
+      t.after(() => link.terminate())
+      return link
+    }),
+  )
+}
+
+describe('masters that vote', () => {
+  it('go on when the active one ends; it comes back as a standby', async (t) => {
+    const first = await new TestMaster('first', []).start(t)
+    const second = await new TestMaster('second', [first.node.address]).start(t)
+    const third = await new TestMaster('third', [first.node.address, second.node.address]).start(t)
+    const all = [first, second, third]
+    assert.equal(await activeOf(all), first)
+    await councilOf(all, 0)
+    const { epoch, version } = await first.topology()
+    const before = await first.stored()
+    await first.node.close()
+    const next = await activeOf([second, third])
+    const topology = await next.topology()
+    assert.ok(topology.epoch > epoch && topology.version > version)
+    await first.start(t)
+    await waitUntil(async () => (await first.stored()).accepted!.epoch === topology.epoch, {
+      what: 'the news',
+    })
+    assert.equal(first.node.isReady, false)
+    assert.equal((await first.stored()).masterId, before.masterId)
+  })
+
+  it('two suffice where a cache server votes, and what was in effect is in effect with the next', async (t) => {
+    const first = await new TestMaster('one', []).start(t)
+    const second = await new TestMaster('two', [first.node.address]).start(t)
+    await voter(t, 'a', [first, second])
+    await councilOf([first, second], 1)
+    const { epoch, version, servers } = await first.topology()
+    assert.deepEqual(servers.map((server) => server?.id), ['a'.repeat(40)]) // prettier-ignore
+    await first.node.close()
+    assert.equal(await activeOf([second]), second)
+    const topology = await second.topology()
+    assert.ok(topology.epoch > epoch && topology.version > version)
+    assert.deepEqual(topology.servers.map((server) => server?.id), ['a'.repeat(40)]) // prettier-ignore
+  })
+
+  it('of which one is left alone is not active, until the other is back', async (t) => {
+    const first = await new TestMaster('left', []).start(t)
+    const second = await new TestMaster('right', [first.node.address]).start(t)
+    const [toFirst, toSecond] = await voter(t, 'a', [first, second])
+    await councilOf([first, second], 1)
+    const { epoch } = await first.topology()
+    for (const link of [toFirst, toSecond]) link!.terminate()
+    await first.node.close()
+    await second.node.close()
+    await second.start(t)
+    const started = nodeRuntime.now()
+    await until(() => nodeRuntime.now() - started > 2000)
+    assert.equal(second.node.isReady, false)
+    await first.start(t)
+    assert.ok((await (await activeOf([first, second])).topology()).epoch > epoch)
+  })
+
+  it('begin with what a master had that was alone until then', async (t) => {
+    const alone = await new TestMaster('alone', []).startAlone()
+    await alone.node.close()
+    const path = join(folder, 'alone', 'state.json')
+    const { topology } = decodeState(await readFile(path, 'utf8'), path)
+    await alone.start(t)
+    const next = await (await activeOf([alone])).topology()
+    assert.ok(next.epoch > topology.epoch)
+    assert.equal(next.version, topology.version + 1)
+  })
+
+  it('found one cluster when all begin at once', async (t) => {
+    const ports = await Promise.all([1, 2, 3].map(() => freePort()))
+    const addresses = ports.map((port) => ({ host: '127.0.0.1', port }))
+    const all = ports.map((port, i) => new TestMaster(`new ${i}`, addresses, port))
+    await Promise.all(all.map((master) => master.start(t)))
+    await councilOf(all, 0)
+    assert.equal(all.filter(({ node }) => node.isReady).length, 1)
+  })
+})
+
+async function freePort(): Promise<number> {
+  const server = await nodeRuntime.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = server.address
+  await server.close()
+  return port
+}

@@ -1,0 +1,339 @@
+import {
+  answerMessage,
+  IcfError,
+  isQuestion,
+  masterDetails,
+  MessageType,
+  questionMessage,
+  readAnswer,
+  readMasterDetails,
+  readQuestion,
+  termBoundMs,
+  type KeptState,
+  type Message,
+  type Question,
+  type Runtime,
+  type Timer,
+  type Timing,
+} from '@icf/common'
+import type { Address, Link } from '@icf/common/node'
+import type { Logger } from 'pino'
+import { Election, isAlone, type ElectionEffect, type ElectionEvent } from '../../core/index.js'
+import type { Coordination, Term, Votes } from '../coordination.js'
+import { decodeState, encodeState, type StoredState } from '../state-file.js'
+import { CouncilKeeper } from './council-keeper.js'
+import { DurableBallot } from './durable-ballot.js'
+import { MasterPeers, type PeerMaster } from './master-peers.js'
+import type { StoredAlone, StoredVote } from './vote-file.js'
+import type { VoteStore } from './vote-store.js'
+import { VotedTerm } from './voted-term.js'
+
+const TICK_INTERVAL_MS = 25
+/** Beats within the time for which one binds: as many may be late or lost. */
+const BEATS = 6
+
+export interface VotingOptions {
+  readonly cluster: string
+  /** Where other masters are, or will be. This one may be among them. */
+  readonly peers: readonly Address[]
+  /** What dies at once. */
+  readonly machine: string
+  readonly timing: Timing
+  readonly store: VoteStore
+  readonly logger: Logger
+}
+
+/**
+ * Masters and cache servers vote for the active master, and what takes effect is what enough of them keep. A cluster begins
+ * when all masters that are to be there have met, and none of them knows of one: the one with the smallest id founds it, alone,
+ * and the others get a vote as they come.
+ */
+export class VotingCoordination implements Coordination, Votes {
+  readonly #runtime: Runtime
+  readonly #options: VotingOptions
+  readonly #peers: MasterPeers
+  readonly #council: CouncilKeeper
+  /** By its id, the link on which a voter is asked. */
+  readonly #voters = new Map<string, Link>()
+  #id = ''
+  #address: Address | undefined
+  #own!: DurableBallot
+  #election!: Election<KeptState>
+  #ticker: Timer | undefined
+  #term: VotedTerm | undefined
+  /** The newest that was proposed in this term, or with which it began. */
+  #newest: KeptState | undefined
+  #isProposing = false
+  #elected: ((term: Term) => void) | undefined
+  /** Whose word binds this master, and since when. */
+  #bound: { readonly by: string; readonly at: number; readonly epoch: number } | undefined
+  #hasEnded = false
+
+  constructor(runtime: Runtime, options: VotingOptions) {
+    this.#runtime = runtime
+    this.#options = options
+    this.#council = new CouncilKeeper(runtime, options.timing)
+    this.#peers = new MasterPeers(runtime, {
+      self: () => this.#id,
+      introduce: () => ({
+        role: 'master',
+        cluster: options.cluster,
+        id: this.#id,
+        details: this.details(),
+      }),
+      opened: (peer) => this.#peerOpened(peer),
+      lost: (peer) => this.#voterLost(peer.id, peer.link),
+      message: (peer, message) => this.#answered(peer.id, peer.link, message),
+      gone: (id, startedAt) => this.#gone(id, startedAt),
+      failed: (where, error) =>
+        options.logger.debug({ master: where, error }, 'can not reach another master'),
+    })
+  }
+
+  get votes(): Votes {
+    return this
+  }
+
+  async open(): Promise<string> {
+    const { store, timing } = this.#options
+    const stored = await store.open()
+    const vote = this.#voteFrom(stored)
+    this.#id = vote.masterId
+    // Its id is known before anybody counts on its vote.
+    if (!stored || !('masterId' in stored)) await store.save(vote)
+    const boundMs = termBoundMs(timing)
+    const { accepted } = vote
+    const mayBeBound = !accepted || !isAlone(accepted, this.#id)
+    this.#own = new DurableBallot(
+      this.#runtime,
+      boundMs,
+      vote,
+      mayBeBound ? this.#runtime.now() + boundMs : -Infinity,
+      (state) => store.save({ masterId: this.#id, ...state }),
+    )
+    this.#election = new Election<KeptState>({
+      self: this.#id,
+      own: this.#own.ballot,
+      timing: { beatMs: boundMs / BEATS, boundMs, maxDelayMs: boundMs / BEATS },
+      nextEpoch: (last) => Math.max(last + 1, Math.floor(this.#runtime.wallTimeMs() / 1000)),
+      random: () => this.#runtime.random(),
+    })
+    return this.#id
+  }
+
+  serve(address: Address): void {
+    this.#address = address
+    this.#council.masterSeen(this.#id, this.#options.machine)
+    for (const peer of this.#options.peers) this.#peers.add(peer)
+    this.#step({ type: 'connected', voter: this.#id, isMaster: true })
+    this.#ticker = this.#runtime.setInterval(() => this.#tick(), TICK_INTERVAL_MS)
+    this.#tick()
+  }
+
+  campaign(): Promise<Term> {
+    return new Promise((resolve) => {
+      if (this.#term) resolve(this.#term)
+      else this.#elected = resolve
+    })
+  }
+
+  async end(): Promise<void> {
+    this.#hasEnded = true
+    this.#runtime.clear(this.#ticker)
+    this.#peers.stop()
+    this.#term?.end()
+    await this.#options.store.end()
+  }
+
+  details(): readonly unknown[] {
+    const { machine } = this.#options
+    return masterDetails({ address: this.#address!, machine, isFounded: this.#isFounded })
+  }
+
+  masterConnected(link: Link): void {
+    try {
+      this.#peers.add(readMasterDetails(link.remote).address)
+    } catch (error) {
+      return link.refuse(error as IcfError)
+    }
+    link.handlers = {
+      message: (message) => void this.#asked(link, message),
+      close: () => undefined,
+    }
+  }
+
+  serverConnected(link: Link): void {
+    const { id } = link.remote
+    this.#voters.set(id, link)
+    this.#council.serverSeen(id)
+    this.#step({ type: 'connected', voter: id, isMaster: false })
+  }
+
+  serverLost(link: Link): void {
+    this.#council.serverLost(link.remote.id)
+    this.#voterLost(link.remote.id, link)
+  }
+
+  serverMessage(link: Link, message: Message): boolean {
+    if (message[0] !== MessageType.VOTED) return false
+    this.#answered(link.remote.id, link, message)
+    return true
+  }
+
+  get #isFounded(): boolean {
+    return this.#own.ballot.accepted !== undefined
+  }
+
+  /** What was stored, as a vote; of a master that was alone so far, as the one of its cluster's only voter. */
+  #voteFrom(stored: StoredVote | StoredAlone | undefined): StoredVote {
+    if (stored && 'masterId' in stored) return stored
+    const masterId = this.#runtime.newId()
+    if (!stored) return { masterId, epoch: 0, accepted: undefined }
+    const { epoch, version } = decodeState(textOf(stored.body), 'the state').topology
+    return { masterId, epoch, accepted: { epoch, version, ...aloneWith(masterId), body: stored.body } }
+  }
+
+  #tick(): void {
+    if (this.#hasEnded) return
+    if (!this.#isFounded && this.#mayFound()) this.#found()
+    this.#step({ type: 'tick' })
+    this.#proposeNext()
+  }
+
+  /** All others are there, and none of them knows of a cluster, nor has a smaller id. */
+  #mayFound(): boolean {
+    return this.#peers.all.every((peer) => peer && !peer.isFounded && peer.id > this.#id)
+  }
+
+  #found(): void {
+    this.#options.logger.info({ id: this.#id }, 'founding a cluster: no master knows of one')
+    const state = { epoch: 0, version: 0, ...aloneWith(this.#id), body: new Uint8Array() }
+    void this.#askOwn({ type: 'beat', number: 0, epoch: 0, state })
+    this.#own.ballot.release(0)
+  }
+
+  #peerOpened(peer: PeerMaster): void {
+    this.#voters.set(peer.id, peer.link)
+    this.#council.masterSeen(peer.id, peer.machine)
+    this.#step({ type: 'connected', voter: peer.id, isMaster: true })
+  }
+
+  #voterLost(id: string, link: Link): void {
+    if (this.#voters.get(id) !== link) return
+    this.#voters.delete(id)
+    this.#step({ type: 'disconnected', voter: id })
+  }
+
+  /** Another master asks for this one's vote. */
+  async #asked(link: Link, message: Message): Promise<void> {
+    try {
+      if (!isQuestion(message))
+        throw new IcfError('PROTOCOL', `a master must not send message ${String(message[0])} to a master`)
+      const question = readQuestion(message)
+      const answer = await this.#own.answer(question)
+      if (question.type === 'beat' && answer.isYes)
+        this.#bound = { by: link.remote.id, at: this.#runtime.now(), epoch: question.epoch }
+      link.send(answerMessage(answer))
+    } catch (error) {
+      if (error instanceof IcfError) return link.refuse(error)
+      this.#options.logger.error({ error }, 'can not save a vote: it is not given')
+    }
+  }
+
+  /** No process is there any more that could be active. */
+  #gone(id: string, startedAt: number): void {
+    const bound = this.#bound
+    if (bound?.by === id && bound.at <= startedAt) this.#own.ballot.release(bound.epoch)
+  }
+
+  #answered(voter: string, link: Link, message: Message): void {
+    if (message[0] !== MessageType.VOTED)
+      throw new IcfError('PROTOCOL', `a master must not answer with message ${String(message[0])}`)
+    const answer = readAnswer(message)
+    if (this.#voters.get(voter) === link) this.#step({ type: 'answered', voter, answer })
+  }
+
+  #step(event: ElectionEvent<KeptState>): void {
+    if (this.#hasEnded) return
+    for (const effect of this.#election.step(this.#runtime.now(), event)) this.#perform(effect)
+  }
+
+  #perform(effect: ElectionEffect<KeptState>): void {
+    switch (effect.type) {
+      case 'ask':
+        if (effect.voter === this.#id) void this.#askOwn(effect.question)
+        else this.#voters.get(effect.voter)?.send(questionMessage(effect.question))
+        return
+      case 'elected':
+        return this.#lead(effect.epoch, effect.state)
+      case 'agreed':
+        return this.#agreed()
+      case 'deposed':
+        return this.#depose()
+      default:
+        return effect satisfies never
+    }
+  }
+
+  async #askOwn(question: Question<KeptState>): Promise<void> {
+    try {
+      const answer = await this.#own.answer(question)
+      this.#step({ type: 'answered', voter: this.#id, answer })
+    } catch (error) {
+      this.#options.logger.error({ error }, 'can not save what this master votes for: nothing takes effect')
+    }
+  }
+
+  #lead(epoch: number, state: KeptState): void {
+    this.#newest = state
+    this.#isProposing = false
+    const term = new VotedTerm(epoch, storedIn(state), {
+      validUntil: () => this.#election.validUntil,
+      wanted: () => this.#proposeNext(),
+      surpassed: (later) => this.#step({ type: 'surpassed', epoch: later }),
+    })
+    this.#term = term
+    this.#elected?.(term)
+    this.#elected = undefined
+  }
+
+  /** What the core wants to take effect; or a change of who votes, once something of this term is in effect. */
+  #proposeNext(): void {
+    const [term, newest] = [this.#term, this.#newest]
+    if (!term || !newest || this.#isProposing) return
+    const state = term.take()
+    if (state) this.#council.follow(state.topology)
+    const electorate = newest.epoch === term.epoch ? this.#council.next(newest) : newest
+    if (!state && electorate === newest) return
+    const { voters, masters, former } = electorate
+    const body = state ? Buffer.from(encodeState(this.#options.cluster, state)) : newest.body
+    this.#newest = { epoch: term.epoch, version: newest.version + 1, voters, masters, former, body }
+    this.#isProposing = true
+    this.#step({ type: 'proposed', state: this.#newest })
+  }
+
+  #agreed(): void {
+    this.#isProposing = false
+    this.#term?.agreed()
+    this.#proposeNext()
+  }
+
+  #depose(): void {
+    const term = this.#term
+    this.#term = undefined
+    term?.end()
+  }
+}
+
+function aloneWith(masterId: string): Pick<KeptState, 'voters' | 'masters' | 'former'> {
+  return { voters: [masterId], masters: [masterId], former: undefined }
+}
+
+/** Undefined of a cluster that was only founded. */
+function storedIn({ body }: KeptState): StoredState | undefined {
+  return body.length === 0 ? undefined : decodeState(textOf(body), 'the state that voters keep')
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+}
