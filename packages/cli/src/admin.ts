@@ -178,11 +178,11 @@ export class AdminClient {
   }
 }
 
-/** @throws IcfError INVALID_ARGUMENT */
-export function parseMasters(text: string): Address[] {
+/** @param option that has them. @throws IcfError INVALID_ARGUMENT */
+export function parseMasters(text: string, option = '--masters'): Address[] {
   const parts = text.split(',').filter((part) => part.trim() !== '')
   if (parts.length === 0)
-    throw new IcfError('INVALID_ARGUMENT', 'no master is given: write --masters host:port,…')
+    throw new IcfError('INVALID_ARGUMENT', `no master is given: write ${option} host:port,…`)
   return parts.map(parseAddress)
 }
 

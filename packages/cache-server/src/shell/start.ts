@@ -1,8 +1,7 @@
 import { IcfError, limits } from '@icf/common'
-import { formatAddress, nodeRuntime, type Address } from '@icf/common/node'
+import { formatAddress, machineIdentity, nodeRuntime, type Address } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { CacheServer, type RunningCacheServer } from './cache-server.js'
-import { machineIdentity } from './machine.js'
 import { entryBudget, MIN_MEMORY_BYTES, NodeMemory } from './memory.js'
 
 export interface CacheServerOptions {

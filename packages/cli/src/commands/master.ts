@@ -25,6 +25,7 @@ interface MasterOptions extends TimingOptions {
   readonly httpPort?: number
   readonly dataDir?: string
   readonly peers?: string
+  readonly machine?: string
   readonly coordination: string
   readonly etcd?: string
   readonly cluster: string
@@ -61,7 +62,15 @@ export function addMaster(program: Command): void {
       ),
     )
     .addOption(clusterOption())
-    .addOption(option('--peers <addresses>', 'the other masters, host:port,… (not available yet)'))
+    .addOption(
+      option(
+        '--peers <addresses>',
+        'the other masters, host:port,…; this one may be among them: one is active, the others stand by',
+      ),
+    )
+    .addOption(
+      option('--machine <name>', 'what dies at once with it (default: this host, also for its containers)'),
+    )
     .addOption(
       option('--coordination <kind>', 'what guards against two active masters')
         .choices(['embedded', 'etcd'])
@@ -85,7 +94,11 @@ export function addMaster(program: Command): void {
 async function master(options: MasterOptions): Promise<number> {
   supervisor.dieWithIt()
   refuseWhatIsNotThere(options)
-  const [{ startMaster }, { checkTiming }] = await Promise.all([import('@icf/master'), import('@icf/common')])
+  const [{ startMaster }, { checkTiming }, { parseMasters }] = await Promise.all([
+    import('@icf/master'),
+    import('@icf/common'),
+    import('../admin.js'),
+  ])
   const { host, cluster, heartbeatInterval, lease, deadAfter } = options
   const dataDir = dataDirOf(options)
   const timing = checkTiming({
@@ -101,6 +114,8 @@ async function master(options: MasterOptions): Promise<number> {
     ...(httpPort !== 0 && { httpPort }),
     cluster,
     dataDir,
+    ...(options.peers !== undefined && { peers: parseMasters(options.peers, '--peers') }),
+    ...(options.machine !== undefined && { machine: options.machine }),
     timing,
     forgetAfterMs: options.forgetAfter,
     logger,
@@ -129,8 +144,7 @@ async function master(options: MasterOptions): Promise<number> {
   return stopped
 }
 
-function refuseWhatIsNotThere({ peers, coordination, etcd }: MasterOptions): void {
-  if (peers !== undefined) throw usageError('--peers: standby masters are not available yet')
+function refuseWhatIsNotThere({ coordination, etcd }: MasterOptions): void {
   if (coordination === 'etcd' || etcd !== undefined)
     throw usageError('--coordination etcd is not available yet')
 }

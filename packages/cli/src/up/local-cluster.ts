@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { CliError, Exit } from '../errors.js'
 import type { MasterStatus, Status } from '@icf/common'
+import { masterAddresses } from './arguments.js'
 import type { ClusterJson } from './cluster-file.js'
 import { Member, type Ending, type MemberKind } from './member.js'
 import type { MasterPorts, PortPlan, ServerPorts } from './port-plan.js'
@@ -146,8 +147,15 @@ export class LocalCluster extends EventEmitter<LocalClusterEvents> {
       ...['--port', String(port)],
       ...['--http-port', String(httpPort)],
       ...['--data-dir', this.#stateFolder(port)],
+      ...this.#peerArgs(),
       ...others,
     ]
+  }
+
+  /** A lone master has no others. */
+  #peerArgs(): string[] {
+    const { plan, host } = this.options
+    return plan.masters.length > 1 ? ['--peers', masterAddresses(plan, host)] : []
   }
 
   #stateFolder(port: number): string {

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { AdminSession } from '../admin-session.js'
 import type { AdminOptions } from '../admin.js'
 import type { UpOptions } from '../commands/up.js'
-import { CliError, Exit, fileProblem, usageError } from '../errors.js'
+import { CliError, Exit, fileProblem } from '../errors.js'
 import { note, print, printJson } from '../output.js'
 import { Progress } from '../progress.js'
 import { onStopSignal, signalExitCode } from '../signals.js'
@@ -33,8 +33,6 @@ export interface PassedOn {
 /** `icf up`. */
 export async function up(options: UpOptions, passedOn: PassedOn): Promise<number> {
   refuseOneForAll(options)
-  if (options.masters > 1)
-    throw usageError('--masters: standby masters are not available yet; there can be only 1')
   const { host, dir, servers } = options
   const plan = planPorts(options.basePort, options.masters, servers, options.httpPort)
   const args = Array.from({ length: servers }, (_, i) => [...serverArgs(options, plan, i), ...passedOn.cache])

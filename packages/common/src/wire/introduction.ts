@@ -32,21 +32,28 @@ export function readTiming({ details }: Introduction): Timing {
 export interface MasterDetails {
   /** Where it listens. */
   readonly address: Address
+  /** Of its HTTP; 0: none. */
+  readonly httpPort: number
   readonly machine: string
   /** Whether it knows a state of the cluster, or at least that there is one. */
   readonly isFounded: boolean
 }
 
-export function masterDetails({ address, machine, isFounded }: MasterDetails): readonly unknown[] {
-  return [address.host, address.port, machine, isFounded ? 1 : 0]
+export function masterDetails({
+  address,
+  httpPort,
+  machine,
+  isFounded,
+}: MasterDetails): readonly (number | string)[] {
+  return [address.host, address.port, httpPort, machine, isFounded ? 1 : 0]
 }
 
 /** @throws IcfError PROTOCOL */
-export function readMasterDetails({
-  details: [host, port, machine, isFounded],
-}: Introduction): MasterDetails {
+export function readMasterDetails({ details }: Introduction): MasterDetails {
+  const [host, port, httpPort, machine, isFounded] = details
   return {
     address: { host: text(host, 'host of a master'), port: count(port, 'port of a master', 65_535) },
+    httpPort: count(httpPort, 'HTTP port of a master', 65_535),
     machine: text(machine, 'machine of a master'),
     isFounded: count(isFounded, 'founding of a master', 1) === 1,
   }

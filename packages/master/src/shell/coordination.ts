@@ -1,4 +1,4 @@
-import type { Message } from '@icf/common'
+import type { MasterStatus, Message } from '@icf/common'
 import type { Address, Link } from '@icf/common/node'
 import type { StoredState } from './state-file.js'
 
@@ -44,8 +44,12 @@ export interface Coordination {
 
 /** Masters and cache servers that vote, by the links on which they are asked. */
 export interface Votes {
-  /** This master listens there: it looks for the others. */
-  serve(address: Address): void
+  /** This master listens there: it looks for the others. @param httpPort 0: none */
+  serve(address: Address, httpPort: number): void
+  /** All other masters that it has met. */
+  others(): MasterStatus[]
+  /** Whether other masters may connect yet. @throws IcfError BUSY */
+  admitMaster(): void
   /** What it says of itself to other masters. */
   details(): readonly unknown[]
   /** Another master has connected, to ask for this one's vote. */

@@ -1,7 +1,8 @@
-import { IcfError, readRegistration, type Introduction, type Runtime } from '@icf/common'
+import { IcfError, readRegistration, type Introduction, type MasterStatus, type Runtime } from '@icf/common'
 import { formatAddress, type Address, type Listener } from '@icf/common/node'
 import { checkRole, MasterCore } from '../core/index.js'
 import { ActiveTerm } from './active-term.js'
+import type { Administration } from './admin.js'
 import { administrationOf } from './administration.js'
 import type { Term } from './coordination.js'
 import { EventLog } from './event-log.js'
@@ -57,6 +58,10 @@ export class MasterNode {
     return this.#httpAddress
   }
 
+  get otherMasters(): MasterStatus[] {
+    return this.#options.coordination.votes?.others() ?? []
+  }
+
   /** Of the term in which it is active; undefined while it is a standby. */
   get core(): MasterCore | undefined {
     return this.#active?.core
@@ -97,7 +102,7 @@ export class MasterNode {
   }
 
   async #listen(): Promise<void> {
-    const { httpPort, cluster, timing, coordination } = this.#options
+    const { cluster, timing, coordination } = this.#options
     const administration = administrationOf(this.#runtime, () => this.#requireActive(), this.#eventLog, this)
     const native = await listenNative(this.#runtime, {
       address: this.#address,
@@ -111,7 +116,12 @@ export class MasterNode {
     })
     this.#ports.push(native)
     this.#address = native.address
-    coordination.votes?.serve(native.address)
+    await this.#listenHttp(administration)
+    coordination.votes?.serve(native.address, this.#httpAddress?.port ?? 0)
+  }
+
+  async #listenHttp(administration: Administration): Promise<void> {
+    const { httpPort } = this.#options
     if (httpPort === undefined) return
     const http = await listenHttp({
       address: { host: this.#address.host, port: httpPort },

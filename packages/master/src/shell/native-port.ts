@@ -28,7 +28,8 @@ export function listenNative(runtime: Runtime, options: NativePortOptions): Prom
       details: detailsFor(role, options),
     }),
     admit: (hello) => {
-      if (hello.role !== 'master' || !votes) options.admit(hello)
+      if (hello.role === 'master' && votes) votes.admitMaster()
+      else options.admit(hello)
     },
     opened: (link) => {
       if (link.remote.role === 'admin') serveAdmin(link, administration)

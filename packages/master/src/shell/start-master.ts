@@ -1,10 +1,12 @@
 import { checkTiming, defaultTiming, IcfError, limits, type RingSettings, type Timing } from '@icf/common'
-import { nodeRuntime } from '@icf/common/node'
+import { machineIdentity, nodeRuntime, type Address } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { rehearseDeath } from '../core/warm-up.js'
 import type { Coordination } from './coordination.js'
 import { FileCoordination, MemoryCoordination } from './lone-coordination.js'
 import { serveMaster, type RunningMaster } from './master.js'
+import { FileVoteStore, MemoryVoteStore } from './voting/vote-store.js'
+import { VotingCoordination } from './voting/voting-coordination.js'
 
 export interface StartMasterOptions {
   /** Address to listen at, and to be told to others. */
@@ -16,6 +18,10 @@ export interface StartMasterOptions {
   readonly cluster: string
   /** Where the state is kept; undefined: in memory only. Then a restart knows what the running servers tell it. */
   readonly dataDir: string | undefined
+  /** The other masters: this one votes with them. Its own address may be among them. Undefined: there is no other. */
+  readonly peers?: readonly Address[]
+  /** Names what dies at once with this process. Default: this host, also for its containers. */
+  readonly machine?: string
   readonly timing?: Timing
   /** For a new cluster; a stored one keeps its own. */
   readonly ring?: Partial<RingSettings>
@@ -47,7 +53,7 @@ export async function startMaster(options: StartMasterOptions): Promise<RunningM
     address: { host, port },
     ...(httpPort !== undefined && { httpPort }),
     cluster,
-    coordination: coordinationFor(options),
+    coordination: coordinationFor(options, timing),
     timing,
     ring,
     ...(forgetAfterMs !== undefined && { forgetAfterMs }),
@@ -62,8 +68,13 @@ function warmUp(ring: RingSettings, rounds: number): void {
   if (rounds > 1) setTimeout(() => warmUp(ring, rounds - 1), REHEARSAL_INTERVAL_MS).unref()
 }
 
-function coordinationFor({ dataDir, cluster, logger }: StartMasterOptions): Coordination {
+function coordinationFor(options: StartMasterOptions, timing: Timing): Coordination {
+  const { dataDir, cluster, logger, peers, machine = machineIdentity() } = options
   const { wallTimeMs } = nodeRuntime
+  if (peers) {
+    const store = dataDir === undefined ? new MemoryVoteStore() : new FileVoteStore(dataDir, cluster)
+    return new VotingCoordination(nodeRuntime, { cluster, peers, machine, timing, store, logger })
+  }
   if (dataDir !== undefined) return new FileCoordination(dataDir, cluster, wallTimeMs)
   logger.warn('the state is kept in memory only: after a restart, the cache servers that run tell it')
   return new MemoryCoordination(wallTimeMs)

@@ -28,6 +28,11 @@ export interface StoredState extends MasterState {
 
 const FORMAT = 1
 
+/** Whether the file has the vote of a master above its state. */
+export function hasVote(text: string): boolean {
+  return /^\{"sha256":"\w+","vote":\{/.test(text)
+}
+
 export function stateFilePath(dataDir: string): string {
   return join(dataDir, 'state.json')
 }
@@ -45,6 +50,11 @@ export async function loadState(path: string, cluster: string): Promise<StoredSt
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new IcfError('INVALID_ARGUMENT', `can not read ${path}: ${(cause as Error).message}`, { cause })
   }
+  if (hasVote(text))
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      `${path} is that of a master with others beside it: start it with --peers, which names them`,
+    )
   const state = decodeState(text, path)
   if (state.cluster !== cluster)
     throw new IcfError(

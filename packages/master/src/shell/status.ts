@@ -7,6 +7,8 @@ export interface SelfDescription {
   readonly cluster: string
   readonly address: Address
   readonly httpAddress: Address | undefined
+  /** All that it has met. */
+  readonly otherMasters: readonly MasterStatus[]
 }
 
 /** The object of `icf status --json`. */
@@ -33,7 +35,7 @@ export function statusOf(snapshot: Snapshot, self: SelfDescription): Status {
           etaMs: progress.etaMs === undefined ? null : Math.round(progress.etaMs),
         }
       : null,
-    masters: [selfStatus(self)],
+    masters: [selfStatus(self), ...self.otherMasters],
     servers: snapshot.servers.map((server) => ({
       id: server.id,
       host: server.host,

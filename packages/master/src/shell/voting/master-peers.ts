@@ -1,4 +1,11 @@
-import { IcfError, readMasterDetails, type Introduction, type Message, type Runtime } from '@icf/common'
+import {
+  IcfError,
+  readMasterDetails,
+  type Introduction,
+  type MasterDetails,
+  type Message,
+  type Runtime,
+} from '@icf/common'
 import { formatAddress, isRefused, Redialer, watchLiveness, type Address, type Link } from '@icf/common/node'
 
 const DIAL_TIMEOUT_MS = 500
@@ -9,9 +16,8 @@ const MAX_DELAY_MS = 200
 /** Another master that is connected. */
 export interface PeerMaster {
   readonly id: string
-  readonly machine: string
   /** As it said when the link opened. */
-  readonly isFounded: boolean
+  readonly details: MasterDetails
   readonly link: Link
 }
 
@@ -108,8 +114,7 @@ export class MasterPeers {
           'WRONG_ROLE',
           `it is a ${remote.role.replace('-', ' ')}, not a master: check --peers`,
         )
-      const { machine, isFounded } = readMasterDetails(remote)
-      return { id: remote.id, machine, isFounded, link }
+      return { id: remote.id, details: readMasterDetails(remote), link }
     } catch (error) {
       this.options.failed(where, error as IcfError)
       return undefined

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { emptyTopology, type KeptState } from '@icf/common'
 import { NO_DEPARTURES } from '../../core/index.js'
-import { encodeState } from '../state-file.js'
+import { encodeState, loadState } from '../state-file.js'
 import { decodeVote, encodeVote, loadVote, saveVote, type StoredVote } from './vote-file.js'
 
 const state = encodeState('c', {
@@ -46,6 +46,11 @@ describe('what a master keeps as a voter', () => {
   it('is told from the file of a master that was alone, whose state is taken over', async () => {
     await writeFile(path, state)
     assert.deepEqual(await loadVote(path, 'c'), { body: Buffer.from(state) })
+  })
+
+  it('is not taken for the state of a master that is alone', async () => {
+    await saveVote(path, 'c', vote)
+    await assert.rejects(loadState(path, 'c'), { code: 'INVALID_ARGUMENT', message: /start it with --peers/ })
   })
 
   it("is not another cluster's", async () => {

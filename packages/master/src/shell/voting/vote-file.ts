@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { IcfError, type BallotState, type Council, type KeptState } from '@icf/common'
 import { replaceFile } from '../replace-file.js'
-import { decodeState } from '../state-file.js'
+import { decodeState, hasVote } from '../state-file.js'
 
 /** What a master keeps of itself as a voter. */
 export interface StoredVote extends BallotState<KeptState> {
@@ -77,7 +77,7 @@ export function decodeVote(
 ): { readonly stored: StoredVote | StoredAlone; readonly ofCluster: string } {
   const end = text.indexOf('\n') + 1
   const line = text.slice(0, end)
-  if (!/^\{"sha256":"\w+","vote":\{/.test(line))
+  if (!hasVote(text))
     return { stored: { body: Buffer.from(text) }, ofCluster: decodeState(text, path).cluster }
   const { sha256, vote } = parse(line, path)
   const state = text.slice(end)

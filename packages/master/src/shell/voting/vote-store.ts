@@ -34,3 +34,18 @@ export class FileVoteStore implements VoteStore {
     this.#release = undefined
   }
 }
+
+/** Keeps nothing: a master that is started again is another one, and has to be given a vote anew. */
+export class MemoryVoteStore implements VoteStore {
+  open(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  save(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  end(): Promise<void> {
+    return Promise.resolve()
+  }
+}

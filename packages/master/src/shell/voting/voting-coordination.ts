@@ -10,6 +10,8 @@ import {
   readQuestion,
   termBoundMs,
   type KeptState,
+  type MasterDetails,
+  type MasterStatus,
   type Message,
   type Question,
   type Runtime,
@@ -57,6 +59,9 @@ export class VotingCoordination implements Coordination, Votes {
   readonly #voters = new Map<string, Link>()
   #id = ''
   #address: Address | undefined
+  #httpPort = 0
+  /** Other masters that were there, by id. */
+  readonly #met = new Map<string, MasterDetails>()
   #own!: DurableBallot
   #election!: Election<KeptState>
   #ticker: Timer | undefined
@@ -121,8 +126,9 @@ export class VotingCoordination implements Coordination, Votes {
     return this.#id
   }
 
-  serve(address: Address): void {
+  serve(address: Address, httpPort: number): void {
     this.#address = address
+    this.#httpPort = httpPort
     this.#council.masterSeen(this.#id, this.#options.machine)
     for (const peer of this.#options.peers) this.#peers.add(peer)
     this.#step({ type: 'connected', voter: this.#id, isMaster: true })
@@ -147,7 +153,26 @@ export class VotingCoordination implements Coordination, Votes {
 
   details(): readonly unknown[] {
     const { machine } = this.#options
-    return masterDetails({ address: this.#address!, machine, isFounded: this.#isFounded })
+    return masterDetails({
+      address: this.#address!,
+      httpPort: this.#httpPort,
+      machine,
+      isFounded: this.#isFounded,
+    })
+  }
+
+  others(): MasterStatus[] {
+    return [...this.#met].map(([id, { address, httpPort }]) => ({
+      id,
+      ...address,
+      httpPort: httpPort === 0 ? null : httpPort,
+      role: 'standby',
+      alive: this.#voters.has(id),
+    }))
+  }
+
+  admitMaster(): void {
+    if (!this.#address) throw new IcfError('BUSY', 'this master is only starting: connect again')
   }
 
   masterConnected(link: Link): void {
@@ -202,7 +227,7 @@ export class VotingCoordination implements Coordination, Votes {
 
   /** All others are there, and none of them knows of a cluster, nor has a smaller id. */
   #mayFound(): boolean {
-    return this.#peers.all.every((peer) => peer && !peer.isFounded && peer.id > this.#id)
+    return this.#peers.all.every((peer) => peer && !peer.details.isFounded && peer.id > this.#id)
   }
 
   #found(): void {
@@ -214,7 +239,8 @@ export class VotingCoordination implements Coordination, Votes {
 
   #peerOpened(peer: PeerMaster): void {
     this.#voters.set(peer.id, peer.link)
-    this.#council.masterSeen(peer.id, peer.machine)
+    this.#met.set(peer.id, peer.details)
+    this.#council.masterSeen(peer.id, peer.details.machine)
     this.#step({ type: 'connected', voter: peer.id, isMaster: true })
   }
 
