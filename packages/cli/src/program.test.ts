@@ -61,7 +61,7 @@ test('values that can not be meant are refused before anything is done', async (
     ['master --coordination zookeeper', /Allowed choices are embedded, etcd/],
     ['get a b', /too many arguments/],
     ['get', /missing required argument/],
-    ['up --masters 2', /standby masters are not available yet/],
+    ['up --masters 21', /from 1 to 20/],
     ['up --masters 2 --http-port 8080', /2 masters can not share a port/],
     ['up --resp-port 6100', /3 cache servers can not share a port/],
     ['up --port 7000', /each process has a port of its own/],
