@@ -11,6 +11,8 @@ import { Hopeless, waitUntil } from '@icf/testkit/wait'
 
 export interface ClusterOptions {
   readonly servers?: number
+  /** One is alone; several vote for the active one. Default 1. */
+  readonly masters?: number
   /** More options for every `icf master` and every `icf cache`. */
   readonly masterArgs?: readonly string[]
   readonly serverArgs?: readonly string[]
@@ -67,7 +69,7 @@ export class Cluster {
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const cluster = new Cluster(options)
     try {
-      await cluster.#startMaster()
+      await cluster.#startMasters()
       const count = options.servers ?? 3
       await Promise.all(Array.from({ length: count }, () => cluster.addServer()))
       await cluster.settled()
@@ -119,6 +121,13 @@ export class Cluster {
     for (const server of servers) server.expectation = 'leaving'
     await this.ask('SHUTDOWN_CACHE', { servers: servers.map(({ address }) => address), dryRun: false })
     return Promise.all(servers.map(({ child }) => child.exited))
+  }
+
+  /** Which master is active, by its own word. */
+  async activeMaster(): Promise<number> {
+    const { masters } = await this.status()
+    const active = masters.find(({ role }) => role === 'active')!
+    return this.#masters.findIndex(({ port }) => port === active.port)
   }
 
   /** Resolves when the process is gone: until then it has its data directory to itself. */
@@ -232,10 +241,19 @@ export class Cluster {
         throw new Hopeless(`a cache server ended by itself:\n${child.transcript()}`)
   }
 
-  async #startMaster(): Promise<void> {
+  async #startMasters(): Promise<void> {
+    const { masters = 1, places } = this.#options
+    const place = places?.master ?? HERE
+    const ports: number[] = []
+    while (ports.length < masters) ports.push(await freePort())
+    const peers = ports.map((port) => `${place.host}:${port}`).join(',')
+    for (const port of ports) await this.#startMaster(port, masters > 1 ? ['--peers', peers] : [])
+  }
+
+  async #startMaster(port: number, peers: readonly string[]): Promise<void> {
     const { masterArgs = [], places } = this.#options
     const place = places?.master ?? HERE
-    const [port, httpPort] = [await freePort(), await freePort()]
+    const httpPort = await freePort()
     const dataDir = this.#dataDir(this.#masters.length)
     const args = [
       'master',
@@ -249,6 +267,7 @@ export class Cluster {
       dataDir,
       '--cluster',
       this.name,
+      ...peers,
       ...masterArgs,
     ]
     this.#masters.push({ port, place, args, child: icf(args, {}, place), isExpected: true })

@@ -76,7 +76,7 @@ function masterTable(masters: readonly MasterStatus[], style: Style): string[] {
   const rows = masters.map((master) => [
     formatAddress(master),
     master.id.slice(0, 8),
-    master.role,
+    master.isVoter ? master.role : `${master.role}, without a vote yet`,
     master.alive ? style.green('alive') : style.red('dead'),
   ])
   return layOutTable(columns, rows, style.bold)

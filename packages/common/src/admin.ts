@@ -75,6 +75,8 @@ export interface MasterStatus {
   readonly httpPort: number | null
   readonly role: 'active' | 'standby'
   readonly alive: boolean
+  /** Whether it has a say in which master is active. One that has none never becomes it. */
+  readonly isVoter: boolean
 }
 
 export interface ServerStatus {

@@ -64,5 +64,5 @@ export function statusOf(snapshot: Snapshot, self: SelfDescription): Status {
 }
 
 function selfStatus({ id, address, httpAddress }: SelfDescription): MasterStatus {
-  return { id, ...address, httpPort: httpAddress?.port ?? null, role: 'active', alive: true }
+  return { id, ...address, httpPort: httpAddress?.port ?? null, role: 'active', alive: true, isVoter: true }
 }

@@ -168,6 +168,7 @@ export class VotingCoordination implements Coordination, Votes {
       httpPort: httpPort === 0 ? null : httpPort,
       role: 'standby',
       alive: this.#voters.has(id),
+      isVoter: this.#newest?.masters.includes(id) === true,
     }))
   }
 

@@ -1,0 +1,73 @@
+// Two masters, one active, the other a standby, and three cache servers that vote with them.
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { Cluster } from '../support/cluster.js'
+import { waitUntil } from '@icf/testkit/wait'
+import { underLoad } from '../support/scenario.js'
+import type { Workload } from '../support/workload/workload.js'
+
+/** Runs `fault` under load, and requires that no slot has moved by it. */
+async function withStandby(
+  t: TestContext,
+  fault: (cluster: Cluster, workload: Workload, active: number) => Promise<void>,
+): Promise<void> {
+  await underLoad(t, { servers: 3, masters: 2 }, async (cluster, workload) => {
+    await untilBothVote(cluster)
+    const [before, { epoch }] = [await cluster.assignment(), await cluster.status()]
+    await fault(cluster, workload, await cluster.activeMaster())
+    await cluster.settled()
+    assert.deepEqual(await cluster.assignment(), before, 'slots moved')
+    assert.ok((await cluster.status()).epoch > epoch)
+  })
+}
+
+/** A standby takes over only when it has a vote, which it gets once cache servers are there. */
+async function untilBothVote(cluster: Cluster): Promise<void> {
+  await cluster.untilStatus('both masters to vote', ({ masters }) =>
+    masters.every(({ alive, isVoter }) => alive && isVoter),
+  )
+}
+
+describe('under load', () => {
+  it('the active master is killed: the standby goes on, and the other one stands by when it is back', async (t) => {
+    await withStandby(t, async (cluster, workload, active) => {
+      await cluster.killMaster(active)
+      const taken = await cluster.untilStatus('the standby to take over', ({ masters }) =>
+        masters.every(({ role, alive }) => alive === (role === 'active')),
+      )
+      await workload.progress(5000)
+      cluster.restartMaster(active)
+      const back = await cluster.untilStatus('the other to stand by', ({ masters }) =>
+        masters.every(({ alive }) => alive),
+      )
+      assert.equal(back.epoch, taken.epoch)
+      assert.notEqual(await cluster.activeMaster(), active)
+    })
+  })
+
+  it('the active master stands still for 5 s: the standby goes on, and the other one follows it', async (t) => {
+    await withStandby(t, async (cluster, workload, active) => {
+      cluster.pauseMaster('SIGSTOP', active)
+      const paused = performance.now()
+      await workload.progress(5000)
+      await waitUntil(() => performance.now() - paused >= 5000, { what: 'the pause to end' })
+      cluster.pauseMaster('SIGCONT', active)
+      await untilBothVote(cluster)
+      assert.notEqual(await cluster.activeMaster(), active)
+    })
+  })
+
+  it('both masters are killed, and one comes back alone: it goes on with the cache servers', async (t) => {
+    await withStandby(t, async (cluster, workload, active) => {
+      const standby = 1 - active
+      await cluster.killMaster(standby)
+      await cluster.killMaster(active)
+      await workload.progress(5000)
+      cluster.restartMaster(standby)
+      await cluster.settled()
+      cluster.restartMaster(active)
+      await untilBothVote(cluster)
+      assert.equal(await cluster.activeMaster(), standby)
+    })
+  })
+})
