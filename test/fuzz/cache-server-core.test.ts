@@ -75,7 +75,7 @@ class Pair {
     for (const core of [this.a, this.b]) {
       core.masterConnected(1e9)
       core.adopt(topology, 0)
-      core.masterMessage(leaseMessage(core.lease.beat(0), 1, 1), 0)
+      core.masterMessage(SILENT, leaseMessage(core.lease.beat(0), 1, 1), 0)
     }
     this.#connect(this.a, this.b)
     this.#connect(this.b, this.a)
@@ -91,7 +91,7 @@ class Pair {
       if (face === 'client') a.clientMessage(this.#mad, message, 0)
       else if (face === 'primary') a.primaryMessage(ID_MAD, this.#fromMad, message, 0)
       else if (face === 'backup') a.peerMessage(ID_MAD, this.#toMad, message, 0)
-      else a.masterMessage(message, 0)
+      else a.masterMessage(SILENT, message, 0)
       this.#wires.run()
       if (this.#mad.refusal) throw this.#mad.refusal
       return true

@@ -10,6 +10,7 @@ import {
   SLOT_COUNT,
   type Topology,
 } from '@icf/common'
+import { RecordingPort } from '@icf/testkit/recording-port'
 import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
@@ -102,8 +103,9 @@ describe('a cache server', () => {
 
   it('tells its whole topology to a master that asks', () => {
     adopt(topologyOf(1, 0, 1), ...all())
-    a.core.masterMessage([MessageType.DISTRIBUTION_REQUEST], 0)
-    const [type, update] = a.toMaster.at(-1)!
+    const asker = new RecordingPort()
+    a.core.masterMessage(asker, [MessageType.DISTRIBUTION_REQUEST], 0)
+    const [type, update] = asker.sent.at(-1)!
     assert.equal(type, MessageType.DISTRIBUTION_RESPOND)
     assert.deepEqual(decodeTopology(update, undefined), a.core.slots.topology)
   })

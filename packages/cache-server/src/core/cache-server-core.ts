@@ -45,13 +45,13 @@ export interface CacheServerOptions {
   readonly budgetBytes: number
   /** Of the cluster: a power of two up to SLOT_COUNT, which is the default. */
   readonly slotCount?: number
-  /** Sends to the master; what is sent while there is no link is lost, and sent again by `masterConnected`, or in the next term. */
+  /** Sends to all masters that are connected: whoever is active hears it. What nobody hears is sent again by `masterConnected`, or in the next term. */
   toMaster(message: Message): void
   /** Call `flush` once the inputs of this turn are through. */
   flushSoon(): void
   /** Another topology is in force. Called by `flush`. */
   followed(topology: Topology): void
-  /** The master begins a term: what it was told before may not have come to it. */
+  /** A master begins a term: what was told before may not have come to it. */
   termBegan(): void
   /** Closes the link on which this primary sends: it connects anew, and sends again what was not acknowledged. */
   reconnect(serverId: string): void
@@ -90,7 +90,7 @@ export class CacheServerCore {
   #ending: Ending | undefined
   /** The topology as of the last `flush`. */
   #followed: Topology
-  /** Epoch of the term in which the master hears what is said on the present link. */
+  /** Newest epoch of which it is known that its master heard what is said here. */
   #heardInEpoch = 0
 
   constructor(options: CacheServerOptions) {
@@ -184,9 +184,9 @@ export class CacheServerCore {
     this.#dirty()
   }
 
-  // --- the master
+  // --- masters, of which one is active
 
-  /** @param leaseMs how long its answers let this server serve */
+  /** A link to one more is open. @param leaseMs how long its answers let this server serve */
   masterConnected(leaseMs: number): void {
     this.lease.masterConnected(leaseMs)
     this.#heardInEpoch = this.slots.topology.epoch
@@ -194,22 +194,22 @@ export class CacheServerCore {
     this.#dirty()
   }
 
+  /** No link to any is left. */
   masterLost(): void {
     for (const slot of this.#copier.masterLost()) this.runner.releaseSlot(slot)
     this.#dirty()
   }
 
   /** @throws IcfError PROTOCOL */
-  masterMessage(message: Message, now: number): void {
+  masterMessage(port: LinkPort, message: Message, now: number): void {
     const [type] = message
     if (type === MessageType.KEEP_ALIVE) {
       if (this.lease.answered(readLease(message))) this.runner.leaseRenewed(now)
     } else if (isTopologyUpdate(message)) {
-      this.#receiveTopology(message, now)
+      this.#receiveTopology(port, message, now)
       this.#heardOfTerm(message)
     } else if (type === MessageType.RELEASED) this.#end('released')
-    else if (type === MessageType.DISTRIBUTION_REQUEST)
-      this.#options.toMaster(wholeTopologyMessage(this.slots.topology))
+    else if (type === MessageType.DISTRIBUTION_REQUEST) port.send(wholeTopologyMessage(this.slots.topology))
     else throw new IcfError('PROTOCOL', `a master can not send message ${String(type)}`)
     this.#dirty()
   }
@@ -240,7 +240,7 @@ export class CacheServerCore {
     this.#options.toMaster(keepAliveMessage({ beat, leaving, epoch, version, load, answeredBeat }))
   }
 
-  /** No master process exists at its address, which we began to find out at `at`. */
+  /** No master process exists at any address, which we began to find out at `at`. */
   masterProvenGone(at: number, now: number): void {
     if (this.lease.masterProvenGone(at, now)) this.runner.leaseRenewed(now)
     this.#dirty()
@@ -303,16 +303,16 @@ export class CacheServerCore {
   }
 
   /** @throws IcfError PROTOCOL */
-  #receiveTopology(message: Message, now: number): void {
+  #receiveTopology(port: LinkPort, message: Message, now: number): void {
     const topology = readTopologyUpdate(message, this.slots.topology)
     if (topology) this.adopt(topology, now)
-    else this.#options.toMaster(topologyRequest)
+    else port.send(topologyRequest)
   }
 
-  /** A link outlives the terms of its master: in a new one, it has not heard what was said before. */
+  /** Links outlive terms: whoever is active in a new one has not heard what was said before. */
   #heardOfTerm(message: Message): void {
     const { epoch } = readUpdateVersion(message)
-    if (epoch === this.#heardInEpoch) return
+    if (epoch <= this.#heardInEpoch) return
     this.#heardInEpoch = epoch
     this.#copier.masterConnected()
     this.#options.termBegan()
@@ -344,7 +344,7 @@ export class CacheServerCore {
 
   /** Two servers tell each other the topology when one knows a newer one. @throws IcfError PROTOCOL */
   #exchangeTopology(port: LinkPort, message: Message, now: number): void {
-    if (message[0] === MessageType.DISTRIBUTION_RESPOND) this.#receiveTopology(message, now)
+    if (message[0] === MessageType.DISTRIBUTION_RESPOND) this.#receiveTopology(port, message, now)
     else if (message[0] === MessageType.DISTRIBUTION_REQUEST)
       port.send(wholeTopologyMessage(this.slots.topology))
     else throw new IcfError('PROTOCOL', `a cache server can not send message ${String(message[0])} here`)

@@ -157,7 +157,7 @@ describe('sixteen slots on five servers', () => {
     assert.throws(() => core.primaryMessage(sender, port, batch, 0), { code: 'PROTOCOL' })
     const other = topologyWith({ slotCount: 64, epoch: 2, version: 99 })
     const update = [MessageType.DISTRIBUTION_RESPOND, encodeTopology(other), []]
-    assert.throws(() => core.masterMessage(update, 0), { code: 'PROTOCOL' })
+    assert.throws(() => core.masterMessage(port, update, 0), { code: 'PROTOCOL' })
     assert.equal(core.slots.topology, topology)
   })
 

@@ -29,9 +29,12 @@ export const nobody = Object.freeze({
   ended: () => undefined,
 })
 
+/** A link to a master that does not listen. */
+export const DEAF: LinkPort = { send: () => undefined, stage: () => undefined }
+
 /** A heartbeat is sent and answered. */
 export function renewLease(core: CacheServerCore, now: number): void {
-  core.masterMessage([MessageType.KEEP_ALIVE, core.lease.beat(now)], now)
+  core.masterMessage(DEAF, [MessageType.KEEP_ALIVE, core.lease.beat(now)], now)
 }
 
 export class Member {

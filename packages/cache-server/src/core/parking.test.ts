@@ -10,7 +10,7 @@ import {
 import { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { LEASE_MS, Member, topologyOf } from './members.test.kit.js'
+import { DEAF, LEASE_MS, Member, topologyOf } from './members.test.kit.js'
 
 describe('a slot on its way to another primary', () => {
   let wires: Wires
@@ -97,7 +97,7 @@ describe('a slot on its way to another primary', () => {
 
   it('is reported again when its master begins another term on the same link, once', () => {
     const follow = (topology: Topology): void => {
-      a.core.masterMessage(wholeTopologyMessage(topology), 0)
+      a.core.masterMessage(DEAF, wholeTopologyMessage(topology), 0)
       run()
     }
     a.core.masterConnected(LEASE_MS)
@@ -115,13 +115,24 @@ describe('a slot on its way to another primary', () => {
     assert.equal(a.termsBegun, 1)
   })
 
+  it('is not reported again when a master that was replaced tells of its term', () => {
+    a.core.masterConnected(LEASE_MS)
+    adopt(swap)
+    const next = { ...swap, epoch: 2, version: 3 }
+    for (const topology of [next, swap, next]) {
+      a.core.masterMessage(DEAF, wholeTopologyMessage(topology), 0)
+      run()
+    }
+    assert.equal(reports().length, 2)
+  })
+
   it('is reported again in a term of which another server told first', () => {
     a.core.masterConnected(LEASE_MS)
     adopt(swap)
     const next = { ...swap, epoch: 2, version: 3 }
     adopt(next)
     assert.equal(reports().length, 1)
-    a.core.masterMessage(wholeTopologyMessage(next), 0)
+    a.core.masterMessage(DEAF, wholeTopologyMessage(next), 0)
     run()
     assert.equal(reports().length, 2)
   })

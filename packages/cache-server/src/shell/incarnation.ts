@@ -16,7 +16,7 @@ import { StagingBudget, type Address, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { CacheServerCore, type Ending } from '../core/cache-server-core.js'
 import { ClientLinks } from './client-links.js'
-import { MasterLink } from './master-link.js'
+import { MasterLinks } from './master-links.js'
 import type { ProcessMemory } from './memory.js'
 import { MendLog } from './mend-log.js'
 import { PeerLinks } from './peer-links.js'
@@ -57,7 +57,7 @@ export interface IncarnationOptions {
   fenced(): void
   /** Handed everything over: the process may end. */
   released(): void
-  /** What is at the master's address will not have this server, which never was a member. */
+  /** What is at the masters' addresses will not have this server, which never was a member. */
   refused(error: IcfError): void
 }
 
@@ -66,7 +66,7 @@ export class Incarnation {
   readonly id: string
   readonly core: CacheServerCore
   readonly #options: IncarnationOptions
-  readonly #master: MasterLink
+  readonly #masters: MasterLinks
   readonly #peers: PeerLinks
   readonly #clients: ClientLinks
   /** What clients send waits for its turn; what other servers send was let in by them, and can not wait for it here. */
@@ -79,14 +79,12 @@ export class Incarnation {
   readonly #workTimer: Timer
   #heartbeatTimer: Timer | undefined
   #stopped = false
-  /** What the logger was told since the master was last there. */
-  readonly #complaints = new Set<string>()
 
   constructor(runtime: Runtime, options: IncarnationOptions) {
     this.#options = options
     this.#runtime = runtime
     this.id = runtime.newId()
-    const toMaster = (message: Message): void => this.#master.send(message)
+    const toMaster = (message: Message): void => this.#masters.send(message)
     const mendLog = new MendLog(runtime, options.logger)
     this.core = new CacheServerCore({
       id: this.id,
@@ -109,14 +107,13 @@ export class Incarnation {
     this.#clientValues = new StagingBudget(clientBytes, reserve)
     this.#peerValues = new StagingBudget(Infinity, reserve)
     this.#peers = new PeerLinks(runtime, this.core, options.cluster, toMaster)
-    this.#master = new MasterLink(runtime, {
+    this.#masters = new MasterLinks(runtime, {
       masters: options.masters,
       introduce: () => this.#introduce(this.#registration()),
-      connected: (timing) => this.#masterConnected(timing),
-      lost: () => this.#masterLost(),
-      provenGone: (at) => this.core.masterProvenGone(at, runtime.now()),
-      refused: (error) => this.#refused(error),
-      failed: (error) => this.#complain(error),
+      connected: (where, timing) => this.#masterConnected(where, timing),
+      lost: (where) => this.#masterLost(where),
+      allGone: (at) => this.core.masterProvenGone(at, runtime.now()),
+      failed: (_where, error, isNews) => this.#masterFailed(error, isNews),
       message: (message, link) => this.#masterMessage(message, link),
     })
     this.#workTimer = runtime.setInterval(() => this.#work(), WORK_INTERVAL_MS)
@@ -164,7 +161,7 @@ export class Incarnation {
     this.#links.delete(link)
   }
 
-  /** Asks the master to take everything off this server. */
+  /** Asks the masters to take everything off this server. */
   leave(): void {
     this.core.leave()
     this.#heartbeat()
@@ -176,7 +173,7 @@ export class Incarnation {
     this.#runtime.clear(this.#workTimer)
     this.#runtime.clear(this.#heartbeatTimer)
     this.#peers.stop()
-    this.#master.stop()
+    this.#masters.stop()
     for (const link of this.#links) link.terminate()
   }
 
@@ -199,9 +196,8 @@ export class Incarnation {
     older?.terminate()
   }
 
-  #masterConnected(timing: Timing): void {
-    this.#complaints.clear()
-    this.#options.logger.info({ id: this.id }, 'connected to the master')
+  #masterConnected(where: string, timing: Timing): void {
+    this.#options.logger.info({ id: this.id, master: where }, 'connected to a master')
     this.#runtime.clear(this.#heartbeatTimer)
     this.#heartbeatTimer = this.#runtime.setInterval(() => this.#heartbeat(), timing.heartbeatIntervalMs)
     this.core.masterConnected(timing.leaseMs)
@@ -209,16 +205,27 @@ export class Incarnation {
     this.#heartbeat()
   }
 
-  #masterLost(): void {
+  #masterLost(where: string): void {
     if (this.#stopped) return
-    this.core.masterLost()
-    this.#options.logger.warn('lost the master; going on with the last topology')
+    const isAnyLeft = this.#masters.openCount > 0
+    if (!isAnyLeft) this.core.masterLost()
+    const text = isAnyLeft ? 'lost a master' : 'lost the last master; going on with the last topology'
+    this.#options.logger.warn({ master: where }, text)
+  }
+
+  /** Whoever is at a master's address now: only a master itself can say that a member's data is worth nothing. */
+  #masterFailed(error: IcfError, isNews: boolean): void {
+    if (this.#stopped) return
+    if (error.code === 'FENCED') return this.#options.fenced()
+    const { refusal } = this.#masters
+    if (refusal && !this.isMember && !this.#options.isRejoining) return this.#options.refused(refusal)
+    if (isNews) this.#options.logger.warn(`${error.message}; trying again until a master answers`)
   }
 
   #masterMessage(message: Message, link: Link): void {
     if (this.#stopped) return
     if (message[0] === MessageType.PROBE) this.#probe(message, link)
-    else this.core.masterMessage(message, this.#runtime.now())
+    else this.core.masterMessage(link, message, this.#runtime.now())
   }
 
   #probe(message: Message, asker: Link): void {
@@ -226,20 +233,6 @@ export class Incarnation {
     void probe(this.#runtime, serverId, address, this.#options.cluster).then((outcome) =>
       asker.send(probeResultMessage(number, outcome)),
     )
-  }
-
-  /** Whoever is at the master's address now: only the master itself can say that a member's data is worth nothing. */
-  #refused(error: IcfError): void {
-    if (this.#stopped) return
-    if (error.code === 'FENCED') this.#options.fenced()
-    else if (this.isMember || this.#options.isRejoining) this.#complain(error)
-    else this.#options.refused(error)
-  }
-
-  #complain(error: IcfError): void {
-    if (this.#complaints.has(error.code)) return
-    this.#complaints.add(error.code)
-    this.#options.logger.warn(`${error.message}; trying again until the master answers`)
   }
 
   #ended(why: Ending): void {

@@ -1,66 +1,85 @@
 import {
-  type ErrorCode,
   IcfError,
   MessageType,
   readRefusal,
   readTiming,
+  type ErrorCode,
   type Introduction,
   type Message,
   type Runtime,
   type Timing,
 } from '@icf/common'
-import { isRefused, Redialer, watchLiveness, type Address, type Link } from '@icf/common/node'
+import { formatAddress, isRefused, Redialer, watchLiveness, type Address, type Link } from '@icf/common/node'
 
 const DIAL_TIMEOUT_MS = 1000
-/** One that does not answer keeps from the others, of which one may be the active by now: for all of them, once each. */
-const MAX_ROUND_MS = 4000
+/** A restarted master takes the connections of many servers one after the other. */
+const MAX_DIAL_TIMEOUT_MS = 4000
 const MIN_DELAY_MS = 20
 const MAX_DELAY_MS = 200
 
-/** The same process may answer otherwise the next time. */
-const PASSING: readonly ErrorCode[] = ['UNREACHABLE', 'TIMEOUT', 'BUSY']
-
 export interface MasterLinkOptions {
-  readonly masters: readonly Address[]
+  readonly address: Address
   introduce(): Introduction
   connected(timing: Timing): void
   lost(): void
-  /** No process listens at any master's address since `at` by the runtime's clock. */
-  provenGone(at: number): void
-  /** What answered will not have this server, or is no master. */
-  refused(error: IcfError): void
-  /** Nobody answered, or not now. */
-  failed(error: IcfError): void
+  /**
+   * Nobody answered, or not now; or what did will not have this server, or is no master.
+   * @param isNews the first of its kind since the master was there last
+   */
+  failed(error: IcfError, isNews: boolean): void
   /** @param link on which it came: an answer belongs there, not to another master, to which it may mean something else */
   message(message: Message, link: Link): void
 }
 
-/** The link to the master, for as long as this server lives. */
+/** The link to one master, active or standby, for as long as this server lives. */
 export class MasterLink {
+  /** `host:port` */
+  readonly where: string
+  readonly #runtime: Runtime
+  readonly #options: MasterLinkOptions
   readonly #redialer: Redialer
   #link: Link | undefined
-  #attempt = 0
-  /** When each address last began to refuse connections; undefined where it did anything else since. */
-  readonly #refusingAt: (number | undefined)[]
+  #problem: IcfError | undefined
+  #refusedAt: number | undefined
+  readonly #told = new Set<ErrorCode>()
 
-  constructor(
-    private readonly runtime: Runtime,
-    private readonly options: MasterLinkOptions,
-  ) {
-    const { masters } = options
-    this.#refusingAt = masters.map(() => undefined)
+  constructor(runtime: Runtime, options: MasterLinkOptions) {
+    this.where = formatAddress(options.address)
+    this.#runtime = runtime
+    this.#options = options
     this.#redialer = new Redialer(runtime, {
-      address: () => masters[++this.#attempt % masters.length],
+      address: () => options.address,
       introduce: () => options.introduce(),
       timeoutMs: DIAL_TIMEOUT_MS,
-      maxTimeoutMs: Math.max(DIAL_TIMEOUT_MS, MAX_ROUND_MS / masters.length),
+      maxTimeoutMs: MAX_DIAL_TIMEOUT_MS,
       minDelayMs: MIN_DELAY_MS,
       maxDelayMs: MAX_DELAY_MS,
       opened: (link) => this.#opened(link),
-      failed: (error, startedAt) => this.#failed(error, startedAt),
+      failed: (error, startedAt) => {
+        this.#refusedAt = isRefused(error) ? startedAt : undefined
+        this.#failed(error)
+      },
     })
   }
 
+  get isOpen(): boolean {
+    return this.#link !== undefined
+  }
+
+  /** Why the last attempt failed, or the master ends the link; undefined before the first has ended, and while all is well. */
+  get problem(): IcfError | undefined {
+    return this.#problem
+  }
+
+  /**
+   * When the last attempt began, by the runtime's clock, if it proved that no process listens there. It began after the last
+   * link broke: there are none while a link is open.
+   */
+  get refusedAt(): number | undefined {
+    return this.#refusedAt
+  }
+
+  /** What is sent while there is no link is lost. */
   send(message: Message): void {
     this.#link?.send(message)
   }
@@ -71,43 +90,36 @@ export class MasterLink {
   }
 
   #opened(link: Link): void {
-    this.#refusingAt.fill(undefined)
+    this.#refusedAt = undefined
     const timing = readMaster(link)
     if (timing instanceof IcfError) {
       link.handlers = { message: () => undefined, close: () => this.#redialer.lost() }
       link.terminate()
-      return this.#tell(timing)
+      return this.#failed(timing)
     }
     this.#link = link
-    watchLiveness(this.runtime, link)
-    this.options.connected(timing)
+    this.#problem = undefined
+    this.#told.clear()
+    watchLiveness(this.#runtime, link)
+    this.#options.connected(timing)
     link.handlers = {
       message: (message) => {
-        if (message[0] === MessageType.REFUSED) this.#tell(readRefusal(message))
-        else this.options.message(message, link)
+        if (message[0] === MessageType.REFUSED) this.#failed(readRefusal(message))
+        else this.#options.message(message, link)
       },
       close: () => {
         this.#link = undefined
-        this.options.lost()
+        this.#options.lost()
         this.#redialer.lost()
       },
     }
   }
 
-  #failed(error: IcfError, startedAt: number): void {
-    this.#refusingAt[this.#attempt % this.#refusingAt.length] = isRefused(error) ? startedAt : undefined
-    this.#tell(error)
-    let since = startedAt
-    for (const at of this.#refusingAt) {
-      if (at === undefined) return
-      since = Math.min(since, at)
-    }
-    this.options.provenGone(since)
-  }
-
-  #tell(error: IcfError): void {
-    if (PASSING.includes(error.code)) this.options.failed(error)
-    else this.options.refused(error)
+  #failed(error: IcfError): void {
+    this.#problem = error
+    const isNews = !this.#told.has(error.code)
+    this.#told.add(error.code)
+    this.#options.failed(error, isNews)
   }
 }
 

@@ -27,7 +27,8 @@ export class FakeMember extends FakeProcess {
     const details = self.role === 'cache-server' ? [] : timingDetails(defaultTiming)
     super({ role: 'master', cluster: 'test', id: '', details, ...self })
     this.on('message', (link: Link, message: Message) => {
-      if (message[0] === MessageType.KEEP_ALIVE) link.send(leaseMessage(readKeepAlive(message).beat, 1, 1))
+      if (this.isActive && message[0] === MessageType.KEEP_ALIVE)
+        link.send(leaseMessage(readKeepAlive(message).beat, 1, 1))
     })
   }
 
@@ -44,6 +45,9 @@ export class FakeMember extends FakeProcess {
     await member.start(port)
     return member
   }
+
+  /** As an active master at its first, or as a standby, which keeps who comes and says nothing. */
+  isActive = true
 
   /** As a master: a topology of these servers; the first is the primary of every slot, the second the backup. */
   publish(version: number, servers: readonly { id: string; address: Address }[], epoch = 1): void {
