@@ -27,6 +27,18 @@ export function leaseOverMs({ leaseMs }: Timing): number {
   return leaseMs * (1 + MAX_CLOCK_DRIFT)
 }
 
+/** Share of a lease. */
+const TERM_BOUND = 0.6
+
+/**
+ * For how many milliseconds, by a voter's clock, an active master's word binds it: for so long it votes for no other. When
+ * the active master is gone without a trace, another one has the rest of a lease to be elected and heard, before cache servers
+ * stop answering.
+ */
+export function termBoundMs({ leaseMs }: Timing): number {
+  return leaseMs * TERM_BOUND
+}
+
 /**
  * For how long the word of the active master binds a voter, in milliseconds by the voter's clock: another becomes active after
  * that, and must have renewed the leases before they end.

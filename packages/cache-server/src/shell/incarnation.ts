@@ -1,10 +1,13 @@
 import {
+  answerMessage,
   IcfError,
+  isQuestion,
   meantServer,
   MessageType,
   probeResultMessage,
   readChannel,
   readProbe,
+  readQuestion,
   registrationDetails,
   type Introduction,
   type Message,
@@ -15,6 +18,7 @@ import {
 import { StagingBudget, type Address, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { CacheServerCore, type Ending } from '../core/cache-server-core.js'
+import { Voter } from '../core/voter.js'
 import { ClientLinks } from './client-links.js'
 import { MasterLinks } from './master-links.js'
 import type { ProcessMemory } from './memory.js'
@@ -67,6 +71,7 @@ export class Incarnation {
   readonly core: CacheServerCore
   readonly #options: IncarnationOptions
   readonly #masters: MasterLinks
+  readonly #voter = new Voter()
   readonly #peers: PeerLinks
   readonly #clients: ClientLinks
   /** What clients send waits for its turn; what other servers send was let in by them, and can not wait for it here. */
@@ -112,6 +117,7 @@ export class Incarnation {
       introduce: () => this.#introduce(this.#registration()),
       connected: (where, timing) => this.#masterConnected(where, timing),
       lost: (where) => this.#masterLost(where),
+      gone: (where) => this.#voter.gone(where),
       allGone: (at) => this.core.masterProvenGone(at, runtime.now()),
       failed: (_where, error, isNews) => this.#masterFailed(error, isNews),
       message: (message, link) => this.#masterMessage(message, link),
@@ -200,6 +206,7 @@ export class Incarnation {
     this.#options.logger.info({ id: this.id, master: where }, 'connected to a master')
     this.#runtime.clear(this.#heartbeatTimer)
     this.#heartbeatTimer = this.#runtime.setInterval(() => this.#heartbeat(), timing.heartbeatIntervalMs)
+    this.#voter.learn(timing)
     this.core.masterConnected(timing.leaseMs)
     this.#peers.tellMaster()
     this.#heartbeat()
@@ -225,7 +232,13 @@ export class Incarnation {
   #masterMessage(message: Message, link: Link): void {
     if (this.#stopped) return
     if (message[0] === MessageType.PROBE) this.#probe(message, link)
+    else if (isQuestion(message)) this.#vote(message, link)
     else this.core.masterMessage(link, message, this.#runtime.now())
+  }
+
+  #vote(message: Message, link: Link): void {
+    const answer = this.#voter.answer(this.#runtime.now(), readQuestion(message), link.remoteAddress)
+    link.send(answerMessage(answer))
   }
 
   #probe(message: Message, asker: Link): void {

@@ -1,12 +1,21 @@
 // A cache server and several masters, of which one is active.
-import { MessageType } from '@icf/common'
+import {
+  IcfError,
+  MessageType,
+  questionMessage,
+  readAnswer,
+  timingDetails,
+  type Answer,
+  type KeptState,
+  type Question,
+} from '@icf/common'
 import { until } from '@icf/testkit/wait'
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { RunningCacheServer } from './cache-server.js'
 import { FakeMember, startServer } from './start.test.kit.js'
 
-const { KEEP_ALIVE, UNREACHABLE } = MessageType
+const { KEEP_ALIVE, UNREACHABLE, VOTED } = MessageType
 
 describe('a cache server with several masters', () => {
   let active: FakeMember
@@ -94,5 +103,100 @@ describe('a cache server with several masters', () => {
     await standby.stop()
     server = await startServer([stranger.address, address])
     await assert.rejects(server.closed, { code: 'WRONG_CLUSTER' })
+  })
+})
+
+describe('the vote of a cache server', () => {
+  let active: FakeMember
+  let standby: FakeMember
+  let server: RunningCacheServer
+  let number = 0
+  const body = new Uint8Array([1, 2, 3])
+  const state: KeptState = { epoch: 1, version: 5, voters: ['m'], masters: ['m'], former: undefined, body }
+
+  /** The master asks, and gets its answer. */
+  async function ask(master: FakeMember, question: Question<KeptState>): Promise<Answer<KeptState>> {
+    for (const link of master.links) link.send(questionMessage(question))
+    const isAnswer = ([type, answered]: readonly unknown[]): boolean =>
+      type === VOTED && answered === question.number
+    await until(() => master.received.some(isAnswer))
+    return readAnswer(master.received.find(isAnswer)!)
+  }
+
+  const beat = (master: FakeMember, epoch: number, kept?: KeptState): Promise<Answer<KeptState>> =>
+    ask(master, { type: 'beat', number: ++number, epoch, state: kept })
+
+  const vote = (master: FakeMember, epoch: number): Promise<Answer<KeptState>> =>
+    ask(master, { type: 'vote', number: ++number, epoch, isTrial: false, has: undefined })
+
+  /** Asks until it is given. */
+  async function win(master: FakeMember, epoch: number): Promise<Answer<KeptState>> {
+    for (;;) {
+      const answer = await vote(master, epoch)
+      if (answer.isYes) return answer
+    }
+  }
+
+  beforeEach(async () => {
+    active = await FakeMember.start({})
+    standby = await FakeMember.start({})
+    server = await startServer([active.address, standby.address])
+    await until(() => active.links.size === 1 && standby.links.size === 1)
+  })
+
+  afterEach(async () => {
+    await server.kill()
+    await active.stop()
+    await standby.stop()
+  })
+
+  it('is given once in an epoch, on the link on which it was asked for', async () => {
+    assert.equal((await vote(active, 1)).isYes, true)
+    assert.deepEqual(await vote(standby, 1), { number, isYes: false, epoch: 1, newer: undefined })
+    assert.equal(active.received.filter(([type]) => type === VOTED).length, 1)
+  })
+
+  it('is given again when the active master’s word has expired, with the state that it had to keep', async () => {
+    assert.equal((await beat(active, 1, state)).isYes, true)
+    const { newer } = await win(standby, 2)
+    assert.deepEqual(newer, state)
+    assert.deepEqual(await beat(active, 1), { number, isYes: false, epoch: 2, newer: undefined })
+  })
+
+  it('is another server’s, without that state, when it was fenced and joins anew', async () => {
+    await beat(active, 1, state)
+    for (const link of active.links) link.refuse(new IcfError('FENCED', 'declared dead'))
+    await until(() => standby.hellos.length === 2 && standby.links.size === 1)
+    assert.deepEqual(await vote(standby, 1), { number, isYes: true, epoch: 1, newer: undefined })
+  })
+
+  it('is free again as soon as the process of the active master is gone, and not before', async () => {
+    const { port } = active.address
+    await active.stop()
+    // By this timing a master's word binds for ten minutes.
+    const details = timingDetails({ heartbeatIntervalMs: 100, leaseMs: 1e6, deadAfterMs: 2e6 })
+    active = await FakeMember.start({ details }, port)
+    await until(() => active.links.size === 1)
+    await beat(active, 1)
+    assert.equal((await vote(standby, 2)).isYes, false)
+    // Its connection breaks, and it is there still.
+    for (const link of active.links) link.terminate()
+    await until(() => active.hellos.length === 2 && active.links.size === 1)
+    assert.equal((await vote(standby, 2)).isYes, false)
+    // The process of another master is gone.
+    const elsewhere = standby.address.port
+    await standby.stop()
+    standby = await FakeMember.start({}, elsewhere)
+    await until(() => standby.links.size === 1)
+    assert.equal((await vote(standby, 2)).isYes, false)
+    await active.stop()
+    assert.equal((await win(standby, 2)).epoch, 2)
+  })
+
+  it('costs who asks for it wrongly the link, and nobody else', async () => {
+    for (const link of active.links) link.send([MessageType.VOTE, 1, 'x'])
+    await until(() => active.received.some(([type]) => type === MessageType.REFUSED))
+    await until(() => active.hellos.length === 2)
+    assert.equal(standby.hellos.length, 1)
   })
 })

@@ -11,6 +11,8 @@ export interface MasterLinksOptions {
   introduce(): Introduction
   connected(where: string, timing: Timing): void
   lost(where: string): void
+  /** No process listens at this master's address; if there was a link, since that broke. */
+  gone(where: string): void
   /** No process listens at any master's address since `at` by the runtime's clock. */
   allGone(at: number): void
   /** @param isNews the first of its kind since this master was there last */
@@ -60,14 +62,15 @@ export class MasterLinks {
       lost: () => options.lost(link.where),
       failed: (error, isNews) => {
         options.failed(link.where, error, isNews)
-        if (link.refusedAt !== undefined) this.#gone()
+        if (link.refusedAt !== undefined) this.#gone(link)
       },
       message: (message, from) => options.message(message, from),
     })
     return link
   }
 
-  #gone(): void {
+  #gone(link: MasterLink): void {
+    this.#options.gone(link.where)
     let since = Infinity
     for (const { refusedAt } of this.#links) {
       if (refusedAt === undefined) return
