@@ -102,6 +102,14 @@ export class Admission {
   }
 
   /**
+   * Whether a later master led this server: where another can be active, this one is the stale one then, and what the server
+   * follows is not of a lost state.
+   */
+  isLater(epoch: number, validUntil: number): boolean {
+    return validUntil !== Infinity && epoch > this.#versions.epoch
+  }
+
+  /**
    * Whoever holds data by a topology that is not of this master's line, or is no member any more, must begin empty.
    * @throws IcfError FENCED
    */

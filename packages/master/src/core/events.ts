@@ -67,6 +67,8 @@ export type Effect =
   /** Tell the peer why and close. */
   | { readonly type: 'refuse'; readonly link: LinkId; readonly error: IcfError }
   | { readonly type: 'close'; readonly link: LinkId }
+  /** A server follows a topology of this later epoch: another master is, or was, active after this one. */
+  | { readonly type: 'surpassed'; readonly epoch: number }
   /** More is to be sent: say `turn` when the event loop has read what came meanwhile. */
   | { readonly type: 'turn' }
   /** See who is at the server's address, within `timeoutMs`. */

@@ -75,6 +75,8 @@ export class Harness {
   options: Partial<MasterOptions>
   /** Of the term: leases are given only before. */
   validUntil = Infinity
+  /** Later epochs that servers were found to follow. */
+  readonly surpassedBy: number[] = []
   #nextLink = 1
   #nextServer = 1
   #nextRequest = 1
@@ -298,6 +300,9 @@ export class Harness {
       case 'close':
         this.closed.push(effect.link)
         this.servers.delete(effect.link)
+        return
+      case 'surpassed':
+        this.surpassedBy.push(effect.epoch)
         return
       case 'probe':
         this.probes.push(effect)

@@ -8,6 +8,7 @@ import {
   readCopiesReport,
   readKeepAlive,
   readProbeResult,
+  readRegistration,
   readSuspect,
   readUnreachable,
   seatOf,
@@ -49,6 +50,8 @@ export class MasterCore {
   readonly #progress = new Progress()
   readonly #counters = new Counters()
   readonly #links = new Map<LinkId, Hello>()
+  /** Those of servers that a later master leads: nothing that they say is for this one. */
+  readonly #surpassing = new Set<LinkId>()
   readonly #departures: Departures
   readonly #admission: Admission
   readonly #options: MasterOptions
@@ -114,7 +117,10 @@ export class MasterCore {
     if (hello.role === 'cache-server') this.#membership.admit(hello, this.#versions.changes)
   }
 
-  /** @param validUntil by the clock of `now`, until when nobody else can be active: leases are given only before */
+  /**
+   * @param validUntil by the clock of `now`, until when nobody else can be active: leases are given only before. Infinity: there is
+   *   no other master
+   */
   step(now: number, event: MasterEvent, validUntil: number): Effect[] {
     this.#now = now
     this.#validUntil = validUntil
@@ -184,7 +190,8 @@ export class MasterCore {
     if (hello.role === 'client') {
       this.#publisher.add(link, undefined)
       this.#sendWhole(link)
-    } else if (hello.role !== 'cache-server') return
+    } else if (hello.role !== 'cache-server' || this.#isSurpassing(link, readRegistration(hello).epoch))
+      return
     else if (!this.#admission.isWaiting) this.#serverConnected(link, hello)
     else if (this.#admission.hold(link, hello, this.#now)) this.#send(link, topologyRequest)
   }
@@ -228,6 +235,7 @@ export class MasterCore {
   #linkLost(link: LinkId): void {
     const hello = this.#links.get(link)
     this.#links.delete(link)
+    this.#surpassing.delete(link)
     this.#admission.lost(link)
     this.#publisher.remove(link)
     const member = hello && this.#membership.get(hello.id)
@@ -240,9 +248,18 @@ export class MasterCore {
 
   #message(link: LinkId, message: Message): void {
     const hello = this.#links.get(link)
+    if (this.#surpassing.has(link)) return
     if (this.#admission.holds(link)) this.#admission.said(link, message)
     else if (hello?.role === 'cache-server') this.#serverMessage(link, hello.id, message)
     else if (hello) this.#clientMessage(link, message)
+  }
+
+  /** Whether the server on this link follows a later master, of which the shell is told. */
+  #isSurpassing(link: LinkId, epoch: number): boolean {
+    if (!this.#admission.isLater(epoch, this.#validUntil)) return false
+    this.#surpassing.add(link)
+    this.#emit({ type: 'surpassed', epoch })
+    return true
   }
 
   /** What a peer does wrong is told to that peer. */
@@ -298,6 +315,7 @@ export class MasterCore {
   #keepAlive(member: Member, link: LinkId, message: Message): void {
     const { beat, answeredBeat, leaving, epoch, version, load } = readKeepAlive(message)
     const { topology } = this
+    if (this.#isSurpassing(link, epoch)) return
     if (!this.#versions.isKnown(epoch, version))
       throw fenced('this server follows a topology that its master does not know')
     if (this.#membership.isDeaf(member, answeredBeat)) return

@@ -84,6 +84,11 @@ export class Versions {
     return this.#hasCommitted
   }
 
+  /** Of the versions to come. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
   /** Whether this line of versions has, or had, that one in effect; a server that is new says 0. */
   isKnown(epoch: number, version: number): boolean {
     const { topology } = this.#effective

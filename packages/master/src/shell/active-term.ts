@@ -114,7 +114,7 @@ export class ActiveTerm {
   }
 
   #perform(effect: Effect): void {
-    const { links, logger } = this.#options
+    const { links, logger, term } = this.#options
     switch (effect.type) {
       case 'persist':
         return this.#commits.begin(effect)
@@ -128,6 +128,8 @@ export class ActiveTerm {
         return links.get(effect.link)?.refuse(effect.error)
       case 'close':
         return links.get(effect.link)?.close(1000, 'replaced by a newer connection')
+      case 'surpassed':
+        return term.surpassed(effect.epoch)
       case 'probe':
         void this.#probe(effect)
         return

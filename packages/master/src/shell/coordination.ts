@@ -17,13 +17,13 @@ export interface Term {
   readonly lost: Promise<void>
   /** Whether servers may follow newer versions than `stored`: it may have been lost, or be an old copy. */
   readonly mayBeBehind: boolean
+  /** A cache server follows a topology of that later epoch. May be said again and again, as long as the term is not over. */
+  surpassed(epoch: number): void
   /**
    * Resolves when the state is safe: from then on it is in effect. One at a time.
    * @throws IcfError TERM_LOST; anything else: it could not be made safe now
    */
   commit(state: StoredState): Promise<void>
-  /** A cache server follows a topology of this later term. */
-  surpassed(epoch: number): void
 }
 
 /** What makes one master the active one, and its decisions safe from the loss of it. */

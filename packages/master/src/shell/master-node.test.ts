@@ -30,6 +30,8 @@ class Terms implements Coordination {
   /** Ends each commit that waits. */
   readonly waiting: ((error?: IcfError) => void)[] = []
   validUntil = Infinity
+  /** Later epochs of which the master said that servers follow them. */
+  readonly surpassedBy: number[] = []
   #epoch = 0
   #candidate: ((term: Term) => void) | undefined
   #lose: () => void = () => undefined
@@ -66,7 +68,7 @@ class Terms implements Coordination {
       },
       lost,
       mayBeBehind: true,
-      surpassed: () => undefined,
+      surpassed: (later) => this.surpassedBy.push(later),
       commit: (state) => this.#commit(epoch, state),
     })
     this.#candidate = undefined
@@ -265,4 +267,15 @@ test('leases are given while the term is valid, which may grow', async (t) => {
   terms.validUntil = Infinity
   beat(a, 2, before)
   assert.equal((await a.next(MessageType.KEEP_ALIVE))[1], 2)
+})
+
+test('a server that follows a later master is kept, and the term is told', async (t) => {
+  const { master, terms } = await start(t)
+  const { a, before } = await two(master)
+  terms.validUntil = nodeRuntime.now()
+  beat(a, 1, { ...before, epoch: before.epoch + 1 })
+  const c = await enter(master, 'c', { epoch: before.epoch + 2, version: before.version })
+  await Promise.all([a.read(), c.read()])
+  assert.deepEqual(terms.surpassedBy, [before.epoch + 1, before.epoch + 2])
+  assert.deepEqual([a.inbox, c.inbox], [[], []])
 })
