@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
 import { emptyTopology, MessageType, type Topology } from '@icf/common'
-import { FakeCluster } from '../fake-cluster.test.kit.js'
+import { connect } from '../connect.js'
+import { FakeCluster, type FakeMaster } from '../fake-cluster.test.kit.js'
 import { nodeRuntime } from '@icf/common/node'
 import { Masters } from './masters.js'
 
@@ -62,5 +63,59 @@ test('a topology whose stamp is no number is refused, and ends nothing but its c
   await refused
   assert.equal((await again).version, cluster.topology.version)
   await masters.close()
+  await cluster.stop()
+})
+
+/** It keeps who comes, and says nothing. */
+function makeStandby(master: FakeMaster): void {
+  master.tell = () => undefined
+}
+
+test('the topology of whichever master is active is followed, and what is asked or told goes to all that are there', async () => {
+  const cluster = await FakeCluster.start({ servers: 2, masters: 3 })
+  const [standby, away, active] = cluster.masters as [FakeMaster, FakeMaster, FakeMaster]
+  makeStandby(standby)
+  await away.stop()
+  const cache = await connect({ masters: cluster.addresses })
+  const got = (master: FakeMaster, wanted: number): Promise<void> =>
+    master.until('message', () => master.received.some(([type]) => type === wanted))
+  await standby.until('opened', () => standby.links.size === 1)
+  const key = cluster.keyOf(0)
+  cluster.set({ owner: () => 1 })
+  assert.equal(await cache.get(key), undefined)
+  await Promise.all([
+    got(standby, MessageType.DISTRIBUTION_REQUEST),
+    got(active, MessageType.DISTRIBUTION_REQUEST),
+  ])
+  await cluster.servers[0]!.stop()
+  await Promise.all([got(standby, MessageType.SUSPECT), got(active, MessageType.SUSPECT)])
+  await cache.close()
+  await cluster.stop()
+})
+
+test('a standby that becomes active is followed at once, and the one before not any more', async () => {
+  const cluster = await FakeCluster.start({ servers: 2, masters: 2 })
+  const [active, standby] = cluster.masters as [FakeMaster, FakeMaster]
+  const old = cluster.topology
+  const cache = await connect({ masters: cluster.addresses })
+  await Promise.all(cluster.masters.map((master) => master.until('opened', () => master.links.size === 1)))
+  const next = (): Promise<unknown> => new Promise((resolve) => cache.once('topology', resolve))
+  const tell = (master: FakeMaster, topology: Topology): void => {
+    cluster.topology = topology
+    for (const link of master.links) master.tell(link)
+  }
+  tell(standby, { ...old, epoch: 2, version: 2 })
+  await next()
+  tell(active, { ...old, version: 7 })
+  tell(standby, { ...old, epoch: 2, version: 3 })
+  await next()
+  assert.deepEqual([cache.topology.epoch, cache.topology.version], [2, 3])
+  await active.stop()
+  await cache.set('k', 'v')
+  tell(standby, { ...old, epoch: 2, version: 4 })
+  await next()
+  await standby.stop()
+  assert.equal(await cache.get('k'), 'v')
+  await cache.close()
   await cluster.stop()
 })

@@ -51,8 +51,6 @@ export class Masters {
   readonly #runtime: Runtime
   readonly #options: MastersOptions
   readonly #channels: Channel[]
-  /** The one that sent the topology in force, and is asked first. */
-  #informant: Channel | undefined
 
   constructor(runtime: Runtime, options: MastersOptions) {
     this.#runtime = runtime
@@ -64,27 +62,28 @@ export class Masters {
     return this.#channels.filter((channel) => channel.link !== undefined).length
   }
 
-  /** Asks one master for its topology: each time another one, beginning with the one that told the last. */
+  /** Asks for the topology. */
   ask(): void {
-    const open = this.#channels.filter((channel) => channel.link !== undefined)
-    const asked = open.find((channel) => channel === this.#informant) ?? open[0]
-    asked?.link?.send(topologyRequest)
-    const at = asked ? open.indexOf(asked) : -1
-    if (open.length > 1) this.#informant = open[(at + 1) % open.length]
+    this.#tell(topologyRequest)
   }
 
   suspect(serverId: string): void {
-    for (const channel of this.#channels) channel.link?.send(suspectMessage(serverId))
+    this.#tell(suspectMessage(serverId))
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#channels.map((channel) => channel.close()))
   }
 
+  /** All that are connected: whoever is active hears it. */
+  #tell(message: Message): void {
+    for (const { link } of this.#channels) link?.send(message)
+  }
+
   #open(address: Address): Channel {
     const master = { ...address, address: formatAddress(address) }
     const options = this.#options
-    const channel: Channel = new Channel(this.#runtime, {
+    return new Channel(this.#runtime, {
       address,
       self: options.self,
       dialTimeoutMs: options.dialTimeoutMs,
@@ -97,7 +96,7 @@ export class Masters {
       },
       message: (link, message) => {
         if (message[0] === MessageType.REFUSED) options.failed(master, readRefusal(message))
-        else this.#receive(channel, link, message)
+        else this.#receive(link, message)
       },
       lost: () => {
         // What this one would have pushed, or pushed in vain, another may know.
@@ -106,19 +105,17 @@ export class Masters {
       },
       failed: (error) => options.failed(master, error),
     })
-    return channel
   }
 
   /** Why the topology changed makes no difference here. */
-  #receive(channel: Channel, link: Link, message: Message): void {
+  #receive(link: Link, message: Message): void {
     if (!isTopologyUpdate(message)) return
     const current = this.#options.current()
     const { epoch, version } = readUpdateVersion(message)
-    // The same update comes from every master; and nobody goes back to an older one.
+    // Whoever sends it: nobody goes back to an older one.
     if (compareVersions(epoch, version, current.epoch, current.version) <= 0) return
     const topology = readTopologyUpdate(message, current)
     if (topology === undefined) return link.send(topologyRequest)
-    this.#informant = channel
     this.#options.topology(topology)
   }
 }
