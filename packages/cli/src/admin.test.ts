@@ -106,6 +106,62 @@ test('events come between answers', async () => {
   assert.deepEqual(seen, [{ n: 1 }])
 })
 
+const standsBy: Reply = (link, request) =>
+  link.send([MessageType.ADMIN_RESPONSE, request, false, errorToWire('STANDBY'), 'this is a standby'])
+
+test('when a standby answers, the next master is asked, and whatever comes later as well', async () => {
+  const standby = await fakeMaster(standsBy)
+  const active = await fakeMaster(answers)
+  const admin = await connect(`${standby},${NOBODY},${active}`)
+  const asked = await Promise.all(['A', 'B'].map((name) => admin.request(name)))
+  assert.deepEqual(asked, [{ asked: 'A' }, { asked: 'B' }])
+  assert.equal(admin.address, active)
+  assert.deepEqual(await admin.request('C'), { asked: 'C' })
+})
+
+test('a master that is replaced still answers what it was asked before', async () => {
+  let late = (): void => undefined
+  const old = await fakeMaster((link, request, name) => {
+    if (name === 'LATE') late = () => answers(link, request, name)
+    else standsBy(link, request, name)
+  })
+  const admin = await connect(`${old},${await fakeMaster(answers)}`)
+  const waiting = admin.request('LATE')
+  assert.deepEqual(await admin.request('STATUS'), { asked: 'STATUS' })
+  late()
+  assert.deepEqual(await waiting, { asked: 'LATE' })
+})
+
+test('events come from the master that is active, and its connection is the one that must not break', async () => {
+  const followed: Link[] = []
+  const active = await fakeMaster((link, request) => {
+    followed.push(link)
+    link.send([MessageType.ADMIN_RESPONSE, request, true, { events: [] }])
+  })
+  const admin = await connect(`${await fakeMaster(standsBy)},${active}`)
+  const seen = new Promise((resolve) => (admin.onEvent = resolve))
+  const lost = new Promise<void>((resolve) => (admin.onClose = resolve))
+  await admin.events(0, true)
+  followed[0]!.send([MessageType.EVENT, { n: 1 }])
+  assert.deepEqual(await seen, { n: 1 })
+  followed[0]!.terminate()
+  await lost
+})
+
+test('when all are standbys, or away, that is said', async () => {
+  const [one, other] = [await fakeMaster(standsBy), await fakeMaster(standsBy)]
+  const refused = (await connect(`${one},${NOBODY},${other}`)).request('STATUS')
+  await assert.rejects(refused, (error: Error) => {
+    const reasons = `^none of the masters is active: ${one} is a standby; ${other} is a standby; .*127.0.0.1:1: connection refused`
+    assert.match(error.message, new RegExp(reasons))
+    return refusedBy('STANDBY')(error)
+  })
+  await assert.rejects((await connect(one)).request('STATUS'), {
+    code: 'STANDBY',
+    message: 'this is a standby',
+  })
+})
+
 test('nobody there: every reason is told', async () => {
   await assert.rejects(connect(`${NOBODY},127.0.0.1:2`), (error: Error) => {
     assert.match(error.message, /127\.0\.0\.1:1: connection refused.*127\.0\.0\.1:2: connection refused/)

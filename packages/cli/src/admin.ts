@@ -1,18 +1,16 @@
 import {
   decodeTopology,
-  errorFromWire,
   IcfError,
-  MessageType,
   type AdminArguments,
   type AdminCommand,
   type AdminResult,
   type LoggedEvent,
-  type Message,
   type Plan,
   type Status,
   type Topology,
 } from '@icf/common'
-import { dial, formatAddress, nodeRuntime, parseAddress, type Address, type Link } from '@icf/common/node'
+import { formatAddress, parseAddress, type Address } from '@icf/common/node'
+import { AdminLink } from './admin-link.js'
 
 export interface AdminOptions {
   /** `host:port,…` */
@@ -22,20 +20,14 @@ export interface AdminOptions {
   readonly timeoutMs: number
 }
 
-interface Pending {
-  readonly resolve: (result: unknown) => void
-  readonly reject: (error: IcfError) => void
-  readonly timer: NodeJS.Timeout
-}
-
 /**
  * Resolves as soon as one of the masters answers.
  * @throws IcfError UNREACHABLE when none does, INVALID_ARGUMENT for a malformed address
  */
 export async function requireMaster({ masters, cluster, timeoutMs }: AdminOptions): Promise<void> {
   const asked = parseMasters(masters).map(async (address) => {
-    const link = await dialMaster(address, cluster, timeoutMs)
-    link.terminate()
+    const link = await AdminLink.dial(address, cluster, timeoutMs)
+    link.close()
   })
   try {
     await Promise.any(asked)
@@ -44,54 +36,39 @@ export async function requireMaster({ masters, cluster, timeoutMs }: AdminOption
   }
 }
 
-function dialMaster(address: Address, cluster: string, timeoutMs: number): Promise<Link> {
-  return dial(nodeRuntime, address, { role: 'admin', cluster, id: '', details: [] }, timeoutMs)
-}
-
-/** An operator's connection to the active master. */
+/** An operator's connection to the active master: to another one, when that which it has turns out to be a standby. */
 export class AdminClient {
-  readonly #link: Link
-  readonly #pending = new Map<number, Pending>()
-  #nextNumber = 1
-  #closed = false
+  readonly #addresses: readonly Address[]
+  readonly #cluster: string
+  #link!: AdminLink
+  #moving: Promise<void> | undefined
+  #isClosed = false
+  /** For the requests from here on. */
+  timeoutMs: number
   /** Entries of the event log, after `events` with follow. */
   onEvent: (entry: LoggedEvent) => void = () => undefined
   onClose: () => void = () => undefined
 
-  private constructor(
-    link: Link,
-    /** For the requests from here on. */
-    public timeoutMs: number,
-  ) {
-    this.#link = link
-    link.handlers = { message: (message) => this.#receive(message), close: () => this.#lost() }
+  private constructor({ masters, cluster, timeoutMs }: AdminOptions) {
+    this.#addresses = parseMasters(masters)
+    this.#cluster = cluster
+    this.timeoutMs = timeoutMs
   }
 
   /**
    * Tries the masters in turn until one answers.
    * @throws IcfError UNREACHABLE when none does, INVALID_ARGUMENT for a malformed address
    */
-  static async connect({ masters, cluster, timeoutMs }: AdminOptions): Promise<AdminClient> {
-    const addresses = parseMasters(masters)
-    const deadline = performance.now() + timeoutMs
+  static async connect(options: AdminOptions): Promise<AdminClient> {
+    const admin = new AdminClient(options)
     const failures: IcfError[] = []
-    for (const [i, address] of addresses.entries()) {
-      // The first of several must not use up the time of the others.
-      const share = Math.max(1, deadline - performance.now()) / (addresses.length - i)
-      try {
-        const link = await dialMaster(address, cluster, Math.ceil(share))
-        return new AdminClient(link, timeoutMs)
-      } catch (error) {
-        if (!(error instanceof IcfError)) throw error
-        failures.push(error)
-      }
-    }
-    throw noMaster(failures)
+    if (!(await admin.#connectToOne(admin.#addresses, failures))) throw noMaster(failures)
+    return admin
   }
 
   /** `host:port` of the master. */
   get address(): string {
-    return this.#link.remoteAddress
+    return this.#link.address
   }
 
   status(): Promise<Status> {
@@ -127,54 +104,72 @@ export class AdminClient {
     return this.request(name, args) as Promise<AdminResult<C>>
   }
 
-  /** @throws IcfError what the master answered, TIMEOUT, or UNREACHABLE when the connection breaks */
-  request(name: string, args: object = {}): Promise<unknown> {
-    const { timeoutMs } = this
-    if (this.#closed) return Promise.reject(this.#connectionLost())
-    const number = this.#nextNumber++
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#pending.delete(number)
-        reject(
-          new IcfError('TIMEOUT', `master ${this.address} did not answer ${name} within ${timeoutMs} ms`),
-        )
-      }, timeoutMs)
-      this.#pending.set(number, { resolve, reject, timer })
-      this.#link.send([MessageType.ADMIN_REQUEST, number, name, args])
-    })
+  /**
+   * A standby did nothing: the next one is asked.
+   * @throws IcfError what the master answered, TIMEOUT, UNREACHABLE when the connection breaks; STANDBY when none is active
+   */
+  async request(name: string, args: object = {}): Promise<unknown> {
+    const standbys = new Set<string>()
+    for (;;) {
+      const link = this.#link
+      try {
+        return await link.request(name, args, this.timeoutMs)
+      } catch (error) {
+        const isOther = !(error instanceof IcfError) || error.code !== 'STANDBY'
+        if (isOther || this.#addresses.length === 1 || standbys.has(link.address)) throw error
+        standbys.add(link.address)
+        // Another request may have been quicker.
+        if (this.#link === link) await this.#moveOn(standbys)
+      }
+    }
   }
 
   close(): void {
-    this.#closed = true
-    // Nothing is under way that the master would have to agree to.
-    this.#link.terminate()
+    this.#isClosed = true
+    this.#link.close()
   }
 
-  #receive(message: Message): void {
-    if (message[0] === MessageType.EVENT) return this.onEvent(message[1] as LoggedEvent)
-    if (message[0] !== MessageType.ADMIN_RESPONSE) return
-    const [, number, isDone, result, text] = message
-    const pending = this.#pending.get(number as number)
-    if (!pending) return
-    this.#pending.delete(number as number)
-    clearTimeout(pending.timer)
-    if (isDone === true) pending.resolve(result)
-    else pending.reject(new IcfError(errorFromWire(result), String(text)))
+  /** For all that were asked at the same time. */
+  #moveOn(standbys: ReadonlySet<string>): Promise<void> {
+    this.#moving ??= this.#leave(standbys).finally(() => (this.#moving = undefined))
+    return this.#moving
   }
 
-  #lost(): void {
-    const wasClosed = this.#closed
-    this.#closed = true
-    for (const { reject, timer } of this.#pending.values()) {
-      clearTimeout(timer)
-      reject(this.#connectionLost())
+  /** @throws IcfError STANDBY when none of the others answers */
+  async #leave(standbys: ReadonlySet<string>): Promise<void> {
+    const others = this.#addresses.filter((address) => !standbys.has(formatAddress(address)))
+    const failures: IcfError[] = []
+    if (await this.#connectToOne(others, failures)) return
+    const reasons = [
+      ...[...standbys].map((address) => `${address} is a standby`),
+      ...failures.map(({ message }) => message),
+    ]
+    throw new IcfError('STANDBY', `none of the masters is active: ${reasons.join('; ')}`)
+  }
+
+  /** @param failures gets why those did not answer that were tried before it */
+  async #connectToOne(addresses: readonly Address[], failures: IcfError[]): Promise<boolean> {
+    const deadline = performance.now() + this.timeoutMs
+    for (const [i, address] of addresses.entries()) {
+      // The first of several must not use up the time of the others.
+      const share = Math.max(1, deadline - performance.now()) / (addresses.length - i)
+      try {
+        this.#use(await AdminLink.dial(address, this.#cluster, Math.ceil(share)))
+        return true
+      } catch (error) {
+        if (!(error instanceof IcfError)) throw error
+        failures.push(error)
+      }
     }
-    this.#pending.clear()
-    if (!wasClosed) this.onClose()
+    return false
   }
 
-  #connectionLost(): IcfError {
-    return new IcfError('UNREACHABLE', `the connection to master ${this.address} broke`)
+  #use(link: AdminLink): void {
+    this.#link?.retire()
+    this.#link = link
+    link.onEvent = (entry) => this.onEvent(entry)
+    link.onClose = () => this.onClose()
+    if (this.#isClosed) link.close()
   }
 }
 
