@@ -24,11 +24,18 @@ describe('a lease', () => {
     assert.equal(lease.answeredBeat, newer)
   })
 
-  it('takes an answer once, and only to what was sent on this link', () => {
+  it('takes an answer once, and only to what was sent', () => {
+    const beat = lease.beat(100)
+    assert.ok(lease.answered(beat))
+    for (const answer of [beat, beat + 1]) assert.ok(!lease.answered(answer))
+    assert.equal(lease.until, 1100)
+  })
+
+  it('takes the answer of the active master also when a standby has connected meanwhile', () => {
     const beat = lease.beat(100)
     lease.masterConnected(1000)
-    for (const answer of [beat, beat + 1]) assert.ok(!lease.answered(answer))
-    assert.equal(lease.until, -Infinity)
+    assert.ok(lease.answered(beat))
+    assert.equal(lease.until, 1100)
   })
 
   it('is renewed by the proof that no master runs, but not once it is over', () => {

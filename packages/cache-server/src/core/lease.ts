@@ -22,10 +22,9 @@ export class Lease {
     return this.#answeredBeat
   }
 
-  /** A link to a master is open: what was sent on the one before is not answered any more, nor missed. */
+  /** A link to one more master is open. What that one did not get, and does not answer, is not missed. */
   masterConnected(durationMs: number): void {
     this.#durationMs = durationMs
-    this.#sentAt.clear()
     this.#answeredBeat = this.#beat
   }
 

@@ -85,6 +85,16 @@ describe('a cache server with several masters', () => {
     assert.match(warnings[1]!, new RegExp(`${port}.*; trying again until a master answers$`))
   })
 
+  it('takes an address that is named twice for one', async () => {
+    await server.kill()
+    const master = await process({})
+    server = await startServer([master.address, standby.address, master.address])
+    await until(() => master.links.size === 1)
+    master.publish(1, [server])
+    await until(() => followed(master) === 1)
+    assert.equal(master.hellos.length, 1)
+  })
+
   it('does not end at its start when one address is wrong, as long as another is right', async () => {
     const stranger = await process({ role: 'cache-server', id: 'stranger' })
     await server.kill()
