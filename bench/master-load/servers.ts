@@ -51,7 +51,7 @@ class SimulatedServer {
     const { port } = listener.address
     this.#redialer = new Redialer(nodeRuntime, {
       ...DIALING,
-      address: () => master,
+      address: master,
       introduce: () => {
         const { epoch, version } = this.#version
         const details = [HOST, port, 0, '', weight, 2 ** 30, epoch, version, this.#id]

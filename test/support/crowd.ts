@@ -40,7 +40,7 @@ function join(master: string, cluster: string): Member {
   const address = parseAddress(master)
   const redialer = new Redialer(nodeRuntime, {
     ...DIALING,
-    address: () => address,
+    address,
     introduce: () => self,
     failed: () => undefined,
     opened: (link) => {

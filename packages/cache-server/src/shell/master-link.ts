@@ -48,7 +48,7 @@ export class MasterLink {
     this.#runtime = runtime
     this.#options = options
     this.#redialer = new Redialer(runtime, {
-      address: () => options.address,
+      address: options.address,
       introduce: () => options.introduce(),
       timeoutMs: DIAL_TIMEOUT_MS,
       maxTimeoutMs: MAX_DIAL_TIMEOUT_MS,

@@ -92,7 +92,7 @@ class PeerLink {
   ) {
     this.#reachedAt = runtime.now()
     this.#redialer = new Redialer(runtime, {
-      address: () => server,
+      address: server,
       introduce: () => this.#introduce(),
       timeoutMs: DIAL_TIMEOUT_MS,
       maxTimeoutMs: DIAL_TIMEOUT_MS,

@@ -39,7 +39,7 @@ export class Channel {
     this.#runtime = runtime
     this.#options = options
     this.#redialer = new Redialer(runtime, {
-      address: () => options.address,
+      address: options.address,
       introduce: () => options.self,
       opened: (link) => this.#opened(link),
       failed: (error) => options.failed(error),

@@ -318,7 +318,7 @@ describe('a link', () => {
     const { port } = mute.address() as { port: number }
     const connected = once(mute, 'connection') as Promise<[Socket]>
     const redialer = new Redialer(nodeRuntime, {
-      address: () => ({ host: '127.0.0.1', port }),
+      address: { host: '127.0.0.1', port },
       introduce: () => client,
       opened: () => assert.fail('opened'),
       failed: () => assert.fail('failed'),

@@ -11,8 +11,7 @@ import { nodeRuntime, Redialer } from './index.js'
 /** What becomes of an attempt: nothing, nobody listens there, or it is answered and the link lost at once. */
 type Fate = 'silence' | 'refusal' | 'welcome'
 
-const ONE: Address = { host: '127.0.0.1', port: 1 }
-const OTHER: Address = { host: '127.0.0.1', port: 2 }
+const ADDRESS: Address = { host: '127.0.0.1', port: 1 }
 const opener: Introduction = { role: 'client', cluster: 'test', id: '', details: [] }
 const WELCOME = encodeFrame(welcomeMessage({ role: 'master', cluster: 'test', id: 'm', details: [] }))
 
@@ -30,8 +29,8 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-/** Attempts with those fates, each at the next of the addresses. @returns for how long each that was met by silence lasted */
-async function patience(t: TestContext, fates: readonly Fate[], addresses = [ONE]): Promise<number[]> {
+/** Attempts with those fates. @returns for how long each that was met by silence lasted */
+async function patience(t: TestContext, fates: readonly Fate[]): Promise<number[]> {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   let [now, attempts] = [0, 0]
   const lasted: number[] = []
@@ -41,7 +40,7 @@ async function patience(t: TestContext, fates: readonly Fate[], addresses = [ONE
     connect: () => new FakeSocket(fates[attempts++] ?? 'silence') as unknown as Socket,
   }
   const redialer = new Redialer(runtime, {
-    address: () => addresses[attempts % addresses.length],
+    address: ADDRESS,
     introduce: () => opener,
     opened: () => redialer.lost(),
     failed: (error, startedAt) => {
@@ -72,9 +71,4 @@ test('an answer, and the proof that nobody listens, set the patience back', asyn
     assert.deepEqual(await patience(t, fates), [1000, 2000, 1000, 2000])
     t.mock.timers.reset()
   }
-})
-
-test('the patience with one address is not changed by what is found at another', async (t) => {
-  const fates: Fate[] = ['silence', 'refusal', 'silence', 'refusal', 'silence', 'silence']
-  assert.deepEqual(await patience(t, fates, [ONE, OTHER]), [1000, 2000, 4000, 1000])
 })

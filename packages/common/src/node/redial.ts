@@ -1,13 +1,11 @@
 import type { IcfError } from '../errors.js'
 import type { Address, Runtime, Timer } from '../runtime.js'
-import { formatAddress } from './address.js'
 import { dial } from './dial.js'
 import type { Introduction } from '../wire/introduction.js'
 import type { Link } from './link.js'
 
 export interface RedialOptions {
-  /** Asked before each attempt; undefined skips it. */
-  address(): Address | undefined
+  readonly address: Address
   /** Asked before each attempt. */
   introduce(): Introduction
   /** The link is open; set its handlers, of which `close` must call `lost()`. */
@@ -17,8 +15,7 @@ export interface RedialOptions {
   /** How long an attempt may take. */
   timeoutMs: number
   /**
-   * Each attempt at an address that ended in TIMEOUT doubles the time of the next one there, up to this; any other end sets
-   * it back. Who is asked by many at once takes their connections one after the other: it gets to none that is still
+   * Each attempt that ended in TIMEOUT doubles the time of the next one, up to this; any other end sets it back. Who is asked by many at once takes their connections one after the other: it gets to none that is still
    * wanted when all are given up before their turn, and made anew behind the others.
    */
   maxTimeoutMs: number
@@ -33,8 +30,8 @@ export class Redialer {
   #delayMs: number
   #timer: Timer | undefined
   #openedAt = -Infinity
-  /** Of the next attempt at an address where the last one ended in TIMEOUT. */
-  readonly #timeouts = new Map<string, number>()
+  /** Of the next attempt. */
+  #timeoutMs: number
   readonly #stop = new AbortController()
   #dialing = false
 
@@ -44,6 +41,7 @@ export class Redialer {
   ) {
     this.#options = options
     this.#delayMs = options.minDelayMs
+    this.#timeoutMs = options.timeoutMs
     this.#attempt()
   }
 
@@ -68,16 +66,13 @@ export class Redialer {
   #attempt(): void {
     this.#timer = undefined
     if (this.#isStopped || this.#dialing) return
-    const address = this.#options.address()
-    if (!address) return this.#later()
     this.#dialing = true
     const startedAt = this.runtime.now()
-    const where = formatAddress(address)
-    const timeoutMs = this.#timeouts.get(where) ?? this.#options.timeoutMs
-    dial(this.runtime, address, this.#options.introduce(), timeoutMs, this.#stop.signal).then(
+    const { address, timeoutMs, maxTimeoutMs } = this.#options
+    dial(this.runtime, address, this.#options.introduce(), this.#timeoutMs, this.#stop.signal).then(
       (link) => {
         this.#dialing = false
-        this.#timeouts.delete(where)
+        this.#timeoutMs = timeoutMs
         if (this.#isStopped) return link.terminate()
         this.#openedAt = this.runtime.now()
         this.#options.opened(link)
@@ -85,9 +80,7 @@ export class Redialer {
       (error: IcfError) => {
         this.#dialing = false
         if (this.#isStopped) return
-        if (error.code === 'TIMEOUT')
-          this.#timeouts.set(where, Math.min(timeoutMs * 2, this.#options.maxTimeoutMs))
-        else this.#timeouts.delete(where)
+        this.#timeoutMs = error.code === 'TIMEOUT' ? Math.min(this.#timeoutMs * 2, maxTimeoutMs) : timeoutMs
         this.#later()
         this.#options.failed(error, startedAt)
       },
