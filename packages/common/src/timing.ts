@@ -40,14 +40,6 @@ export function termBoundMs({ leaseMs }: Timing): number {
 }
 
 /**
- * For how long the word of the active master binds a voter, in milliseconds by the voter's clock: another becomes active after
- * that, and must have renewed the leases before they end.
- */
-export function termBoundMs({ leaseMs }: Timing): number {
-  return leaseMs * 0.6
-}
-
-/**
  * Checks how the settings relate: a lease must be over, by the slower clock, before the master may promote a backup.
  * @throws IcfError INVALID_ARGUMENT
  */

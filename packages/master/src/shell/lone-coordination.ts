@@ -71,7 +71,6 @@ export function loneTerm(stored: StoredState | undefined, wallTimeMs: number, co
     validUntil: Infinity,
     mayBeBehind: true,
     lost: new Promise(() => undefined),
-    surpassed: () => undefined,
     commit,
     surpassed: () => undefined,
   }

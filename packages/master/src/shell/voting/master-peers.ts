@@ -56,7 +56,7 @@ export class MasterPeers {
     const where = formatAddress(address)
     if (this.#ways.has(where)) return
     const redialer = new Redialer(this.runtime, {
-      address: () => address,
+      address,
       introduce: () => this.options.introduce(),
       timeoutMs: DIAL_TIMEOUT_MS,
       maxTimeoutMs: MAX_DIAL_TIMEOUT_MS,
