@@ -9,12 +9,12 @@ import type { Workload } from '../support/workload/workload.js'
 /** Runs `fault` under load, and requires that no slot has moved by it. */
 async function withStandby(
   t: TestContext,
-  fault: (cluster: Cluster, workload: Workload, active: number) => Promise<void>,
+  fault: (cluster: Cluster, workload: Workload, active: number, epoch: number) => Promise<void>,
 ): Promise<void> {
   await underLoad(t, { servers: 3, masters: 2 }, async (cluster, workload) => {
     await untilBothVote(cluster)
     const [before, { epoch }] = [await cluster.assignment(), await cluster.status()]
-    await fault(cluster, workload, await cluster.activeMaster())
+    await fault(cluster, workload, await cluster.activeMaster(), epoch)
     await cluster.settled()
     assert.deepEqual(await cluster.assignment(), before, 'slots moved')
     assert.ok((await cluster.status()).epoch > epoch)
@@ -30,11 +30,10 @@ async function untilBothVote(cluster: Cluster): Promise<void> {
 
 describe('under load', () => {
   it('the active master is killed: the standby goes on, and the other one stands by when it is back', async (t) => {
-    await withStandby(t, async (cluster, workload, active) => {
+    await withStandby(t, async (cluster, workload, active, before) => {
       await cluster.killMaster(active)
-      const taken = await cluster.untilStatus('the standby to take over', ({ masters }) =>
-        masters.every(({ role, alive }) => alive === (role === 'active')),
-      )
+      const taken = await cluster.untilStatus('the standby to take over', ({ epoch }) => epoch > before)
+      assert.deepEqual(taken.masters.map(({ role, alive }) => [role, alive]), [['active', true], ['standby', false]]) // prettier-ignore
       await workload.progress(5000)
       cluster.restartMaster(active)
       const back = await cluster.untilStatus('the other to stand by', ({ masters }) =>
