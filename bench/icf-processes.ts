@@ -1,49 +1,82 @@
 import { execFile, fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Status } from '@icf/common'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freeBasePort } from './ports.js'
 
 const CLI = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url))
 
-/** A master and cache servers as processes of their own, which end with this one. */
+export interface IcfOptions {
+  readonly servers: number
+  /** One is alone; several vote for the active one. Default 1. */
+  readonly masters?: number
+  /** More options for every cache server. */
+  readonly serverOptions?: readonly string[]
+}
+
+/** Masters and cache servers as processes of their own, which end with this one. */
 export class IcfProcesses {
   readonly servers: ChildProcess[] = []
+  readonly masterProcesses: ChildProcess[] = []
   readonly #all: ChildProcess[] = []
-  readonly #kill = (): void => this.#all.forEach((child) => child.kill('SIGKILL'))
+  readonly #folder = mkdtempSync(join(tmpdir(), 'icf-bench-'))
+  readonly #kill = (): void => {
+    for (const child of this.#all) child.kill('SIGKILL')
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
 
-  private constructor(readonly master: string) {
+  /** @param masters their addresses */
+  private constructor(readonly masters: readonly string[]) {
     process.on('exit', this.#kill)
   }
 
-  get masterProcess(): ChildProcess {
-    return this.#all[0]!
-  }
-
-  static async start(servers: number, ...serverOptions: string[]): Promise<IcfProcesses> {
-    const port = await freeBasePort([0])
-    const processes = new IcfProcesses(`127.0.0.1:${port}`)
-    processes.#run('master', '--port', String(port), '--http-port', '0', '--data-dir', 'none')
+  static async start({ servers, masters = 1, serverOptions = [] }: IcfOptions): Promise<IcfProcesses> {
+    const base = await freeBasePort(Array.from({ length: masters }, (_, i) => i))
+    const processes = new IcfProcesses(Array.from({ length: masters }, (_, i) => `127.0.0.1:${base + i}`))
+    for (let i = 0; i < masters; i++) processes.restartMaster(i)
     for (let i = 0; i < servers; i++) await processes.addServer(...serverOptions)
     return processes
   }
 
+  /** On its port and, where there are several, its state; at first, too. */
+  restartMaster(index: number): void {
+    const port = this.masters[index]!.split(':')[1]!
+    const isAlone = this.masters.length === 1
+    const dataDir = isAlone ? 'none' : join(this.#folder, port)
+    const peers = isAlone ? [] : ['--peers', this.masters.join(',')]
+    this.masterProcesses[index] = this.#run('master', '--port', port, '--http-port', '0', '--data-dir', dataDir, ...peers) // prettier-ignore
+  }
+
+  /** Waits until each of two masters is there, and has a vote. @returns the number of the active one, and its epoch */
+  async untilBothVote(): Promise<{ active: number; epoch: number }> {
+    for (;;) {
+      const status = await this.#status().catch(() => undefined)
+      if (!status) continue
+      const { masters, epoch } = status
+      if (masters.length < 2 || !masters.every(({ alive, isVoter }) => alive && isVoter)) continue
+      const { host, port } = masters.find(({ role }) => role === 'active')!
+      return { active: this.masters.indexOf(`${host}:${port}`), epoch }
+    }
+  }
+
   async addServer(...options: string[]): Promise<void> {
     const port = String(await freeBasePort([0]))
-    this.servers.push(this.#run('cache', '--port', port, '--masters', this.master, ...options))
+    this.servers.push(this.#run('cache', '--port', port, '--masters', this.masters.join(','), ...options))
   }
 
   /** Every slot served, every backup complete, no move pending. */
   async settled(): Promise<void> {
-    await promisify(execFile)(process.execPath, [
-      CLI,
-      'status',
-      '--masters',
-      this.master,
-      '--wait',
-      '--timeout',
-      '120s',
-    ])
+    await this.#status('--wait', '--timeout', '120s')
+  }
+
+  async #status(...options: string[]): Promise<Status> {
+    const args = ['status', '--json', '--masters', this.masters.join(','), ...options]
+    const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...args])
+    return JSON.parse(stdout) as Status
   }
 
   async end(): Promise<void> {
@@ -53,6 +86,7 @@ export class IcfProcesses {
       await once(child, 'exit')
     }
     process.off('exit', this.#kill)
+    rmSync(this.#folder, { recursive: true, force: true })
   }
 
   #run(...args: string[]): ChildProcess {

@@ -39,8 +39,8 @@ for (const one of cases) {
 }
 
 async function measure({ maxMemoryMib, valueBytes, kind, servers }: Case): Promise<number> {
-  const cluster = await IcfProcesses.start(servers, '--max-memory', `${maxMemoryMib}mb`)
-  const cache = await connect({ masters: [cluster.master], timeoutMs: 30_000, connectTimeoutMs: 30_000 })
+  const cluster = await IcfProcesses.start({ servers, serverOptions: ['--max-memory', `${maxMemoryMib}mb`] })
+  const cache = await connect({ masters: cluster.masters, timeoutMs: 30_000, connectTimeoutMs: 30_000 })
   await cluster.settled()
   const count = Math.ceil((3 * maxMemoryMib * MIB) / (valueBytes + ENTRY_BYTES))
   let peak = 0

@@ -22,11 +22,11 @@ for (const flood of floods)
 
 /** On processes of its own. */
 async function measure({ name, isOfMaster, prepare, run }: Flood): Promise<string> {
-  const cluster = await IcfProcesses.start(1, '--max-memory', MAX_MEMORY)
-  const child = isOfMaster ? cluster.masterProcess : cluster.servers[0]!
-  const cache = await connect({ masters: [cluster.master], timeoutMs: PATIENCE_MS, connectTimeoutMs: 30_000 })
+  const cluster = await IcfProcesses.start({ servers: 1, serverOptions: ['--max-memory', MAX_MEMORY] })
+  const child = isOfMaster ? cluster.masterProcesses[0]! : cluster.servers[0]!
+  const cache = await connect({ masters: cluster.masters, timeoutMs: PATIENCE_MS, connectTimeoutMs: 30_000 })
   await cluster.settled()
-  const target = { server: cache.where('k')!.primary!, master: parseAddress(cluster.master), cache }
+  const target = { server: cache.where('k')!.primary!, master: parseAddress(cluster.masters[0]!), cache }
   await prepare?.(target)
   child.send('begin')
   const late = sleep(PATIENCE_MS, `not within ${PATIENCE_MS} ms`, { ref: false })
