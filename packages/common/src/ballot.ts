@@ -35,7 +35,7 @@ export interface BeatQuestion<State> {
 export type Question<State> = VoteQuestion | BeatQuestion<State>
 
 export interface Answer<State> {
-  /** Of the question. Numbers of one master rise, and answers come in the order of the questions. */
+  /** Of the question. Numbers of one master rise. Answers may come in another order: what must be saved takes its time. */
   readonly number: number
   /** It votes, or would vote, for the master; or it has heard, and obeys. */
   readonly isYes: boolean

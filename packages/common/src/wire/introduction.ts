@@ -28,6 +28,10 @@ export function readTiming({ details }: Introduction): Timing {
   })
 }
 
+/** What a master knows of its cluster: nothing, the state of one that it had alone, or that of one that it shares. */
+export const Knowledge = { NOTHING: 0, OWN: 1, SHARED: 2 } as const
+export type Knowledge = (typeof Knowledge)[keyof typeof Knowledge]
+
 /** What masters say of themselves to each other. */
 export interface MasterDetails {
   /** Where it listens. */
@@ -35,27 +39,26 @@ export interface MasterDetails {
   /** Of its HTTP; 0: none. */
   readonly httpPort: number
   readonly machine: string
-  /** Whether it knows a state of the cluster, or at least that there is one. */
-  readonly isFounded: boolean
+  readonly knows: Knowledge
 }
 
 export function masterDetails({
   address,
   httpPort,
   machine,
-  isFounded,
+  knows,
 }: MasterDetails): readonly (number | string)[] {
-  return [address.host, address.port, httpPort, machine, isFounded ? 1 : 0]
+  return [address.host, address.port, httpPort, machine, knows]
 }
 
 /** @throws IcfError PROTOCOL */
 export function readMasterDetails({ details }: Introduction): MasterDetails {
-  const [host, port, httpPort, machine, isFounded] = details
+  const [host, port, httpPort, machine, knows] = details
   return {
     address: { host: text(host, 'host of a master'), port: count(port, 'port of a master', 65_535) },
     httpPort: count(httpPort, 'HTTP port of a master', 65_535),
     machine: text(machine, 'machine of a master'),
-    isFounded: count(isFounded, 'founding of a master', 1) === 1,
+    knows: count(knows, 'knowledge of a master', Knowledge.SHARED) as Knowledge,
   }
 }
 

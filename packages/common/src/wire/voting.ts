@@ -4,6 +4,9 @@ import { limits } from '../limits.js'
 import { count, malformed } from './checks.js'
 import { MessageType, type Message } from './messages.js'
 
+/** Terms are numbered by the time of day, in seconds, or by the one before: so there are always more to come. */
+const MAX_EPOCH = 2 ** 48
+
 /** What a voter keeps for masters: it needs not understand it. */
 export interface KeptState extends Stamp, Electorate {
   /** The state of the master, as it is in its file. */
@@ -37,7 +40,7 @@ export function readAnswer([, number, isYes, epoch, newer]: Message): Answer<Kep
   return {
     number: count(number, 'number of VOTED'),
     isYes: flag(isYes, 'answer of VOTED'),
-    epoch: count(epoch, 'epoch of VOTED'),
+    epoch: count(epoch, 'epoch of VOTED', MAX_EPOCH),
     newer: newer === null ? undefined : readState(newer),
   }
 }
@@ -46,7 +49,7 @@ function readVote([, number, epoch, isTrial, has]: Message): VoteQuestion {
   return {
     type: 'vote',
     number: count(number, 'number of VOTE'),
-    epoch: count(epoch, 'epoch of VOTE'),
+    epoch: count(epoch, 'epoch of VOTE', MAX_EPOCH),
     isTrial: flag(isTrial, 'trial of VOTE'),
     has: has === null ? undefined : readStamp(has, 'stamp of VOTE'),
   }
@@ -56,7 +59,7 @@ function readBeat([, number, epoch, state]: Message): BeatQuestion<KeptState> {
   return {
     type: 'beat',
     number: count(number, 'number of SPARE_MASTER'),
-    epoch: count(epoch, 'epoch of SPARE_MASTER'),
+    epoch: count(epoch, 'epoch of SPARE_MASTER', MAX_EPOCH),
     state: state === null ? undefined : readState(state),
   }
 }
@@ -83,8 +86,8 @@ function readState(value: unknown): KeptState {
 
 function readCouncil(voters: unknown, masters: unknown): Council {
   const council = { voters: readIds(voters, 'voters'), masters: readIds(masters, 'masters') }
-  if (!council.masters.every((id) => council.voters.includes(id)))
-    throw malformed('masters of a state of a master', 'among its voters', masters)
+  if (council.masters.length === 0 || !council.masters.every((id) => council.voters.includes(id)))
+    throw malformed('masters of a state of a master', 'one or more of its voters', masters)
   return council
 }
 
@@ -101,7 +104,7 @@ function isId(value: unknown): value is string {
 function readStamp(value: unknown, what: string): Stamp {
   if (!Array.isArray(value)) throw malformed(what, 'an array of two', value)
   const [epoch, version] = value as unknown[]
-  return { epoch: count(epoch, what), version: count(version, what) }
+  return { epoch: count(epoch, what, MAX_EPOCH), version: count(version, what) }
 }
 
 function flag(value: unknown, what: string): boolean {

@@ -46,6 +46,8 @@ export interface Coordination {
 export interface Votes {
   /** This master listens there: it looks for the others. @param httpPort 0: none */
   serve(address: Address, httpPort: number): void
+  /** This master ends: it has no term any more. */
+  stop(): void
   /** All other masters that it has met. */
   others(): MasterStatus[]
   /** Whether other masters may connect yet. @throws IcfError BUSY */

@@ -94,6 +94,8 @@ export class MasterNode {
 
   async #close(): Promise<void> {
     const why = new IcfError('CLOSED', 'this master ends: what was asked may or may not take effect')
+    // A commit may wait for voters whose links are closed next.
+    this.#options.coordination.votes?.stop()
     const written = this.#active?.end(why)
     this.#links.close()
     await written

@@ -35,12 +35,16 @@ export class Candidacy<State extends Agreed> {
     return isQuorum(this.#newest, (id) => this.#votes.has(id))
   }
 
-  /** Asks those that can be asked and were not yet. */
-  ask(isConnected: (id: string) => boolean, nextNumber: () => number): Ask<State>[] {
+  /**
+   * Asks those that can be asked and were not yet: who has a say, and in a trial everybody, since whoever has a say now may
+   * be known to those alone who have it.
+   */
+  ask(connected: Iterable<string>, nextNumber: () => number): Ask<State>[] {
     const { epoch, isTrial } = this
     const asks: Ask<State>[] = []
-    for (const voter of electors(this.#newest)) {
-      if (this.#asked.has(voter) || !isConnected(voter)) continue
+    const voters = electors(this.#newest)
+    for (const voter of connected) {
+      if (this.#asked.has(voter) || !(isTrial || voters.has(voter))) continue
       this.#asked.add(voter)
       const { epoch: hasEpoch, version } = this.#newest
       const has = { epoch: hasEpoch, version }

@@ -66,6 +66,10 @@ const TROUBLES_BY_NAME: Record<string, Trouble> = {
   resume: (world) => {
     for (const id of world.ids) if (world.isPaused(id)) world.resume(id)
   },
+  'links are replaced by newer ones': (world, random) => {
+    for (const master of world.masters)
+      for (const voter of world.ids) if (voter !== master && random.chance(0.3)) world.replace(master, voter)
+  },
   'one way cut': (world, random) => {
     const [from, to] = [pick(world.ids, random)!, pick(world.ids, random)!]
     if (from !== to) world.cut(from, to)

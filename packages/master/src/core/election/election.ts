@@ -1,7 +1,7 @@
 import type { Answer, Ballot } from '@icf/common'
 import { Candidacy } from './candidacy.js'
 import { isAlone } from './quorum.js'
-import { Leadership } from './leadership.js'
+import { Leadership, MAX_UNANSWERED } from './leadership.js'
 import type { Agreed, Ask } from './messages.js'
 
 export type ElectionEvent<State> =
@@ -10,6 +10,8 @@ export type ElectionEvent<State> =
   | { readonly type: 'connected'; readonly voter: string; readonly isMaster: boolean }
   | { readonly type: 'disconnected'; readonly voter: string }
   | { readonly type: 'answered'; readonly voter: string; readonly answer: Answer<State> }
+  /** This master can not go on with the state that it was elected with: it leaves that to others for good. */
+  | { readonly type: 'unfit' }
   /** Somebody follows what a master of this later term made. */
   | { readonly type: 'surpassed'; readonly epoch: number }
   /** The active master wants this to take effect. One at a time, each newer than the one before. */
@@ -25,6 +27,9 @@ export type ElectionEffect<State> =
   | { readonly type: 'deposed' }
 
 const MAX_PATIENCE_MS = 5000
+
+/** Once nobody is sure to be bound to it for so many times as long as a beat binds, an active master lets those go who still are. */
+const PATIENCE_BOUNDS = 2
 
 export interface ElectionTiming {
   /** The active master speaks to everybody this often, in ms. */
@@ -59,6 +64,9 @@ export class Election<State extends Agreed> {
   readonly #options: ElectionOptions<State>
   /** Who can be asked, and whether it is a master. */
   readonly #connected = new Map<string, boolean>()
+  /** By voter, the numbers of the questions that it has not answered on the present link, oldest first. */
+  readonly #unanswered = new Map<string, Set<number>>()
+  #isUnfit = false
   #role: 'standby' | Candidacy<State> | Leadership<State> = 'standby'
   /** When it asks for votes, if it is not bound before; undefined while it is. */
   #askAt: number | undefined
@@ -89,15 +97,20 @@ export class Election<State extends Agreed> {
         this.#tick(now)
         break
       case 'connected':
+        // The link before may have ended without a word.
+        this.#disconnected(event.voter)
         this.#connected.set(event.voter, event.isMaster)
         this.#reach(event.voter, now)
         break
       case 'disconnected':
-        this.#connected.delete(event.voter)
-        if (this.#role !== 'standby') this.#role.disconnected(event.voter)
+        this.#disconnected(event.voter)
         break
       case 'answered':
         this.#answered(now, event.voter, event.answer)
+        break
+      case 'unfit':
+        this.#isUnfit = true
+        if (this.#role instanceof Leadership) this.#depose()
         break
       case 'surpassed':
         this.#lastEpoch = Math.max(this.#lastEpoch, event.epoch)
@@ -118,7 +131,8 @@ export class Election<State extends Agreed> {
     const { own, timing } = this.#options
     const role = this.#role
     if (role instanceof Leadership) {
-      if (now >= this.#beatAt + timing.beatMs) this.#beat(role, now)
+      if (now >= Math.max(role.validUntil, role.begunAt) + PATIENCE_BOUNDS * timing.boundMs) this.#depose()
+      else if (now >= this.#beatAt + timing.beatMs) this.#beat(role, now)
     } else if (now < own.boundUntil) this.#follow()
     else if (this.#isOutvoted() || (role !== 'standby' && now >= role.begunAt + this.#patienceWith(role)))
       this.#giveUp(role, now)
@@ -161,10 +175,9 @@ export class Election<State extends Agreed> {
 
   /** Nobody is active, as far as this master knows. */
   #stand(now: number): void {
-    const { self, own } = this.#options
+    const { own } = this.#options
     if (this.#askAt === undefined) this.#await(now)
-    // Whom the others do not know as a master asks nobody.
-    if (now >= this.#askAt! && own.accepted?.masters.includes(self)) this.#ask(now, own.accepted, true)
+    if (now >= this.#askAt! && own.accepted && !this.#isUnfit) this.#ask(now, own.accepted, true)
   }
 
   #ask(now: number, newest: State, isTrial: boolean): void {
@@ -176,7 +189,7 @@ export class Election<State extends Agreed> {
   }
 
   #askMore(candidacy: Candidacy<State>): void {
-    this.#effects.push(...candidacy.ask((id) => this.#connected.has(id), this.#nextNumber))
+    for (const ask of candidacy.ask(this.#connected.keys(), this.#nextNumber)) this.#emitAsk(ask)
   }
 
   /** One more voter can be asked. */
@@ -187,12 +200,13 @@ export class Election<State extends Agreed> {
   }
 
   #answered(now: number, voter: string, answer: Answer<State>): void {
-    if (!this.#connected.has(voter)) return
+    if (this.#unanswered.get(voter)?.delete(answer.number) !== true) return
     this.#lastEpoch = Math.max(this.#lastEpoch, answer.epoch)
     const role = this.#role
     if (role instanceof Candidacy) {
       role.answered(voter, answer)
       if (!role.isWon) this.#askMore(role)
+      else if (!role.newest.masters.includes(this.#options.self)) this.#giveUp(role, now)
       else if (role.isTrial) this.#ask(now, role.newest, false)
       else this.#lead(role, now)
     } else if (role instanceof Leadership) {
@@ -204,7 +218,7 @@ export class Election<State extends Agreed> {
 
   #lead({ epoch, newest }: Candidacy<State>, now: number): void {
     const { self, timing } = this.#options
-    const leadership = new Leadership(self, epoch, newest, timing.boundMs)
+    const leadership = new Leadership(self, epoch, newest, timing.boundMs, now)
     this.#role = leadership
     this.#effects.push({ type: 'elected', epoch, state: newest })
     this.#beat(leadership, now)
@@ -223,7 +237,24 @@ export class Election<State extends Agreed> {
   /** Standbys that have no say yet are told, too: they are to know the newest state when they get one. */
   #beatTo(leadership: Leadership<State>, voter: string, now: number): void {
     if (leadership.asks(voter) || this.#connected.get(voter) === true)
-      this.#effects.push(leadership.beat(voter, now, this.#nextNumber))
+      this.#emitAsk(leadership.beat(voter, now, this.#nextNumber))
+  }
+
+  #emitAsk(ask: Ask<State>): void {
+    let numbers = this.#unanswered.get(ask.voter)
+    if (!numbers) this.#unanswered.set(ask.voter, (numbers = new Set()))
+    numbers.add(ask.question.number)
+    for (const oldest of numbers) {
+      if (numbers.size <= MAX_UNANSWERED) break
+      numbers.delete(oldest)
+    }
+    this.#effects.push(ask)
+  }
+
+  #disconnected(voter: string): void {
+    this.#connected.delete(voter)
+    this.#unanswered.delete(voter)
+    if (this.#role !== 'standby') this.#role.disconnected(voter)
   }
 
   readonly #nextNumber = (): number => ++this.#number

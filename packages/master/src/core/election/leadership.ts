@@ -6,7 +6,7 @@ import type { Agreed, Ask } from './messages.js'
 const TRUSTED_SHARE = 0.8
 
 /** Beats that may be unanswered at once by one voter; older ones count as lost. */
-const MAX_UNANSWERED = 1000
+export const MAX_UNANSWERED = 1000
 
 interface Listener {
   /** Beats that it has not answered on the present link, oldest first, by number. One with a state may be answered later than others. */
@@ -41,6 +41,7 @@ export class Leadership<State extends Agreed> {
     readonly epoch: number,
     newest: State,
     private readonly boundMs: number,
+    readonly begunAt: number,
   ) {
     this.#electorate = newest
     this.#count()
@@ -72,9 +73,10 @@ export class Leadership<State extends Agreed> {
     if (state) listener.sent = state
     const number = nextNumber()
     listener.unanswered.set(number, { sentAt: now, state })
-    for (const [oldest] of listener.unanswered) {
+    for (const [oldest, lost] of listener.unanswered) {
       if (listener.unanswered.size <= MAX_UNANSWERED) break
       listener.unanswered.delete(oldest)
+      if (lost.state) listener.sent = listener.keeps
     }
     return { type: 'ask', voter, question: { type: 'beat', number, epoch, state } }
   }

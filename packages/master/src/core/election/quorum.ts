@@ -7,7 +7,7 @@ import type { Council, Electorate } from '@icf/common'
 export function isQuorum(electorate: Electorate, agrees: (id: string) => boolean): boolean {
   return councils(electorate).every(({ voters, masters }) => {
     const isMajority = 2 * voters.filter(agrees).length > voters.length
-    return isMajority ? masters.some(agrees) : masters.every(agrees)
+    return isMajority ? masters.some(agrees) : masters.length > 0 && masters.every(agrees)
   })
 }
 

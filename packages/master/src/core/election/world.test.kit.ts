@@ -242,6 +242,17 @@ export class World {
     })
   }
 
+  /** The voter, or the master, connects anew before the other end has noticed that the link before broke. */
+  replace(master: string, voter: string): void {
+    if (!this.#isConnected(master, voter) || this.#isCut(master, voter)) return
+    const [process, other] = [this.#get(master), this.#get(voter)]
+    this.#connections.set(`${master}>${voter}`, this.#order++)
+    this.#in(process, process.run, () => {
+      if (this.#isConnected(master, voter))
+        this.#step(process, { type: 'connected', voter, isMaster: other.isMaster })
+    })
+  }
+
   #isCut(a: string, b: string): boolean {
     return this.#cuts.has(`${a}>${b}`) || this.#cuts.has(`${b}>${a}`)
   }

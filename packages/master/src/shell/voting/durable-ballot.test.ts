@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { BallotState, KeptState } from '@icf/common'
+import type { BallotState, KeptState, Runtime } from '@icf/common'
+import { nodeRuntime } from '@icf/common/node'
 import { DurableBallot } from './durable-ballot.js'
 
 const BOUND_MS = 600
@@ -40,17 +41,38 @@ class Disk {
 /** All that follows from what has happened has happened. */
 const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-function voter(): { disk: Disk; voter: DurableBallot; clock: { ms: number }; answers: number[]; ask(question: Parameters<DurableBallot['answer']>[0]): Promise<void> } {
+function voter(): {
+  disk: Disk
+  clock: { ms: number }
+  answers: number[]
+  /** Due after a pause. */
+  retries: (() => void)[]
+  failures: unknown[]
+  ask(question: Parameters<DurableBallot['answer']>[0]): Promise<void>
+} {
   const disk = new Disk()
   const clock = { ms: 0 }
-  const ballot = new DurableBallot({ now: () => clock.ms }, BOUND_MS, nothing, BOUND_MS, disk.save)
+  const retries: (() => void)[] = []
+  const failures: unknown[] = []
+  const runtime: Runtime = {
+    ...nodeRuntime,
+    now: () => clock.ms,
+    setTimeout: (run) => {
+      retries.push(run)
+      return { refresh: () => undefined, unref: () => undefined }
+    },
+  }
+  const ballot = new DurableBallot(runtime, BOUND_MS, nothing, BOUND_MS, {
+    save: disk.save,
+    failed: (error) => failures.push(error),
+  })
   const answers: number[] = []
   const ask = async (question: Parameters<DurableBallot['answer']>[0]): Promise<void> => {
-    ballot.answer(question).then(({ number }) => answers.push(number), () => answers.push(-question.number))
+    void ballot.answer(question).then(({ number }) => answers.push(number))
     await settle()
   }
-  return { disk, voter: ballot, clock, answers, ask }
-} // prettier-ignore
+  return { disk, clock, answers, retries, failures, ask }
+}
 
 const beat = (number: number, state?: KeptState, epoch = 1) =>
   ({ type: 'beat', number, epoch, state }) as const
@@ -103,15 +125,21 @@ describe('a voter that outlives its process', () => {
     assert.deepEqual(disk.saved, [{ epoch: 2, accepted: undefined }])
   })
 
-  it('answers nothing that can not be saved, and saves it with the next', async () => {
-    const { disk, answers, ask } = voter()
+  it('answers nothing before it is saved, however often that fails', async () => {
+    const { disk, answers, retries, failures, ask } = voter()
+    const full = new Error('the disk is full')
     await ask(beat(1, stateOf(1)))
     await ask(beat(2, stateOf(2)))
-    await disk.finish(new Error('the disk is full'))
-    assert.deepEqual(answers, [-1])
+    await disk.finish(full)
+    assert.deepEqual([answers, failures, disk.isBusy], [[], [full], false])
+    retries.shift()!()
+    await disk.finish(full)
+    retries.shift()!()
+    await ask(beat(3))
+    assert.deepEqual(answers, [3])
     await disk.finish()
-    assert.deepEqual(answers, [-1, 2])
-    assert.deepEqual(disk.saved, [{ epoch: 1, accepted: stateOf(2) }])
+    assert.deepEqual(answers, [3, 1, 2])
+    assert.deepEqual([disk.saved, retries.length], [[{ epoch: 1, accepted: stateOf(2) }], 0])
   })
 
   it('waits also when the same is asked again before it is saved', async () => {

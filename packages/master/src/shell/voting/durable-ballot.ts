@@ -1,27 +1,50 @@
-import { Ballot, type Answer, type BallotState, type Clock, type KeptState, type Question } from '@icf/common'
+import {
+  Ballot,
+  compareStamps,
+  type Answer,
+  type BallotState,
+  type KeptState,
+  type Question,
+  type Runtime,
+  type Timer,
+} from '@icf/common'
 
-/** A voter that outlives its process: nothing that it promised or keeps is answered before it is saved. */
+const RETRY_MS = 1000
+
+export interface BallotDisk {
+  /** Makes it safe. One at a time. */
+  save(state: BallotState<KeptState>): Promise<void>
+  /** It could not; it is tried again. */
+  failed(error: unknown): void
+}
+
+interface Waiting {
+  readonly state: BallotState<KeptState>
+  saved(): void
+}
+
+/** A voter that outlives its process: nothing that it promised or keeps is answered before it is saved, however long that takes. */
 export class DurableBallot {
   /** To be looked at: it may be ahead of what is saved. */
   readonly ballot: Ballot<KeptState>
   #saved: BallotState<KeptState>
-  /** What is being saved, and when that is done. */
-  #saving: { readonly state: BallotState<KeptState>; readonly done: Promise<void> } | undefined
-  /** What came while that is saved is saved together. */
-  #next: Promise<void> | undefined
+  #isSaving = false
+  #retry: Timer | undefined
+  #isStopped = false
+  /** Answers that wait for the disk, oldest first. */
+  #waiting: Waiting[] = []
 
   /**
-   * @param stored what was saved last
    * @param boundMs for how long a master's word binds
+   * @param stored what was saved last
    * @param boundUntil before it was started again it may have been bound until then
-   * @param save makes it safe; one at a time
    */
   constructor(
-    private readonly clock: Clock,
+    private readonly runtime: Runtime,
     boundMs: number,
     stored: BallotState<KeptState>,
     boundUntil: number,
-    private readonly save: (state: BallotState<KeptState>) => Promise<void>,
+    private readonly disk: BallotDisk,
   ) {
     this.ballot = new Ballot<KeptState>(
       boundMs,
@@ -31,10 +54,10 @@ export class DurableBallot {
     this.#saved = this.ballot.state
   }
 
-  /** Rejects when it can not be saved: then nothing may be answered. */
+  /** Resolves when the answer can be given. */
   async answer(question: Question<KeptState>): Promise<Answer<KeptState>> {
     const { epoch, accepted } = this.ballot
-    const answer = this.ballot.answer(this.clock.now(), question)
+    const answer = this.ballot.answer(this.runtime.now(), question)
     const isOnlyHeard = question.type === 'beat' && !question.state && epoch === this.ballot.epoch
     const isOnlyAsked =
       question.type === 'vote' && epoch === this.ballot.epoch && accepted === this.ballot.accepted
@@ -42,30 +65,51 @@ export class DurableBallot {
     return answer
   }
 
+  /** Nothing more is saved. */
+  stop(): void {
+    this.#isStopped = true
+    this.runtime.clear(this.#retry)
+  }
+
   /** Resolves when everything until now is saved. */
   #safe(): Promise<void> {
     const { state } = this.ballot
-    if (this.#saving && isSame(this.#saving.state, state)) return this.#saving.done
-    if (!this.#saving && isSame(this.#saved, state)) return Promise.resolve()
-    return (this.#next ??= this.#afterPresent())
+    if (isSame(this.#saved, state)) return Promise.resolve()
+    return new Promise((saved) => {
+      this.#waiting.push({ state, saved })
+      if (!this.#isSaving) void this.#save()
+    })
   }
 
-  async #afterPresent(): Promise<void> {
-    // Whether that could be saved is told to those who wait for it.
-    await this.#saving?.done.catch(() => undefined)
-    this.#next = undefined
+  /** What comes while it saves is saved together. */
+  async #save(): Promise<void> {
+    this.#isSaving = true
     const { state } = this.ballot
-    const saving = { state, done: this.save(state) }
-    this.#saving = saving
     try {
-      await saving.done
-      this.#saved = state
-    } finally {
-      if (this.#saving === saving) this.#saving = undefined
+      await this.disk.save(state)
+    } catch (error) {
+      if (this.#isStopped) return
+      this.disk.failed(error)
+      this.#retry = this.runtime.setTimeout(() => void this.#save(), RETRY_MS)
+      return
     }
+    this.#saved = state
+    const waiting = this.#waiting
+    this.#waiting = waiting.filter((one) => !isCovered(one.state, state))
+    for (const one of waiting) if (isCovered(one.state, state)) one.saved()
+    this.#isSaving = false
+    if (this.#waiting.length > 0 && !this.#isStopped) await this.#save()
   }
 }
 
 function isSame(a: BallotState<KeptState>, b: BallotState<KeptState>): boolean {
   return a.epoch === b.epoch && a.accepted === b.accepted
+}
+
+/** Both only grow. */
+function isCovered(state: BallotState<KeptState>, by: BallotState<KeptState>): boolean {
+  return (
+    state.epoch <= by.epoch &&
+    (state.accepted === by.accepted || compareStamps(state.accepted, by.accepted) <= 0)
+  )
 }

@@ -51,9 +51,12 @@ class TestMaster {
     this.#dir = join(folder, name)
   }
 
-  async start(t: TestContext): Promise<this> {
+  /** @param errors gets what it logs as such */
+  async start(t: TestContext, errors: string[] = []): Promise<this> {
+    const logger = pino({ level: 'error' }, { write: (line) => void errors.push(line) })
     const coordination = new VotingCoordination(nodeRuntime, {
       ...common,
+      logger,
       peers: this.peers,
       machine: this.name,
       store: new FileVoteStore(this.#dir, CLUSTER),
@@ -71,6 +74,11 @@ class TestMaster {
     this.node = await serveMaster(nodeRuntime, { ...common, address: { host: '127.0.0.1', port: this.port }, coordination }) // prettier-ignore
     this.port = this.node.address.port
     return this
+  }
+
+  /** Its directory is lost. */
+  async forget(): Promise<void> {
+    await rm(this.#dir, { recursive: true })
   }
 
   async stored(): Promise<StoredVote> {
@@ -158,6 +166,19 @@ describe('masters that vote', () => {
     assert.deepEqual(topology.servers.map((server) => server?.id), ['a'.repeat(40)]) // prettier-ignore
   })
 
+  it('end also while a commit waits for voters that are gone', async (t) => {
+    const first = await new TestMaster('waits', []).start(t)
+    const second = await new TestMaster('goes', [first.node.address]).start(t)
+    const links = await voter(t, 'a', [first, second])
+    await councilOf([first, second], 1)
+    const { version } = (await first.stored()).accepted!
+    for (const link of links) link.terminate()
+    await second.node.close()
+    await voter(t, 'b', [first])
+    await waitUntil(async () => (await first.stored()).accepted!.version > version, { what: 'a commit' })
+    await first.node.close()
+  })
+
   it('of which one is left alone is not active, until the other is back', async (t) => {
     const first = await new TestMaster('left', []).start(t)
     const second = await new TestMaster('right', [first.node.address]).start(t)
@@ -184,6 +205,22 @@ describe('masters that vote', () => {
     const next = await (await activeOf([alone])).topology()
     assert.ok(next.epoch > topology.epoch)
     assert.equal(next.version, topology.version + 1)
+  })
+
+  it('that were both alone until then do not mix their clusters', async (t) => {
+    const ports = [await freePort(), await freePort()]
+    const addresses = ports.map((port) => ({ host: '127.0.0.1', port }))
+    const all = ports.map((port, i) => new TestMaster(`both ${i}`, addresses, port))
+    for (const master of all) await (await master.startAlone()).node.close()
+    const errors: string[] = []
+    for (const master of all) await master.start(t, errors)
+    await until(() => errors.length >= 2)
+    assert.match(errors[0]!, /has the state of a cluster of its own, and so has another/)
+    assert.deepEqual(all.map(({ node }) => node.isReady), [false, false]) // prettier-ignore
+    await all[1]!.node.close()
+    await all[1]!.forget()
+    await all[1]!.start(t)
+    assert.equal(await activeOf(all), all[0])
   })
 
   it('found one cluster when all begin at once', async (t) => {

@@ -2,6 +2,7 @@ import {
   answerMessage,
   IcfError,
   isQuestion,
+  Knowledge,
   masterDetails,
   MessageType,
   questionMessage,
@@ -18,7 +19,7 @@ import {
   type Timer,
   type Timing,
 } from '@icf/common'
-import type { Address, Link } from '@icf/common/node'
+import { formatAddress, type Address, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { Election, isAlone, type ElectionEffect, type ElectionEvent } from '../../core/index.js'
 import type { Coordination, Term, Votes } from '../coordination.js'
@@ -62,7 +63,7 @@ export class VotingCoordination implements Coordination, Votes {
   #httpPort = 0
   /** Other masters that were there, by id. */
   readonly #met = new Map<string, MasterDetails>()
-  #own!: DurableBallot
+  #own: DurableBallot | undefined
   #election!: Election<KeptState>
   #ticker: Timer | undefined
   #term: VotedTerm | undefined
@@ -70,6 +71,8 @@ export class VotingCoordination implements Coordination, Votes {
   #newest: KeptState | undefined
   #isProposing = false
   #elected: ((term: Term) => void) | undefined
+  /** What it had alone, and has not founded a cluster with yet. */
+  #alone: KeptState | undefined
   /** Whose word binds this master, and since when. */
   #bound: { readonly by: string; readonly at: number; readonly epoch: number } | undefined
   #hasEnded = false
@@ -104,8 +107,8 @@ export class VotingCoordination implements Coordination, Votes {
     const stored = await store.open()
     const vote = this.#voteFrom(stored)
     this.#id = vote.masterId
-    // Its id is known before anybody counts on its vote.
-    if (!stored || !('masterId' in stored)) await store.save(vote)
+    // Its id is known before anybody counts on its vote; what it had alone is kept until it shares that.
+    if (!stored) await store.save(vote)
     const boundMs = termBoundMs(timing)
     const { accepted } = vote
     const mayBeBound = !accepted || !isAlone(accepted, this.#id)
@@ -114,11 +117,18 @@ export class VotingCoordination implements Coordination, Votes {
       boundMs,
       vote,
       mayBeBound ? this.#runtime.now() + boundMs : -Infinity,
-      (state) => store.save({ masterId: this.#id, ...state }),
+      {
+        save: (state) => store.save({ masterId: this.#id, ...state }),
+        failed: (error) =>
+          this.#options.logger.error(
+            { error },
+            'can not save the vote of this master: nothing takes effect by it until it can be saved',
+          ),
+      },
     )
     this.#election = new Election<KeptState>({
       self: this.#id,
-      own: this.#own.ballot,
+      own: this.#own!.ballot,
       timing: { beatMs: boundMs / BEATS, boundMs, maxDelayMs: boundMs / BEATS },
       nextEpoch: (last) => Math.max(last + 1, Math.floor(this.#runtime.wallTimeMs() / 1000)),
       random: () => this.#runtime.random(),
@@ -129,7 +139,7 @@ export class VotingCoordination implements Coordination, Votes {
   serve(address: Address, httpPort: number): void {
     this.#address = address
     this.#httpPort = httpPort
-    this.#council.masterSeen(this.#id, this.#options.machine)
+    this.#council.masterSeen(this.#id, address, this.#options.machine)
     for (const peer of this.#options.peers) this.#peers.add(peer)
     this.#step({ type: 'connected', voter: this.#id, isMaster: true })
     this.#ticker = this.#runtime.setInterval(() => this.#tick(), TICK_INTERVAL_MS)
@@ -143,11 +153,17 @@ export class VotingCoordination implements Coordination, Votes {
     })
   }
 
-  async end(): Promise<void> {
+  /** Nothing is asked or answered any more, and what waits to take effect is given up. */
+  stop(): void {
     this.#hasEnded = true
     this.#runtime.clear(this.#ticker)
     this.#peers.stop()
     this.#term?.end()
+    this.#own?.stop()
+  }
+
+  async end(): Promise<void> {
+    this.stop()
     await this.#options.store.end()
   }
 
@@ -157,7 +173,7 @@ export class VotingCoordination implements Coordination, Votes {
       address: this.#address!,
       httpPort: this.#httpPort,
       machine,
-      isFounded: this.#isFounded,
+      knows: this.#isFounded ? Knowledge.SHARED : this.#alone ? Knowledge.OWN : Knowledge.NOTHING,
     })
   }
 
@@ -196,8 +212,9 @@ export class VotingCoordination implements Coordination, Votes {
   }
 
   serverLost(link: Link): void {
-    this.#council.serverLost(link.remote.id)
-    this.#voterLost(link.remote.id, link)
+    const { id } = link.remote
+    if (this.#voters.get(id) === link) this.#council.serverLost(id)
+    this.#voterLost(id, link)
   }
 
   serverMessage(link: Link, message: Message): boolean {
@@ -207,16 +224,18 @@ export class VotingCoordination implements Coordination, Votes {
   }
 
   get #isFounded(): boolean {
-    return this.#own.ballot.accepted !== undefined
+    return this.#own!.ballot.accepted !== undefined
   }
 
-  /** What was stored, as a vote; of a master that was alone so far, as the one of its cluster's only voter. */
+  /** What was stored, as a vote. That of a master that was alone so far is none yet. */
   #voteFrom(stored: StoredVote | StoredAlone | undefined): StoredVote {
     if (stored && 'masterId' in stored) return stored
     const masterId = this.#runtime.newId()
-    if (!stored) return { masterId, epoch: 0, accepted: undefined }
-    const { epoch, version } = decodeState(textOf(stored.body), 'the state').topology
-    return { masterId, epoch, accepted: { epoch, version, ...aloneWith(masterId), body: stored.body } }
+    if (stored) {
+      const { epoch, version } = decodeState(textOf(stored.body), 'the state').topology
+      this.#alone = { epoch, version, ...aloneWith(masterId), body: stored.body }
+    }
+    return { masterId, epoch: 0, accepted: undefined }
   }
 
   #tick(): void {
@@ -226,22 +245,29 @@ export class VotingCoordination implements Coordination, Votes {
     this.#proposeNext()
   }
 
-  /** All others are there, and none of them knows of a cluster, nor has a smaller id. */
+  /** All others are there, and none of them knows more. Of those that know nothing, the one with the smallest id founds. */
   #mayFound(): boolean {
-    return this.#peers.all.every((peer) => peer && !peer.details.isFounded && peer.id > this.#id)
+    return this.#peers.all.every((peer) => {
+      if (!peer || peer.details.knows !== Knowledge.NOTHING) return false
+      return this.#alone !== undefined || peer.id > this.#id
+    })
   }
 
   #found(): void {
-    this.#options.logger.info({ id: this.#id }, 'founding a cluster: no master knows of one')
-    const state = { epoch: 0, version: 0, ...aloneWith(this.#id), body: new Uint8Array() }
-    void this.#askOwn({ type: 'beat', number: 0, epoch: 0, state })
-    this.#own.ballot.release(0)
+    this.#options.logger.info({ id: this.#id }, 'founding a cluster: no other master knows of one')
+    const state = this.#alone ?? { epoch: 0, version: 0, ...aloneWith(this.#id), body: new Uint8Array() }
+    const { epoch } = state
+    this.#alone = undefined
+    void this.#askOwn({ type: 'beat', number: 0, epoch, state })
+    this.#own!.ballot.release(epoch)
   }
 
   #peerOpened(peer: PeerMaster): void {
     this.#voters.set(peer.id, peer.link)
+    if (this.#alone && peer.details.knows !== Knowledge.NOTHING)
+      this.#options.logger.error({ master: formatAddress(peer.details.address) }, hasOwnState().message)
     this.#met.set(peer.id, peer.details)
-    this.#council.masterSeen(peer.id, peer.details.machine)
+    this.#council.masterSeen(peer.id, peer.details.address, peer.details.machine)
     this.#step({ type: 'connected', voter: peer.id, isMaster: true })
   }
 
@@ -256,21 +282,22 @@ export class VotingCoordination implements Coordination, Votes {
     try {
       if (!isQuestion(message))
         throw new IcfError('PROTOCOL', `a master must not send message ${String(message[0])} to a master`)
+      if (this.#alone) throw hasOwnState()
       const question = readQuestion(message)
-      const answer = await this.#own.answer(question)
+      const answer = await this.#own!.answer(question)
       if (question.type === 'beat' && answer.isYes)
         this.#bound = { by: link.remote.id, at: this.#runtime.now(), epoch: question.epoch }
       link.send(answerMessage(answer))
     } catch (error) {
-      if (error instanceof IcfError) return link.refuse(error)
-      this.#options.logger.error({ error }, 'can not save a vote: it is not given')
+      if (!(error instanceof IcfError)) throw error
+      link.refuse(error)
     }
   }
 
   /** No process is there any more that could be active. */
   #gone(id: string, startedAt: number): void {
     const bound = this.#bound
-    if (bound?.by === id && bound.at <= startedAt) this.#own.ballot.release(bound.epoch)
+    if (bound?.by === id && bound.at <= startedAt) this.#own!.ballot.release(bound.epoch)
   }
 
   #answered(voter: string, link: Link, message: Message): void {
@@ -303,18 +330,24 @@ export class VotingCoordination implements Coordination, Votes {
   }
 
   async #askOwn(question: Question<KeptState>): Promise<void> {
-    try {
-      const answer = await this.#own.answer(question)
-      this.#step({ type: 'answered', voter: this.#id, answer })
-    } catch (error) {
-      this.#options.logger.error({ error }, 'can not save what this master votes for: nothing takes effect')
-    }
+    const answer = await this.#own!.answer(question)
+    this.#step({ type: 'answered', voter: this.#id, answer })
   }
 
   #lead(epoch: number, state: KeptState): void {
+    let stored: StoredState | undefined
+    try {
+      stored = storedIn(state)
+    } catch (error) {
+      this.#options.logger.error(
+        { error, epoch },
+        'can not read the state that the voters keep: this master leaves it to others',
+      )
+      return this.#step({ type: 'unfit' })
+    }
     this.#newest = state
     this.#isProposing = false
-    const term = new VotedTerm(epoch, storedIn(state), {
+    const term = new VotedTerm(epoch, stored, {
       validUntil: () => this.#election.validUntil,
       wanted: () => this.#proposeNext(),
       surpassed: (later) => this.#step({ type: 'surpassed', epoch: later }),
@@ -350,6 +383,13 @@ export class VotingCoordination implements Coordination, Votes {
     this.#term = undefined
     term?.end()
   }
+}
+
+function hasOwnState(): IcfError {
+  return new IcfError(
+    'STATE_UNAVAILABLE',
+    'this master has the state of a cluster of its own, and so has another: move the state file of one of them away',
+  )
 }
 
 function aloneWith(masterId: string): Pick<KeptState, 'voters' | 'masters' | 'former'> {
