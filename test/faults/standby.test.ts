@@ -23,8 +23,9 @@ async function withStandby(
 
 /** A standby takes over only when it has a vote, which it gets once cache servers are there. */
 async function untilBothVote(cluster: Cluster): Promise<void> {
-  await cluster.untilStatus('both masters to vote', ({ masters }) =>
-    masters.length === 2 && masters.every(({ alive, isVoter }) => alive && isVoter),
+  await cluster.untilStatus(
+    'both masters to vote',
+    ({ masters }) => masters.length === 2 && masters.every(({ alive, isVoter }) => alive && isVoter),
   )
 }
 

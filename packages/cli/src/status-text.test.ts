@@ -23,7 +23,15 @@ const status: Status = {
   },
   ...{ slotsOnOneMachine: 0, slotsInOneZone: 0, unreachable: [], progress: null },
   masters: [
-    { id: 'ab'.repeat(20), host: '127.0.0.1', port: 7000, httpPort: null, role: 'active', alive: true, isVoter: true },
+    {
+      id: 'ab'.repeat(20),
+      host: '127.0.0.1',
+      port: 7000,
+      httpPort: null,
+      role: 'active',
+      alive: true,
+      isVoter: true,
+    },
   ],
   servers: [server],
 }
