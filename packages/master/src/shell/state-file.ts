@@ -43,25 +43,35 @@ export function stateFilePath(dataDir: string): string {
  *   read or is another cluster's. It is never taken for an empty one: that would throw the cluster's data away.
  */
 export async function loadState(path: string, cluster: string): Promise<StoredState | undefined> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new IcfError('INVALID_ARGUMENT', `can not read ${path}: ${(cause as Error).message}`, { cause })
-  }
+  const text = await readStateText(path)
+  if (text === undefined) return undefined
   if (hasVote(text))
     throw new IcfError(
       'INVALID_ARGUMENT',
       `${path} is that of a master with others beside it: start it with --peers, which names them`,
     )
   const state = decodeState(text, path)
-  if (state.cluster !== cluster)
+  checkCluster(path, state.cluster, cluster)
+  return state
+}
+
+/** Undefined when there is no file. @throws IcfError INVALID_ARGUMENT when it can not be read */
+export async function readStateText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new IcfError('INVALID_ARGUMENT', `can not read ${path}: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** @param stored whose the file is. @throws IcfError INVALID_ARGUMENT when it is another cluster's */
+export function checkCluster(path: string, stored: string, cluster: string): void {
+  if (stored !== cluster)
     throw new IcfError(
       'INVALID_ARGUMENT',
-      `${path} belongs to cluster "${state.cluster}", not "${cluster}": check --cluster and --data-dir`,
+      `${path} belongs to cluster "${stored}", not "${cluster}": check --cluster and --data-dir`,
     )
-  return state
 }
 
 export function saveState(path: string, cluster: string, state: StoredState): Promise<void> {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { IcfError, type BallotState, type Council, type KeptState } from '@icf/common'
 import { replaceFile } from '../replace-file.js'
-import { decodeState, hasVote } from '../state-file.js'
+import { checkCluster, decodeState, hasVote, readStateText } from '../state-file.js'
 
 /** What a master keeps of itself as a voter. */
 export interface StoredVote extends BallotState<KeptState> {
@@ -36,19 +35,10 @@ interface VoteLine {
  *   read or is another cluster's. A vote is never taken for one that was not given.
  */
 export async function loadVote(path: string, cluster: string): Promise<StoredVote | StoredAlone | undefined> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new IcfError('INVALID_ARGUMENT', `can not read ${path}: ${(cause as Error).message}`, { cause })
-  }
+  const text = await readStateText(path)
+  if (text === undefined) return undefined
   const { stored, ofCluster } = decodeVote(text, path)
-  if (ofCluster !== cluster)
-    throw new IcfError(
-      'INVALID_ARGUMENT',
-      `${path} belongs to cluster "${ofCluster}", not "${cluster}": check --cluster and --data-dir`,
-    )
+  checkCluster(path, ofCluster, cluster)
   return stored
 }
 

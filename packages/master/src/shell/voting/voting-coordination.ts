@@ -128,7 +128,7 @@ export class VotingCoordination implements Coordination, Votes {
     )
     this.#election = new Election<KeptState>({
       self: this.#id,
-      own: this.#own!.ballot,
+      own: this.#own.ballot,
       timing: { beatMs: boundMs / BEATS, boundMs, maxDelayMs: boundMs / BEATS },
       nextEpoch: (last) => Math.max(last + 1, Math.floor(this.#runtime.wallTimeMs() / 1000)),
       random: () => this.#runtime.random(),
