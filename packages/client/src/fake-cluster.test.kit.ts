@@ -108,7 +108,7 @@ class StagedAnswer {
 
 export class FakeMaster extends FakeProcess {
   constructor(readonly owner: FakeCluster) {
-    super({ role: 'master', cluster: owner.name, id: 'm', details: [] })
+    super({ role: 'master', cluster: owner.name, id: `m${++lastId}`, details: [] })
     this.on('opened', (link: Link) => {
       if (this.owner.topology.version > 0) this.tell(link)
     })

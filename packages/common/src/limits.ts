@@ -27,6 +27,8 @@ export const limits = Object.freeze({
   maxUnsettledWrites: 131_072,
   /** Cache servers in one cluster. */
   maxServers: 1_000,
+  /** Masters of one cluster, active and standby. */
+  maxMasters: 50,
   /** Masters and cache servers that have a say in which master is active. */
   maxVoters: 100,
   /** Of a cache server: it has a ring point for each virtual node and unit of weight. */

@@ -98,7 +98,10 @@ export class Incarnation {
       toMaster,
       // After all that this turn of the event loop reads from its sockets.
       flushSoon: () => runtime.setImmediate(this.#flush),
-      followed: (topology) => this.#peers.follow(topology),
+      followed: (topology) => {
+        this.#peers.follow(topology)
+        this.#masters.follow(topology.masters)
+      },
       termBegan: () => this.#peers.tellMaster(),
       reconnect: (serverId) => this.#primaries.get(serverId)?.terminate(),
       mending: (serverId, slots) => mendLog.mending(serverId, slots),

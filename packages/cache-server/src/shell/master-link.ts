@@ -20,7 +20,8 @@ const MAX_DELAY_MS = 200
 export interface MasterLinkOptions {
   readonly address: Address
   introduce(): Introduction
-  connected(timing: Timing): void
+  /** @param id of the master */
+  connected(timing: Timing, id: string): void
   lost(): void
   /**
    * Nobody answered, or not now; or what did will not have this server, or is no master.
@@ -101,7 +102,7 @@ export class MasterLink {
     this.#problem = undefined
     this.#told.clear()
     watchLiveness(this.#runtime, link)
-    this.#options.connected(timing)
+    this.#options.connected(timing, link.remote.id)
     link.handlers = {
       message: (message) => {
         if (message[0] === MessageType.REFUSED) this.#failed(readRefusal(message))

@@ -7,12 +7,15 @@ import {
   timingDetails,
   type Answer,
   type KeptState,
+  type MasterInfo,
   type Question,
 } from '@icf/common'
+import { nodeRuntime, type Address } from '@icf/common/node'
 import { until } from '@icf/testkit/wait'
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { RunningCacheServer } from './cache-server.js'
+import { MasterLinks } from './master-links.js'
 import { FakeMember, startServer } from './start.test.kit.js'
 
 const { KEEP_ALIVE, UNREACHABLE, VOTED } = MessageType
@@ -113,6 +116,78 @@ describe('a cache server with several masters', () => {
     await standby.stop()
     server = await startServer([stranger.address, address])
     await assert.rejects(server.closed, { code: 'WRONG_CLUSTER' })
+  })
+})
+
+describe('the masters of a topology', () => {
+  const processes: FakeMember[] = []
+  let links: MasterLinks
+  let gone: number[]
+
+  const master = async (): Promise<FakeMember> => {
+    const started = await FakeMember.start({})
+    processes.push(started)
+    return started
+  }
+
+  const listed = ({ self, address }: FakeMember): MasterInfo => ({ id: self.id, ...address, httpPort: 0, machine: '' }) // prettier-ignore
+
+  function open(...masters: Address[]): void {
+    gone = []
+    links = new MasterLinks(nodeRuntime, {
+      masters,
+      introduce: () => ({ role: 'cache-server', cluster: 'test', id: 's', details: [] }),
+      connected: () => undefined,
+      lost: () => undefined,
+      gone: () => undefined,
+      allGone: (at) => gone.push(at),
+      failed: () => undefined,
+      message: () => undefined,
+    })
+  }
+
+  afterEach(async () => {
+    links.stop()
+    for (const each of processes.splice(0)) await each.stop()
+  })
+
+  it('are connected to, and no more when it does not list them any more', async () => {
+    const [named, other] = [await master(), await master()]
+    open(named.address)
+    await until(() => named.links.size === 1)
+    links.follow([listed(named), listed(other)])
+    await until(() => other.links.size === 1)
+    links.follow([listed(named)])
+    await until(() => other.links.size === 0)
+    assert.deepEqual([named.hellos.length, other.hellos.length, links.openCount], [1, 1, 1])
+  })
+
+  it('are all gone only when those are, too, that nobody named', async () => {
+    const [named, other] = [await master(), await master()]
+    open(named.address)
+    await until(() => named.links.size === 1)
+    links.follow([listed(named), listed(other)])
+    await until(() => other.links.size === 1)
+    await named.stop()
+    // It is looked for again and again, in vain.
+    const began = nodeRuntime.now()
+    await until(() => nodeRuntime.now() - began > 500)
+    assert.deepEqual(gone, [])
+    await other.stop()
+    const stopped = nodeRuntime.now()
+    await until(() => gone.some((at) => at >= stopped))
+  })
+
+  it('have one link each, by however many addresses they are known', async () => {
+    const only = await master()
+    open(only.address, { ...only.address, host: 'localhost' })
+    await until(() => only.hellos.length === 2 && only.links.size === 1)
+    links.follow([{ ...listed(only), host: 'localhost.' }])
+    const began = nodeRuntime.now()
+    await until(() => nodeRuntime.now() - began > 500)
+    assert.deepEqual([only.hellos.length, only.links.size, links.openCount], [2, 1, 1])
+    await only.stop()
+    await until(() => gone.length > 0)
   })
 })
 

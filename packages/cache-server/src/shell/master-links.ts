@@ -1,5 +1,5 @@
-import type { ErrorCode, IcfError, Introduction, Message, Runtime, Timing } from '@icf/common'
-import { formatAddress, type Address, type Link } from '@icf/common/node'
+import type { ErrorCode, IcfError, Introduction, MasterInfo, Message, Runtime, Timing } from '@icf/common'
+import { MasterSet, type Address, type Link } from '@icf/common/node'
 import { MasterLink } from './master-link.js'
 
 /** The same process may answer otherwise the next time. */
@@ -13,7 +13,7 @@ export interface MasterLinksOptions {
   lost(where: string): void
   /** No process listens at this master's address; if there was a link, since that broke. */
   gone(where: string): void
-  /** No process listens at any master's address since `at` by the runtime's clock. */
+  /** No process listens at any master's address, neither of those named nor of the topology's, since `at` by the runtime's clock. */
   allGone(at: number): void
   /** @param isNews the first of its kind since this master was there last */
   failed(where: string, error: IcfError, isNews: boolean): void
@@ -23,45 +23,76 @@ export interface MasterLinksOptions {
 
 /** A link to every master, for as long as this server lives: whichever is active hears what is said to all, and tells. */
 export class MasterLinks {
+  readonly #runtime: Runtime
   readonly #options: MasterLinksOptions
-  readonly #links: readonly MasterLink[]
+  /** A second link to the same process would replace the first one there. */
+  readonly #set: MasterSet
+  /** By `host:port`. */
+  readonly #links = new Map<string, MasterLink>()
 
   constructor(runtime: Runtime, options: MasterLinksOptions) {
+    this.#runtime = runtime
     this.#options = options
-    // A second link to the same process would replace the first one there.
-    const addresses = new Map(options.masters.map((address) => [formatAddress(address), address]))
-    this.#links = [...addresses.values()].map((address) => this.#open(runtime, address))
+    this.#set = new MasterSet(options.masters)
+    this.#adjust()
   }
 
   get openCount(): number {
-    return this.#links.filter(({ isOpen }) => isOpen).length
+    return [...this.#links.values()].filter(({ isOpen }) => isOpen).length
+  }
+
+  /** Those of the newest topology. */
+  follow(masters: readonly MasterInfo[]): void {
+    this.#set.follow(masters)
+    this.#adjust()
   }
 
   /** Why nobody will have this server: all were tried, none is there, and what is instead will not go away by itself. */
   get refusal(): IcfError | undefined {
-    const problems = this.#links.map(({ problem }) => problem)
+    const problems = [...this.#links.values()].map(({ problem }) => problem)
     if (problems.includes(undefined)) return undefined
     return problems.find((problem) => !PASSING.includes(problem!.code))
   }
 
   /** To all that are connected. */
   send(message: Message): void {
-    for (const link of this.#links) link.send(message)
+    for (const link of this.#links.values()) link.send(message)
   }
 
   stop(): void {
-    for (const link of this.#links) link.stop()
+    for (const link of this.#links.values()) link.stop()
+    this.#links.clear()
   }
 
-  #open(runtime: Runtime, address: Address): MasterLink {
+  #adjust(): void {
+    const { wanted } = this.#set
+    for (const [where, link] of this.#links) {
+      if (wanted.has(where)) continue
+      this.#links.delete(where)
+      link.stop()
+    }
+    for (const [where, address] of wanted)
+      if (!this.#links.has(where)) this.#links.set(where, this.#open(where, address))
+  }
+
+  #open(where: string, address: Address): MasterLink {
     const options = this.#options
-    const link: MasterLink = new MasterLink(runtime, {
+    const link: MasterLink = new MasterLink(this.#runtime, {
       address,
       introduce: () => options.introduce(),
-      connected: (timing) => options.connected(link.where, timing),
-      lost: () => options.lost(link.where),
+      connected: (timing, id) => {
+        this.#set.opened(where, id)
+        this.#adjust()
+        options.connected(where, timing)
+      },
+      lost: () => {
+        if (this.#links.get(where) !== link) return
+        this.#set.lost(where)
+        options.lost(where)
+        this.#adjust()
+      },
       failed: (error, isNews) => {
-        options.failed(link.where, error, isNews)
+        options.failed(where, error, isNews)
         if (link.refusedAt !== undefined) this.#gone(link)
       },
       message: (message, from) => options.message(message, from),
@@ -72,7 +103,7 @@ export class MasterLinks {
   #gone(link: MasterLink): void {
     this.#options.gone(link.where)
     let since = Infinity
-    for (const { refusedAt } of this.#links) {
+    for (const { refusedAt } of this.#links.values()) {
       if (refusedAt === undefined) return
       since = Math.min(since, refusedAt)
     }

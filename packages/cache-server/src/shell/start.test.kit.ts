@@ -21,11 +21,13 @@ import { startCacheServer } from './start.js'
 
 const HOST = '127.0.0.1'
 
+let lastMember = 0
+
 /** Another member of the cluster, a master if nothing else is said: it answers heartbeats. */
 export class FakeMember extends FakeProcess {
   private constructor(self: Partial<Introduction>) {
     const details = self.role === 'cache-server' ? [] : timingDetails(defaultTiming)
-    super({ role: 'master', cluster: 'test', id: '', details, ...self })
+    super({ role: 'master', cluster: 'test', id: `member ${++lastMember}`, details, ...self })
     this.on('message', (link: Link, message: Message) => {
       if (this.isActive && message[0] === MessageType.KEEP_ALIVE)
         link.send(leaseMessage(readKeepAlive(message).beat, 1, 1))

@@ -21,6 +21,7 @@ import { runs } from './runs.js'
 
 interface MasterOptions extends TimingOptions {
   readonly host: string
+  readonly advertiseHost?: string
   readonly port: number
   readonly httpPort?: number
   readonly dataDir?: string
@@ -50,6 +51,12 @@ export function addMaster(program: Command): void {
     )
     .addOption(option('--port <port>', 'port to listen on').argParser(port).default(7000))
     .addOption(hostOption())
+    .addOption(
+      option(
+        '--advertise-host <address>',
+        'where the others reach it, also after it was started again (default: the host)',
+      ),
+    )
     .addOption(
       option('--http-port <port>', 'port of its HTTP, 0 for none (default: port + 80)').argParser(
         optionalPort,
@@ -110,6 +117,7 @@ async function master(options: MasterOptions): Promise<number> {
   const logger = await makeLogger('master', options.logLevel)
   const running = await startMaster({
     host,
+    ...(options.advertiseHost !== undefined && { advertiseHost: options.advertiseHost }),
     port: options.port,
     ...(httpPort !== 0 && { httpPort }),
     cluster,

@@ -19,6 +19,7 @@ test('each kind of process gets what is an option of its own, as it was given', 
     ...['--advertise-host', '--cluster', '--max-memory', '1.5gb', 'me', 'mine'],
   ])
   assert.deepEqual(passedOnArgs(up, 'master'), [
+    ...['--advertise-host', 'me'],
     ...['--cluster', 'mine'],
     ...['--coordination', 'etcd'],
     ...['--etcd', 'http://e:2379'],

@@ -119,3 +119,25 @@ test('a standby that becomes active is followed at once, and the one before not 
   await cache.close()
   await cluster.stop()
 })
+
+test('masters that the topology lists are followed, too', async () => {
+  const cluster = await FakeCluster.start({ masters: 2 })
+  const [named, other] = cluster.masters as [FakeMaster, FakeMaster]
+  const listed = cluster.masters.map(({ self: { id }, address }) => ({
+    id,
+    ...address,
+    httpPort: 0,
+    machine: '',
+  }))
+  cluster.topology = { ...cluster.topology, masters: listed }
+  const cache = await connect({ masters: cluster.addresses.slice(0, 1) })
+  await other.until('opened', () => other.links.size === 1)
+  await named.stop()
+  cluster.topology = { ...cluster.topology, epoch: 2, version: 2 }
+  const next = new Promise((resolve) => cache.once('topology', resolve))
+  for (const link of other.links) other.tell(link)
+  await next
+  assert.deepEqual([cache.topology.epoch, cache.topology.version], [2, 2])
+  await cache.close()
+  await cluster.stop()
+})

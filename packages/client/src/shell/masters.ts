@@ -13,7 +13,7 @@ import {
   type Runtime,
   type Topology,
 } from '@icf/common'
-import { formatAddress, watchLiveness, type Address, type Link } from '@icf/common/node'
+import { MasterSet, watchLiveness, type Address, type Link } from '@icf/common/node'
 import { Channel } from './channel.js'
 
 export interface MasterAddress extends Address {
@@ -44,22 +44,27 @@ const MAX_DELAY_MS = 1_000
 const PATIENCE_GROWTH = 4
 
 /**
- * A link to every master that was named, active and standby: whichever becomes active pushes its topologies at once.
+ * A link to every master, active and standby, that was named or that the topology lists: whichever becomes active pushes its
+ * topologies at once.
  * Nothing is polled.
  */
 export class Masters {
   readonly #runtime: Runtime
   readonly #options: MastersOptions
-  readonly #channels: Channel[]
+  readonly #set: MasterSet
+  /** By `host:port`. */
+  readonly #channels = new Map<string, Channel>()
+  #isClosed = false
 
   constructor(runtime: Runtime, options: MastersOptions) {
     this.#runtime = runtime
     this.#options = options
-    this.#channels = options.addresses.map((address) => this.#open(address))
+    this.#set = new MasterSet(options.addresses)
+    this.#adjust()
   }
 
   get connectedCount(): number {
-    return this.#channels.filter((channel) => channel.link !== undefined).length
+    return [...this.#channels.values()].filter(({ link }) => link !== undefined).length
   }
 
   /** Asks for the topology. */
@@ -72,18 +77,31 @@ export class Masters {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#channels.map((channel) => channel.close()))
+    this.#isClosed = true
+    await Promise.all([...this.#channels.values()].map((channel) => channel.close()))
   }
 
   /** All that are connected: whoever is active hears it. */
   #tell(message: Message): void {
-    for (const { link } of this.#channels) link?.send(message)
+    for (const { link } of this.#channels.values()) link?.send(message)
   }
 
-  #open(address: Address): Channel {
-    const master = { ...address, address: formatAddress(address) }
+  #adjust(): void {
+    if (this.#isClosed) return
+    const { wanted } = this.#set
+    for (const [where, channel] of this.#channels) {
+      if (wanted.has(where)) continue
+      this.#channels.delete(where)
+      void channel.close()
+    }
+    for (const [where, address] of wanted)
+      if (!this.#channels.has(where)) this.#channels.set(where, this.#open(where, address))
+  }
+
+  #open(where: string, address: Address): Channel {
+    const master = { ...address, address: where }
     const options = this.#options
-    return new Channel(this.#runtime, {
+    const channel: Channel = new Channel(this.#runtime, {
       address,
       self: options.self,
       dialTimeoutMs: options.dialTimeoutMs,
@@ -92,6 +110,8 @@ export class Masters {
       check: (link) => notMaster(link),
       opened: (link) => {
         watchLiveness(this.#runtime, link, options.pingIntervalMs)
+        this.#set.opened(where, link.remote.id)
+        this.#adjust()
         options.connected(master)
       },
       message: (link, message) => {
@@ -99,12 +119,16 @@ export class Masters {
         else this.#receive(link, message)
       },
       lost: () => {
+        if (this.#channels.get(where) !== channel) return
+        this.#set.lost(where)
+        this.#adjust()
         // What this one would have pushed, or pushed in vain, another may know.
         this.ask()
         options.lost(master)
       },
       failed: (error) => options.failed(master, error),
     })
+    return channel
   }
 
   /** Why the topology changed makes no difference here. */
@@ -117,6 +141,8 @@ export class Masters {
     const topology = readTopologyUpdate(message, current)
     if (topology === undefined) return link.send(topologyRequest)
     this.#options.topology(topology)
+    this.#set.follow(topology.masters)
+    this.#adjust()
   }
 }
 

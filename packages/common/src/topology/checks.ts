@@ -19,6 +19,11 @@ export function asCount(value: unknown, what: string): number {
   return value
 }
 
+export function asPort(value: unknown, what: string): number {
+  if (!isCount(value) || value > 65_535) throw malformed(what, 'a whole number from 0 to 65535', value)
+  return value
+}
+
 export function asSlot(value: unknown, what: string, slotCount: number): number {
   if (!isCount(value) || value >= slotCount) throw malformed(what, `a slot from 0 to ${slotCount - 1}`, value)
   return value

@@ -2,9 +2,17 @@ import { serverInfo } from '@icf/testkit/topologies'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { limits } from '../limits.js'
 import { SLOT_COUNT } from '../slot.js'
 import { decodeTopology, encodeDifference, encodeDifferenceForClients, encodeTopology } from './codec.js'
-import { emptyTopology, NONE, type ServerInfo, type Topology, type Transition } from './topology.js'
+import {
+  emptyTopology,
+  NONE,
+  type MasterInfo,
+  type ServerInfo,
+  type Topology,
+  type Transition,
+} from './topology.js'
 
 const ring = { virtualNodes: 160, seed: 1 }
 
@@ -12,6 +20,10 @@ function server(seat: number, leaving = false): ServerInfo {
   const place = { host: '10.0.0.1', port: 7100 + seat, zone: 'z', machine: 'm' }
   const state = leaving ? 'leaving' : 'active'
   return serverInfo(String(seat).padStart(40, '0'), { ...place, weight: 1.5, state })
+}
+
+function master(id: string, other: Partial<MasterInfo> = {}): MasterInfo {
+  return { id, host: '10.0.0.9', port: 7000, httpPort: 7080, machine: 'm', ...other }
 }
 
 /** What a cluster has, and what tests may give one. */
@@ -79,6 +91,7 @@ describe('a topology on the wire', () => {
           const topology = {
             ...changed(nothing, changes, 9),
             servers: [server(0), server(1), server(2)],
+            masters: [master('a'), master('b', { httpPort: 0, machine: '' })],
           }
           assert.deepEqual(decodeTopology(encodeTopology(topology), nothing), topology)
           assert.deepEqual(decodeTopology(encodeTopology(topology), undefined, slotCount), topology)
@@ -207,6 +220,21 @@ describe('a topology on the wire', () => {
       assert.throws(() => decodeTopology(difference.with(5, seats), base), { code: 'PROTOCOL' })
   })
 
+  it('tells of masters only when they have changed, and of none that an earlier release does not name', () => {
+    const base = { ...emptyTopology(ring, 16), masters: [master('a')] }
+    const same = { ...base, version: 1, masters: [master('a')] }
+    assert.equal(encodeDifference(base, same)[10], null)
+    assert.deepEqual(decodeTopology(encodeDifference(base, same), base)?.masters, [master('a')])
+    for (const masters of [[], [master('a', { port: 7001 })], [master('a'), master('b')]]) {
+      const next = { ...base, version: 1, masters }
+      assert.deepEqual(decodeTopology(encodeDifference(base, next), base), next)
+      assert.deepEqual(decodeTopology(encodeDifferenceForClients(base, next), base), next)
+    }
+    const [older, difference] = [encodeTopology(base).slice(0, 9), encodeDifference(base, same).slice(0, 10)]
+    assert.deepEqual(decodeTopology(older, undefined, 16)?.masters, [])
+    assert.deepEqual(decodeTopology(difference, base)?.masters, [master('a')])
+  })
+
   it('refuses what makes no sense', () => {
     const good = encodeTopology({ ...emptyTopology(ring), servers: [server(0)] })
     const bad: [number, unknown][] = [
@@ -220,6 +248,11 @@ describe('a topology on the wire', () => {
       [7, [SLOT_COUNT, 0, 0, 0]],
       [7, [1, 5, 0, 0]],
       [8, 5],
+      [9, 5],
+      [9, [['a', 'h', 65_536, 0, '']]],
+      [9, [['a', 'h', 1, -1, '']]],
+      [9, [['a', 'h', 1, 0]]],
+      [9, Array.from({ length: limits.maxMasters + 1 }, (_, n) => [`${n}`, 'h', 1, 0, ''])],
       [8, [1, { toString: 1 }]],
       [4, [['a', 'h', 1, 0, '', Infinity, 0]]],
     ]
@@ -235,6 +268,7 @@ describe('a topology on the wire', () => {
       { backup: new Uint16Array(SLOT_COUNT).fill(1) },
       { transitions: new Map([[3, { to: 1, intent: 'backup', since: 1 }]]) },
       { servers: [server(0), server(0)] },
+      { masters: [master('a'), master('a', { port: 2 })] },
     ]
     for (const change of columns)
       assert.throws(() => decodeTopology(encodeTopology({ ...vacant, ...change }), undefined), {

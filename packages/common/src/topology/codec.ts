@@ -1,7 +1,7 @@
 import { limits } from '../limits.js'
 import { SLOT_COUNT } from '../slot.js'
 import { shown } from '../wire/checks.js'
-import { asArray, asCount, asSeat, asSlot, asText, contradiction, malformed } from './checks.js'
+import { asArray, asCount, asPort, asSeat, asSlot, asText, contradiction, malformed } from './checks.js'
 import {
   applyColumnChanges,
   applyTransitionChanges,
@@ -14,6 +14,8 @@ import {
   compareVersions,
   isSameServer,
   NONE,
+  sameMasters,
+  type MasterInfo,
   type ServerInfo,
   type Topology,
   type Transition,
@@ -39,6 +41,7 @@ export function encodeTopology(topology: Topology): unknown[] {
     columnBytes(topology.backup),
     [...topology.transitions].flatMap(([slot, transition]) => [slot, ...transitionFields(transition)]),
     [...topology.pins].flat(),
+    topology.masters.map(encodeMaster),
   ]
 }
 
@@ -71,6 +74,7 @@ function differenceWith(base: Topology, next: Topology, transitions: () => unkno
     encodeColumnChanges(base.backup, next.backup),
     transitions(),
     base.pins === next.pins ? null : [...next.pins].flat(),
+    sameMasters(base.masters, next.masters) ? null : next.masters.map(encodeMaster),
   ]
 }
 
@@ -121,6 +125,8 @@ function decodeFull(fields: readonly unknown[], epoch: number, version: number, 
     epoch,
     version,
     ring: { virtualNodes: asCount(ring[0], 'virtual nodes'), seed: asCount(ring[1], 'ring seed') },
+    // Earlier releases name none.
+    masters: fields[9] === undefined ? [] : decodeMasters(fields[9]),
     servers,
     primary: decodeColumn(fields[5], 'primary', servers.length, slotCount),
     backup: decodeColumn(fields[6], 'backup', servers.length, slotCount),
@@ -141,6 +147,7 @@ function applyDifference(
     epoch,
     version,
     ring: base.ring,
+    masters: fields[10] === undefined || fields[10] === null ? base.masters : decodeMasters(fields[10]),
     servers,
     primary: applyColumnChanges(base.primary, fields[6], 'primary', seats),
     backup: applyColumnChanges(base.backup, fields[7], 'backup', seats),
@@ -187,14 +194,14 @@ function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
   return withoutTwins(list.map(decodeServer))
 }
 
-function withoutTwins<T extends Topology['servers']>(servers: T): T {
+function withoutTwins<T extends readonly ({ readonly id: string } | undefined)[]>(processes: T): T {
   const ids = new Set<string>()
-  for (const server of servers) {
-    if (!server) continue
-    if (ids.has(server.id)) throw contradiction(`a server with two seats: ${shown(server.id)}`)
-    ids.add(server.id)
+  for (const process of processes) {
+    if (!process) continue
+    if (ids.has(process.id)) throw contradiction(`a process with two seats: ${shown(process.id)}`)
+    ids.add(process.id)
   }
-  return servers
+  return processes
 }
 
 function decodeServer(wire: unknown): ServerInfo | undefined {
@@ -212,6 +219,28 @@ function decodeServer(wire: unknown): ServerInfo | undefined {
     machine: asText(machine, 'machine of a server'),
     weight,
     state: leaving === 1 ? 'leaving' : 'active',
+  }
+}
+
+function encodeMaster({ id, host, port, httpPort, machine }: MasterInfo): unknown[] {
+  return [id, host, port, httpPort, machine]
+}
+
+function decodeMasters(wire: unknown): MasterInfo[] {
+  const list = asArray(wire, 'masters')
+  if (list.length > limits.maxMasters)
+    throw malformed('masters', `an array of at most ${limits.maxMasters}`, list)
+  return withoutTwins(list.map(decodeMaster))
+}
+
+function decodeMaster(wire: unknown): MasterInfo {
+  const [id, host, port, httpPort, machine] = asArray(wire, 'master')
+  return {
+    id: asText(id, 'id of a master'),
+    host: asText(host, 'host of a master'),
+    port: asPort(port, 'port of a master'),
+    httpPort: asPort(httpPort, 'HTTP port of a master'),
+    machine: asText(machine, 'machine of a master'),
   }
 }
 

@@ -23,9 +23,10 @@ test('the number of slots is a power of two from 2 to 16384', () => {
     assert.throws(() => emptyTopology(ring, slotCount), RangeError, String(slotCount))
 })
 
-test('clients are concerned by who is there, who serves what and the term, and by nothing else', () => {
+test('clients are concerned by which masters and servers there are, who serves what and the term, and by nothing else', () => {
   const server = serverInfo('a')
-  const base = topologyWith({ slotCount: 16, servers: [server, undefined] })
+  const master = { id: 'm', host: 'h', port: 1, httpPort: 0, machine: '' }
+  const base = topologyWith({ slotCount: 16, servers: [server, undefined], masters: [master] })
   const unconcerned: Partial<Topology>[] = [
     {},
     { backup: base.backup.with(3, 0) },
@@ -33,6 +34,7 @@ test('clients are concerned by who is there, who serves what and the term, and b
     { pins: new Map([[3, 'a']]) },
     { servers: [{ ...server }, undefined] },
     { primary: base.primary.slice() },
+    { masters: [{ ...master }] },
   ]
   const concerned: Partial<Topology>[] = [
     { epoch: 2 },
@@ -42,6 +44,8 @@ test('clients are concerned by who is there, who serves what and the term, and b
     { servers: [server, server] },
     { servers: [undefined, undefined] },
     { servers: [server] },
+    { masters: [{ ...master, port: 2 }] },
+    { masters: [] },
   ]
   for (const change of unconcerned)
     assert.equal(concernsClients(base, { ...base, version: 2, ...change }), false, JSON.stringify(change))

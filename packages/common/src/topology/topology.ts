@@ -21,6 +21,18 @@ export interface ServerInfo {
   readonly state: 'active' | 'leaving'
 }
 
+/** A master as every participant sees it: active or a standby, there or away for the time being. */
+export interface MasterInfo {
+  readonly id: string
+  /** Where others reach it. */
+  readonly host: string
+  readonly port: number
+  /** Port of its HTTP; 0 when it has none. */
+  readonly httpPort: number
+  /** Names what it dies with. '' when nobody knows. */
+  readonly machine: string
+}
+
 /** What a copy under way is to become. */
 export type Intent = 'backup' | 'primary'
 
@@ -51,6 +63,11 @@ export interface Topology {
   readonly epoch: number
   readonly version: number
   readonly ring: RingSettings
+  /**
+   * All that can become active while this one is in effect, by id; and others that are there. Empty: nobody knows. Whoever finds that
+   * none of them runs knows that nobody is active.
+   */
+  readonly masters: readonly MasterInfo[]
   /** By seat; undefined where a seat is vacant. */
   readonly servers: readonly (ServerInfo | undefined)[]
   /** Slot → seat of the server that serves it. Both columns have an entry for each slot there is. */
@@ -74,6 +91,7 @@ export function emptyTopology(ring: RingSettings, slotCount = SLOT_COUNT): Topol
     epoch: 0,
     version: 0,
     ring,
+    masters: [],
     servers: [],
     primary: new Uint16Array(slotCount).fill(NONE),
     backup: new Uint16Array(slotCount).fill(NONE),
@@ -108,12 +126,22 @@ export function isSameServer(a: ServerInfo | undefined, b: ServerInfo | undefine
   return (Object.keys(a) as (keyof ServerInfo)[]).every((key) => a[key] === b[key])
 }
 
+export function sameMasters(a: readonly MasterInfo[], b: readonly MasterInfo[]): boolean {
+  if (a === b) return true
+  return a.length === b.length && a.every((master, n) => isSameMaster(master, b[n]!))
+}
+
+function isSameMaster(a: MasterInfo, b: MasterInfo): boolean {
+  return (Object.keys(a) as (keyof MasterInfo)[]).every((key) => a[key] === b[key])
+}
+
 /**
  * Whether `next` is another one for clients, which look at nothing but who is there and who serves what. The master sends
  * them only such versions, and a cache server names the newest such: both go by this, so that no client waits in vain.
  */
 export function concernsClients(base: Topology, next: Topology): boolean {
   if (base.epoch !== next.epoch || base.servers.length !== next.servers.length) return true
+  if (!sameMasters(base.masters, next.masters)) return true
   if (base.servers !== next.servers)
     if (!base.servers.every((server, seat) => isSameServer(server, next.servers[seat]))) return true
   return base.primary !== next.primary && !base.primary.every((seat, slot) => seat === next.primary[slot])

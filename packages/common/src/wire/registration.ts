@@ -36,13 +36,7 @@ export function registrationDetails({
 export function readRegistration({ id, details }: Pick<Introduction, 'id' | 'details'>): Registration {
   const [host, port, respPort, zone, weight, maxMemoryBytes, epoch = 0, version = 0, machine = ''] = details
   check(/^[0-9a-f]{40}$/.test(id), 'id', '40 lowercase hex characters', id)
-  check(isText(host), 'host', HOST, host)
-  if (isWildcard(host as string))
-    throw new IcfError(
-      'INVALID_ARGUMENT',
-      `${host as string} stands for every address of a machine: nobody can reach a cache server by it. Start it with --advertise-host and the address by which the others reach it`,
-    )
-  check(isHost(host as string), 'host', HOST, host)
+  checkReachable(host, 'cache server')
   check(isPort(port, 1), 'port', 'a whole number from 1 to 65535', port)
   check(isPort(respPort, 0), 'RESP port', 'a whole number from 0 to 65535', respPort)
   check(isText(machine), 'machine', TEXT, machine)
@@ -68,6 +62,17 @@ export function readRegistration({ id, details }: Pick<Introduction, 'id' | 'det
     epoch: epoch as number,
     version: version as number,
   }
+}
+
+/** @throws IcfError INVALID_ARGUMENT when nobody can connect to a process by that host */
+export function checkReachable(host: unknown, what: 'cache server' | 'master'): void {
+  if (isText(host) && isWildcard(host))
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      `${host} stands for every address of a machine: nobody can reach a ${what} by it. Start it with --advertise-host and the address by which the others reach it`,
+    )
+  if (!isText(host) || !isHost(host))
+    throw new IcfError('INVALID_ARGUMENT', `the host of a ${what} must be ${HOST}, got ${shown(host)}`)
 }
 
 function check(isRight: boolean, what: string, right: string, value: unknown): void {

@@ -1,4 +1,13 @@
-import { limits, NONE, type Intent, type ServerInfo, type Topology, type Transition } from '@icf/common'
+import {
+  limits,
+  NONE,
+  sameMasters,
+  type Intent,
+  type MasterInfo,
+  type ServerInfo,
+  type Topology,
+  type Transition,
+} from '@icf/common'
 
 /**
  * The next topology while it is being made. It copies a part of its base when that part first changes, so that
@@ -8,6 +17,7 @@ export class Draft implements Topology {
   readonly epoch: number
   readonly version: number
   readonly #base: Topology
+  #masters: readonly MasterInfo[] | undefined
   #servers: (ServerInfo | undefined)[] | undefined
   #primary: Uint16Array | undefined
   #backup: Uint16Array | undefined
@@ -23,6 +33,10 @@ export class Draft implements Topology {
 
   get isDirty(): boolean {
     return this.#isDirty
+  }
+
+  get masters(): readonly MasterInfo[] {
+    return this.#masters ?? this.#base.masters
   }
 
   get servers(): Topology['servers'] {
@@ -61,6 +75,12 @@ export class Draft implements Topology {
 
   /** Makes a new version even though nothing else changes: a new term. */
   touch(): void {
+    this.#isDirty = true
+  }
+
+  setMasters(masters: readonly MasterInfo[]): void {
+    if (sameMasters(masters, this.masters)) return
+    this.#masters = masters
     this.#isDirty = true
   }
 
@@ -122,6 +142,7 @@ export class Draft implements Topology {
       epoch: this.epoch,
       version: this.version,
       ring: this.ring,
+      masters: this.masters,
       servers: this.servers,
       primary: this.primary,
       backup: this.backup,

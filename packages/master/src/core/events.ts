@@ -1,6 +1,7 @@
 import type {
   ClusterEvent,
   IcfError,
+  MasterInfo,
   Message,
   ProbeOutcome,
   Role,
@@ -34,6 +35,8 @@ export interface MasterState {
 /** All that can happen to the core. The time of each is given with it, in monotonic milliseconds. */
 export type MasterEvent =
   | { readonly type: 'started' }
+  /** All that are, or can become, the active one, or are there. */
+  | { readonly type: 'masters'; readonly masters: readonly MasterInfo[] }
   /** HELLO was accepted by `admit()` and WELCOME is sent. */
   | { readonly type: 'linkOpened'; readonly link: LinkId; readonly hello: Hello }
   | { readonly type: 'message'; readonly link: LinkId; readonly message: Message }

@@ -103,14 +103,14 @@ export class Harness {
   }
 
   /** The master process dies; another starts on what was persisted. All links are lost. */
-  restart(): void {
+  restart(epoch = this.persisted!.topology.epoch + 1): void {
     for (const server of [...this.servers.values(), ...this.clients.values()]) server.link = undefined
     this.servers.clear()
     this.clients.clear()
     this.unpersisted = undefined
     // What the last master was about to find is nothing to the next one.
     this.probes.length = 0
-    this.core = this.#newCore(this.persisted, this.persisted!.topology.epoch + 1)
+    this.core = this.#newCore(this.persisted, epoch)
     this.step({ type: 'started' })
   }
 

@@ -11,9 +11,11 @@ import {
   readRegistration,
   readSuspect,
   readUnreachable,
+  sameMasters,
   seatOf,
   topologyRequest,
   type Intent,
+  type MasterInfo,
   type Message,
   type MoveOrder,
   type Plan,
@@ -55,6 +57,7 @@ export class MasterCore {
   readonly #departures: Departures
   readonly #admission: Admission
   readonly #options: MasterOptions
+  #masters: readonly MasterInfo[]
   /** It was asked for. */
   #isTurnDue = false
   #effects: Effect[] = []
@@ -72,6 +75,7 @@ export class MasterCore {
     this.#departures = new Departures(state.departures)
     this.#now = now
     this.#options = options
+    this.#masters = options.masters ?? []
     this.#membership = new Membership(timing, state, now)
     this.#detector = new Detector(this.#membership, epoch)
     this.#absence = new Absence(this.#membership, forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS)
@@ -128,6 +132,8 @@ export class MasterCore {
     this.#handle(event)
     this.#letIn()
     this.#emit(...this.#detector.beginProbes(this.#versions.changes, now))
+    // Also when another line of versions is gone on with.
+    this.#versions.changes.draft.setMasters(this.#masters)
     const frozen = this.#versions.freeze(now)
     if (frozen) this.#emit(this.#persist(frozen))
     if (this.#publisher.isBehind && !this.#isTurnDue) {
@@ -148,6 +154,9 @@ export class MasterCore {
     switch (event.type) {
       case 'started':
         return this.#started()
+      case 'masters':
+        this.#masters = event.masters
+        return
       case 'linkOpened':
         return this.#guard(event.link, () => this.#linkOpened(event.link, event.hello))
       case 'message':
@@ -466,8 +475,11 @@ export class MasterCore {
   }
 
   #persisted(version: number): void {
+    const { masters } = this.topology
     const commit = this.#versions.persisted(version)
     if (!commit) return
+    // Nobody may find all masters gone that he knows, while one is active that he does not know.
+    if (!sameMasters(masters, commit.topology.masters)) this.#membership.mustAllFollow(version)
     this.#counters.commits++
     for (const link of commit.released) {
       this.#publisher.remove(link)

@@ -36,7 +36,7 @@ export interface Member {
   primariesBefore: number
   /** The newest beat that was answered on its link; 0: none yet. */
   answeredBeat: number
-  /** By an older version it may not serve: slots were taken from it without its knowing. */
+  /** By an older version it may not serve: without its knowing, slots were taken from it, or a master came. */
   mustFollow: number
 }
 
@@ -128,6 +128,11 @@ export class Membership {
       ...eventsOf('REACHABLE', change.mended, changes.draft),
     )
     return true
+  }
+
+  /** By an older version nobody may serve from now on. */
+  mustAllFollow(version: number): void {
+    for (const member of this.all()) member.mustFollow = Math.max(member.mustFollow, version)
   }
 
   get(id: string): Member | undefined {

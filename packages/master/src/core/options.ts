@@ -1,4 +1,4 @@
-import type { RingSettings, Timing } from '@icf/common'
+import type { MasterInfo, RingSettings, Timing } from '@icf/common'
 import type { MasterState } from './events.js'
 
 export interface MasterOptions {
@@ -7,6 +7,8 @@ export interface MasterOptions {
   readonly timing: Timing
   /** For a new cluster; one that is stored keeps its own. */
   readonly ring: RingSettings
+  /** This one, and all others that can become active or are there. Default: nobody knows. */
+  readonly masters?: readonly MasterInfo[]
   /** A power of two up to SLOT_COUNT, which is the default; for a new cluster, like the ring. */
   readonly slotCount?: number
   /** Copies that one server sends, and receives, at a time. Default 1024. */

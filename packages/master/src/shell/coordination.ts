@@ -1,5 +1,5 @@
-import type { MasterStatus, Message } from '@icf/common'
-import type { Address, Link } from '@icf/common/node'
+import type { MasterInfo, MasterStatus, Message } from '@icf/common'
+import type { Link } from '@icf/common/node'
 import type { StoredState } from './state-file.js'
 
 /** The right to be the active master for one epoch. */
@@ -44,11 +44,13 @@ export interface Coordination {
 
 /** Masters and cache servers that vote, by the links on which they are asked. */
 export interface Votes {
-  /** This master listens there: it looks for the others. @param httpPort 0: none */
-  serve(address: Address, httpPort: number): void
+  /** This master can be reached: it looks for the others. @param mastersChanged called when `masters` may tell others than before */
+  serve(self: MasterInfo, mastersChanged: () => void): void
   /** This master ends: it has no term any more. */
   stop(): void
-  /** All other masters that it has met. */
+  /** Those that a topology has to list, by id: this one, all that can become active, and others that it has met. */
+  masters(): MasterInfo[]
+  /** The same without this one. */
   others(): MasterStatus[]
   /** Whether other masters may connect yet. @throws IcfError BUSY */
   admitMaster(): void

@@ -20,10 +20,11 @@ export class FileCoordination implements Coordination {
 
   readonly votes = undefined
 
-  async open(): Promise<undefined> {
+  /** @returns the id that it had before, so that who looks for it under another address finds that it is the same */
+  async open(): Promise<string | undefined> {
     this.#unlock = await takeDirectory(this.#dataDir)
     this.#stored = await loadState(this.#path, this.#cluster)
-    return undefined
+    return this.#stored?.topology.masters[0]?.id
   }
 
   campaign(): Promise<Term> {

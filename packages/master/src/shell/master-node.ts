@@ -1,4 +1,11 @@
-import { IcfError, readRegistration, type Introduction, type MasterStatus, type Runtime } from '@icf/common'
+import {
+  IcfError,
+  readRegistration,
+  type Introduction,
+  type MasterInfo,
+  type MasterStatus,
+  type Runtime,
+} from '@icf/common'
 import { formatAddress, type Address, type Listener } from '@icf/common/node'
 import { checkRole, MasterCore } from '../core/index.js'
 import { ActiveTerm } from './active-term.js'
@@ -56,6 +63,17 @@ export class MasterNode {
 
   get httpAddress(): Address | undefined {
     return this.#httpAddress
+  }
+
+  /** As others know it. */
+  get #self(): MasterInfo {
+    const { advertiseHost = this.#address.host, machine = '' } = this.#options
+    const httpPort = this.#httpAddress?.port ?? 0
+    return { id: this.#id, host: advertiseHost, port: this.#address.port, httpPort, machine }
+  }
+
+  get #masters(): readonly MasterInfo[] {
+    return this.#options.coordination.votes?.masters() ?? [this.#self]
   }
 
   get otherMasters(): MasterStatus[] {
@@ -119,7 +137,9 @@ export class MasterNode {
     this.#ports.push(native)
     this.#address = native.address
     await this.#listenHttp(administration)
-    coordination.votes?.serve(native.address, this.#httpAddress?.port ?? 0)
+    coordination.votes?.serve(this.#self, () => {
+      this.#active?.dispatch({ type: 'masters', masters: this.#masters })
+    })
   }
 
   async #listenHttp(administration: Administration): Promise<void> {
@@ -166,6 +186,7 @@ export class MasterNode {
       epoch,
       timing,
       ring,
+      masters: this.#masters,
       ...(slotCount !== undefined && { slotCount }),
       returnWindowMs: mayBeBehind ? RETURN_WINDOW_MS : 0,
       ...(stored && { stored }),

@@ -4,8 +4,12 @@ import type { Logger } from 'pino'
 import type { Coordination } from './coordination.js'
 
 export interface MasterOptions {
-  /** To listen at, and to be told to others; port 0: any that is free. */
+  /** To listen at; port 0: any that is free. */
   readonly address: Address
+  /** Where others reach it. Default: the host at which it listens. */
+  readonly advertiseHost?: string
+  /** What dies at once with it; '': nobody knows. */
+  readonly machine?: string
   /** Port for metrics, health and the JSON API; 0: any that is free; none without it. */
   readonly httpPort?: number
   readonly cluster: string

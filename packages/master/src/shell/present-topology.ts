@@ -5,6 +5,7 @@ export function presentTopology({
   epoch,
   version,
   ring,
+  masters,
   servers,
   primary,
   backup,
@@ -22,6 +23,7 @@ export function presentTopology({
     epoch,
     version,
     ring,
+    masters,
     servers: servers.filter((server) => server !== undefined),
     slots: ranges,
     transitions: [...transitions].map(([slot, { to, intent, since }]) => ({

@@ -233,3 +233,25 @@ async function someFile(): Promise<string> {
   await writeFile(path, '')
   return path
 }
+
+test('a master without others lists itself, and is the same when it was started again', async (t) => {
+  const dataDir = join(folder, 'listed')
+  const listed = async (master: RunningMaster): Promise<unknown> => {
+    const client = await connect(master, 'client')
+    const [, whole] = await client.next(MessageType.DISTRIBUTION_RESPOND)
+    return decodeTopology(whole, undefined)!.masters
+  }
+  const first = await start(t, { dataDir, advertiseHost: 'localhost', machine: 'm' })
+  const self = { id: first.id, host: 'localhost', port: first.address.port, httpPort: first.httpAddress!.port, machine: 'm' } // prettier-ignore
+  assert.deepEqual(await listed(first), [self])
+  await first.close()
+  const again = await start(t, { dataDir, port: first.address.port, httpPort: self.httpPort })
+  assert.deepEqual(((await listed(again)) as { id: string }[]).map(({ id }) => id), [first.id]) // prettier-ignore
+})
+
+test('a master that listens at all addresses has to say which of them others reach', async (t) => {
+  for (const host of ['0.0.0.0', '::'])
+    await assert.rejects(start(t, { host }), { code: 'INVALID_ARGUMENT', message: /--advertise-host/ })
+  await assert.rejects(start(t, { advertiseHost: 'no host' }), { message: /the host of a master must be/ })
+  await start(t, { host: '0.0.0.0', advertiseHost: '127.0.0.1' })
+})

@@ -1,4 +1,12 @@
-import { checkTiming, defaultTiming, IcfError, limits, type RingSettings, type Timing } from '@icf/common'
+import {
+  checkReachable,
+  checkTiming,
+  defaultTiming,
+  IcfError,
+  limits,
+  type RingSettings,
+  type Timing,
+} from '@icf/common'
 import { machineIdentity, nodeRuntime, type Address } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { rehearseDeath } from '../core/warm-up.js'
@@ -9,8 +17,10 @@ import { FileVoteStore, MemoryVoteStore } from './voting/vote-store.js'
 import { VotingCoordination } from './voting/voting-coordination.js'
 
 export interface StartMasterOptions {
-  /** Address to listen at, and to be told to others. */
+  /** Address to listen at. */
   readonly host: string
+  /** By which others reach it, also after it was started again. Default: `host`. */
+  readonly advertiseHost?: string
   /** 0 takes any free port. */
   readonly port: number
   /** Port for metrics, health and the JSON API; 0 takes any free port; none without it. */
@@ -44,13 +54,17 @@ const REHEARSAL_INTERVAL_MS = 100
  */
 export async function startMaster(options: StartMasterOptions): Promise<RunningMaster> {
   const { host, port, httpPort, cluster, forgetAfterMs, logger } = options
+  const { advertiseHost = host, machine = machineIdentity() } = options
   const timing = checkTiming(options.timing ?? defaultTiming)
   const ring = checkRing({ ...DEFAULT_RING, ...options.ring })
   checkCluster(cluster)
+  checkReachable(advertiseHost, 'master')
   // The first one takes longest. While the port is closed, cache servers know that nobody can take their slots away.
   rehearseDeath(ring)
   const master = await serveMaster(nodeRuntime, {
     address: { host, port },
+    advertiseHost,
+    machine,
     ...(httpPort !== undefined && { httpPort }),
     cluster,
     coordination: coordinationFor(options, timing),
@@ -69,11 +83,11 @@ function warmUp(ring: RingSettings, rounds: number): void {
 }
 
 function coordinationFor(options: StartMasterOptions, timing: Timing): Coordination {
-  const { dataDir, cluster, logger, peers, machine = machineIdentity() } = options
+  const { dataDir, cluster, logger, peers } = options
   const { wallTimeMs } = nodeRuntime
   if (peers) {
     const store = dataDir === undefined ? new MemoryVoteStore() : new FileVoteStore(dataDir, cluster)
-    return new VotingCoordination(nodeRuntime, { cluster, peers, machine, timing, store, logger })
+    return new VotingCoordination(nodeRuntime, { cluster, peers, timing, store, logger })
   }
   if (dataDir !== undefined) return new FileCoordination(dataDir, cluster, wallTimeMs)
   logger.warn('the state is kept in memory only: after a restart, the cache servers that run tell it')

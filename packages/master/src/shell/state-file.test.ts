@@ -31,6 +31,7 @@ function someState(): StoredState {
     ...base,
     epoch: 4,
     version: 77,
+    masters: [{ id: 'm', host: '::1', port: 7000, httpPort: 7080, machine: 'm' }],
     servers: [server('a'), undefined, server('b')],
     primary: base.primary.slice().fill(0),
     backup: base.backup.slice().fill(2, 100),

@@ -83,7 +83,7 @@ export function encodeState(
   { topology, retired, departures, timing, events }: StoredState,
 ): string {
   const wire = encodeTopology({ ...topology, transitions: new Map() })
-  const [, epoch, version, ring, servers, primary, backup, , pins] = wire
+  const [, epoch, version, ring, servers, primary, backup, , pins, masters] = wire
   const body = JSON.stringify({
     format: FORMAT,
     cluster,
@@ -93,6 +93,7 @@ export function encodeState(
     servers,
     transitions: transitionRuns(topology),
     pins,
+    masters,
     primary: Buffer.from(primary as Uint8Array).toString('base64'),
     backup: Buffer.from(backup as Uint8Array).toString('base64'),
     retired: retired.map(({ id, how }) => [id, how]),
@@ -136,7 +137,7 @@ function parse(text: string, path: string): object {
 
 function readTopology(state: Record<string, unknown>, path: string): Topology {
   const column = (name: string): Uint8Array => new Uint8Array(Buffer.from(String(state[name]), 'base64'))
-  const { epoch, version, ring, servers, transitions, pins } = state
+  const { epoch, version, ring, servers, transitions, pins, masters } = state
   let topology: Topology
   try {
     const columns = [column('primary'), column('backup')]
@@ -149,6 +150,8 @@ function readTopology(state: Record<string, unknown>, path: string): Topology {
       ...columns,
       flatTransitions(transitions as number[]),
       pins,
+      // The first release did not store them.
+      masters,
     ]
     topology = decodeTopology(wire, undefined)!
   } catch (cause) {

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { defaultTiming, type Electorate } from '@icf/common'
+import { defaultTiming, limits, type Electorate, type MasterInfo } from '@icf/common'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { CouncilKeeper } from './council-keeper.js'
 
-const at = (port: number): { host: string; port: number } => ({ host: '127.0.0.1', port })
+function master(id: string, port: number): MasterInfo {
+  return { id, host: '127.0.0.1', port, httpPort: 0, machine: id }
+}
+
+const servers = ['s1', 's2', 's3', 's4'].map((id) => serverInfo(id, { machine: id }))
 
 describe('who is to vote', () => {
   let now: number
@@ -17,15 +21,19 @@ describe('who is to vote', () => {
     return council.voters
   }
 
+  /** A topology with all that are to be listed is in effect. */
+  function list(): void {
+    keeper.inEffect(topologyWith({ servers, masters: keeper.listed(council) }))
+  }
+
   beforeEach(() => {
     now = 0
-    keeper = new CouncilKeeper({ now: () => now }, defaultTiming)
+    keeper = new CouncilKeeper({ now: () => now }, defaultTiming.deadAfterMs)
     council = { voters: ['A'], masters: ['A'], former: undefined }
-    keeper.follow(
-      topologyWith({ servers: ['s1', 's2', 's3', 's4'].map((id) => serverInfo(id, { machine: id })) }),
-    )
-    keeper.masterSeen('A', at(1), 'a')
-    keeper.masterSeen('B', at(2), 'b')
+    keeper.masterSeen(master('A', 1))
+    keeper.masterSeen(master('B', 2))
+    list()
+    now += defaultTiming.deadAfterMs
     for (const id of ['s1', 's2', 's3', 's4']) keeper.serverSeen(id)
   })
 
@@ -50,17 +58,85 @@ describe('who is to vote', () => {
   it('is a master that is away, too, but not one that another has replaced at its address', () => {
     settle()
     for (let n = 1; n <= 6; n++) {
-      keeper.masterSeen(`B${n}`, at(2), 'b')
+      keeper.masterSeen(master(`B${n}`, 2))
+      list()
+      now += defaultTiming.deadAfterMs
       settle()
     }
     assert.deepEqual(council.masters, ['A', 'B6'])
-    keeper.masterSeen('C', at(3), 'c')
+    keeper.masterSeen(master('C', 3))
+    list()
+    now += defaultTiming.deadAfterMs
     assert.deepEqual(settle().length, 5)
     assert.deepEqual(council.masters, ['A', 'B6', 'C'])
   })
 
   it('is no server that is not in the topology', () => {
-    keeper.follow(topologyWith({ servers: [serverInfo('s1')] }))
+    keeper.inEffect(topologyWith({ servers: servers.slice(0, 1), masters: keeper.listed(council) }))
     assert.deepEqual(settle(), ['A', 'B', 's1'])
+  })
+
+  it('is a master only once all servers that may have a lease know it', () => {
+    settle()
+    keeper.masterSeen(master('C', 3))
+    now += defaultTiming.deadAfterMs
+    assert.deepEqual(settle(), ['A', 'B', 's1', 's2', 's3'])
+    list()
+    now += defaultTiming.deadAfterMs - 1
+    list()
+    assert.deepEqual(settle(), ['A', 'B', 's1', 's2', 's3'])
+    now += 1
+    assert.deepEqual(settle(), ['A', 'B', 'C', 's1', 's2'])
+  })
+
+  it('is a master that an earlier term listed only after the leases of that term', () => {
+    keeper.masterSeen(master('C', 3))
+    const stored = topologyWith({ servers, masters: keeper.listed(council) })
+    const longLeaseMs = 2 * defaultTiming.deadAfterMs
+    keeper.began(stored, longLeaseMs)
+    now += longLeaseMs - 1
+    assert.deepEqual(settle(), ['A'])
+    now += 1
+    settle()
+    assert.deepEqual(council.masters, ['A', 'B', 'C'])
+  })
+})
+
+describe('the masters of a topology', () => {
+  const council: Electorate = { voters: ['A', 'B'], masters: ['A', 'B'], former: undefined }
+
+  function keeper(...masters: MasterInfo[]): CouncilKeeper {
+    const made = new CouncilKeeper({ now: () => 0 }, defaultTiming.deadAfterMs)
+    for (const each of masters) made.masterSeen(each)
+    return made
+  }
+
+  it('are all that were met, by id, as they are known last', () => {
+    const moved = { ...master('A', 9), httpPort: 80 }
+    assert.deepEqual(keeper(master('C', 3), master('A', 1), moved).listed(council), [moved, master('C', 3)])
+  })
+
+  it('are not those that were replaced, but for such as have a vote still', () => {
+    const known = keeper(master('B', 2), master('C', 3), master('D', 2), master('E', 3))
+    assert.deepEqual(
+      known.listed(council).map(({ id }) => id),
+      ['B', 'D', 'E'],
+    )
+  })
+
+  it('are also those that others know', () => {
+    const known = keeper(master('A', 1), master('C', 2))
+    assert.deepEqual(known.learn([master('A', 7), master('B', 2), master('D', 4)]), [
+      master('B', 2),
+      master('D', 4),
+    ])
+    assert.deepEqual(known.listed(council), [master('A', 1), master('B', 2), master('C', 2), master('D', 4)])
+  })
+
+  it('are at most as many as a topology may have, and all with a vote', () => {
+    const many = Array.from({ length: limits.maxMasters }, (_, n) => master(`M${n}`, 10 + n))
+    const listed = keeper(...many, master('A', 1), master('B', 2)).listed(council)
+    assert.equal(listed.length, limits.maxMasters)
+    assert.deepEqual(listed.slice(0, 2), [master('A', 1), master('B', 2)])
   })
 })

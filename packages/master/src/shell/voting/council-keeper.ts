@@ -1,31 +1,57 @@
-import { presentServers, type Clock, type Electorate, type Timing, type Topology } from '@icf/common'
-import { formatAddress, type Address } from '@icf/common/node'
+import {
+  limits,
+  presentServers,
+  type Clock,
+  type Electorate,
+  type MasterInfo,
+  type Topology,
+} from '@icf/common'
 import { chooseCouncil, sameCouncil, type Candidate } from '../../core/index.js'
 
 interface Master {
-  /** Undefined once another one is at its address: its process is gone, and with its disk it would be itself. */
-  readonly where: string | undefined
-  readonly machine: string
+  readonly info: MasterInfo
+  /** Another one is at its address: its process is gone, and with its disk it would be itself. */
+  readonly isReplaced: boolean
 }
 
-/** Knows who is there to vote, and so who is to vote next. */
+/** Knows which masters there are, and who is there to vote; and so who is to vote next. */
 export class CouncilKeeper {
-  /** By id, all that were met. */
+  /** By id, all that were met, and those of the topology. */
   readonly #masters = new Map<string, Master>()
+  /** Since when the topology in effect lists a master, by id. */
+  #listedAt = new Map<string, number>()
   /** By id, cache servers that are connected, or were as members: since when they are not. */
   readonly #lostAt = new Map<string, number>()
   #topology: Topology | undefined
+  #longestLeaseMs: number
 
+  /** @param deadAfterMs more than a lease, also by another clock */
   constructor(
     private readonly clock: Clock,
-    private readonly timing: Timing,
-  ) {}
+    private readonly deadAfterMs: number,
+  ) {
+    this.#longestLeaseMs = deadAfterMs
+  }
 
-  masterSeen(id: string, address: Address, machine: string): void {
-    const where = formatAddress(address)
-    for (const [other, master] of this.#masters)
-      if (master.where === where && other !== id) this.#masters.set(other, { ...master, where: undefined })
-    this.#masters.set(id, { where, machine })
+  masterSeen(info: MasterInfo): void {
+    for (const [id, master] of this.#masters)
+      if (id !== info.id && isAtOneAddress(master.info, info))
+        this.#masters.set(id, { ...master, isReplaced: true })
+    this.#masters.set(info.id, { info, isReplaced: false })
+  }
+
+  /** Masters that others know: those that were met tell better themselves. @returns those that are new */
+  learn(masters: readonly MasterInfo[]): MasterInfo[] {
+    const news = masters.filter(({ id }) => !this.#masters.has(id))
+    for (const info of news) {
+      const isReplaced = [...this.#masters.values()].some((met) => isAtOneAddress(met.info, info))
+      this.#masters.set(info.id, { info, isReplaced })
+    }
+    return news
+  }
+
+  isKnown(id: string): boolean {
+    return this.#masters.has(id)
   }
 
   serverSeen(id: string): void {
@@ -37,10 +63,34 @@ export class CouncilKeeper {
     else this.#lostAt.delete(id)
   }
 
-  /** Only servers of the topology have a say. */
-  follow(topology: Topology): void {
+  /**
+   * A term begins, with what was in effect.
+   * @param leaseMs with which leases may have been given before; 0: nobody knows
+   */
+  began(topology: Topology | undefined, leaseMs: number): void {
+    this.#listedAt.clear()
+    this.#topology = undefined
+    this.#longestLeaseMs = Math.max(this.deadAfterMs, leaseMs)
+    if (topology) this.inEffect(topology)
+  }
+
+  /** Only servers of it have a say, and masters of which all servers know. */
+  inEffect(topology: Topology): void {
     this.#topology = topology
+    const now = this.clock.now()
+    this.#listedAt = new Map(topology.masters.map(({ id }) => [id, this.#listedAt.get(id) ?? now]))
     for (const [id, at] of this.#lostAt) if (at < Infinity && !this.#isMember(id)) this.#lostAt.delete(id)
+  }
+
+  /** Those that a topology has to list: all that can become active now, and others that were met. */
+  listed(present: Electorate): MasterInfo[] {
+    const votes = ({ info: { id } }: Master): boolean =>
+      present.masters.includes(id) || present.former?.masters.includes(id) === true
+    const [voters, others] = [[], []] as [MasterInfo[], MasterInfo[]]
+    for (const master of this.#masters.values())
+      if (votes(master)) voters.push(master.info)
+      else if (!master.isReplaced) others.push(master.info)
+    return [...voters, ...others].slice(0, limits.maxMasters).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
   /** One change at a time: first the others and those of before, then the others alone. @returns `present` when all is well */
@@ -51,19 +101,21 @@ export class CouncilKeeper {
     return { ...council, former: { voters: present.voters, masters: present.masters } }
   }
 
-  /** Those that have a vote, also such as are away; and those that were met since. */
+  /**
+   * Those that have a vote, also such as are away; and those that were met since, once all servers that may have a lease know
+   * them: one that does not would take it that nobody is active when the others are gone.
+   */
   #candidates(present: Electorate): Candidate[] {
-    const ids = new Set([...present.masters, ...this.#masters.keys()])
-    const isReplaced = (id: string): boolean =>
-      this.#masters.has(id) && this.#masters.get(id)!.where === undefined
-    return [...ids]
-      .filter((id) => !isReplaced(id))
-      .map((id) => ({ id, machine: this.#masters.get(id)?.machine ?? '' }))
+    const listedBefore = this.clock.now() - this.#longestLeaseMs
+    const waited = [...this.#listedAt].filter(([, at]) => at <= listedBefore).map(([id]) => id)
+    return [...new Set([...present.masters, ...waited])]
+      .filter((id) => this.#masters.get(id)?.isReplaced !== true)
+      .map((id) => ({ id, machine: this.#masters.get(id)?.info.machine ?? '' }))
   }
 
   #servers(): Candidate[] {
     if (!this.#topology) return []
-    const since = this.clock.now() - this.timing.deadAfterMs
+    const since = this.clock.now() - this.deadAfterMs
     return presentServers(this.#topology).filter(
       ({ id, state }) => state === 'active' && (this.#lostAt.get(id) ?? -Infinity) > since,
     )
@@ -72,4 +124,8 @@ export class CouncilKeeper {
   #isMember(id: string): boolean {
     return this.#topology?.servers.some((server) => server?.id === id) === true
   }
+}
+
+function isAtOneAddress(a: MasterInfo, b: MasterInfo): boolean {
+  return a.host === b.host && a.port === b.port
 }

@@ -52,17 +52,16 @@ class TestMaster {
   }
 
   /** @param errors gets what it logs as such */
-  async start(t: TestContext, errors: string[] = []): Promise<this> {
+  async start(t: TestContext, errors: string[] = [], port = this.port): Promise<this> {
     const logger = pino({ level: 'error' }, { write: (line) => void errors.push(line) })
     const coordination = new VotingCoordination(nodeRuntime, {
       ...common,
       logger,
       peers: this.peers,
-      machine: this.name,
       store: new FileVoteStore(this.#dir, CLUSTER),
     })
-    const address = { host: '127.0.0.1', port: this.port }
-    this.node = await serveMaster(nodeRuntime, { ...common, address, coordination })
+    const address = { host: '127.0.0.1', port }
+    this.node = await serveMaster(nodeRuntime, { ...common, machine: this.name, address, coordination })
     this.port = this.node.address.port
     t.after(() => this.node.close())
     return this
@@ -177,6 +176,32 @@ describe('masters that vote', () => {
     await voter(t, 'b', [first])
     await waitUntil(async () => (await first.stored()).accepted!.version > version, { what: 'a commit' })
     await first.node.close()
+  })
+
+  it('find each other though nobody named all of them, and are all in the topology', async (t) => {
+    const first = await new TestMaster('known', []).start(t)
+    const second = await new TestMaster('also known', [first.node.address]).start(t)
+    const third = await new TestMaster('late', [first.node.address]).start(t)
+    const all = [first, second, third]
+    await councilOf(all, 0)
+    const { masters } = await first.topology()
+    assert.deepEqual(
+      new Set(masters.map(({ port, machine }) => `${port} ${machine}`)),
+      new Set(all.map(({ node, name }) => `${node.address.port} ${name}`)),
+    )
+    await first.node.close()
+    await activeOf([second, third])
+  })
+
+  it('has a vote only where cache servers look for it', async (t) => {
+    const first = await new TestMaster('moved', []).start(t)
+    await activeOf([first])
+    await first.node.close()
+    const errors: string[] = []
+    await first.start(t, errors, await freePort())
+    await until(() => errors.length > 0)
+    assert.match(errors[0]!, /this master has a vote as the one at 127\.0\.0\.1:\d+, where cache servers would look for it in vain/) // prettier-ignore
+    assert.equal(first.node.isReady, false)
   })
 
   it('of which one is left alone is not active, until the other is back', async (t) => {

@@ -11,13 +11,14 @@ import {
   readQuestion,
   termBoundMs,
   type KeptState,
-  type MasterDetails,
+  type MasterInfo,
   type MasterStatus,
   type Message,
   type Question,
   type Runtime,
   type Timer,
   type Timing,
+  type Topology,
 } from '@icf/common'
 import { formatAddress, type Address, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
@@ -39,8 +40,6 @@ export interface VotingOptions {
   readonly cluster: string
   /** Where other masters are, or will be. This one may be among them. */
   readonly peers: readonly Address[]
-  /** What dies at once. */
-  readonly machine: string
   readonly timing: Timing
   readonly store: VoteStore
   readonly logger: Logger
@@ -59,16 +58,17 @@ export class VotingCoordination implements Coordination, Votes {
   /** By its id, the link on which a voter is asked. */
   readonly #voters = new Map<string, Link>()
   #id = ''
-  #address: Address | undefined
-  #httpPort = 0
-  /** Other masters that were there, by id. */
-  readonly #met = new Map<string, MasterDetails>()
+  /** Once it can be reached. */
+  #self: MasterInfo | undefined
+  #mastersChanged: () => void = () => undefined
   #own: DurableBallot | undefined
   #election!: Election<KeptState>
   #ticker: Timer | undefined
   #term: VotedTerm | undefined
   /** The newest that was proposed in this term, or with which it began. */
   #newest: KeptState | undefined
+  /** Of the state that is on its way to the voters, where it has another one than before. */
+  #proposed: Topology | undefined
   #isProposing = false
   #elected: ((term: Term) => void) | undefined
   /** What it had alone, and has not founded a cluster with yet. */
@@ -80,7 +80,7 @@ export class VotingCoordination implements Coordination, Votes {
   constructor(runtime: Runtime, options: VotingOptions) {
     this.#runtime = runtime
     this.#options = options
-    this.#council = new CouncilKeeper(runtime, options.timing)
+    this.#council = new CouncilKeeper(runtime, options.timing.deadAfterMs)
     this.#peers = new MasterPeers(runtime, {
       self: () => this.#id,
       introduce: () => ({
@@ -136,11 +136,13 @@ export class VotingCoordination implements Coordination, Votes {
     return this.#id
   }
 
-  serve(address: Address, httpPort: number): void {
-    this.#address = address
-    this.#httpPort = httpPort
-    this.#council.masterSeen(this.#id, address, this.#options.machine)
+  serve(self: MasterInfo, mastersChanged: () => void): void {
+    this.#self = self
+    this.#mastersChanged = mastersChanged
+    this.#council.masterSeen(self)
     for (const peer of this.#options.peers) this.#peers.add(peer)
+    const { accepted } = this.#own!.ballot
+    if (accepted) this.#learn(accepted)
     this.#step({ type: 'connected', voter: this.#id, isMaster: true })
     this.#ticker = this.#runtime.setInterval(() => this.#tick(), TICK_INTERVAL_MS)
     this.#tick()
@@ -168,19 +170,25 @@ export class VotingCoordination implements Coordination, Votes {
   }
 
   details(): readonly unknown[] {
-    const { machine } = this.#options
+    const { httpPort, machine, ...address } = this.#self!
     return masterDetails({
-      address: this.#address!,
-      httpPort: this.#httpPort,
+      address,
+      httpPort,
       machine,
       knows: this.#isFounded ? Knowledge.SHARED : this.#alone ? Knowledge.OWN : Knowledge.NOTHING,
     })
   }
 
+  masters(): MasterInfo[] {
+    return this.#council.listed(this.#newest ?? aloneWith(this.#id))
+  }
+
   others(): MasterStatus[] {
-    return [...this.#met].map(([id, { address, httpPort }]) => ({
+    const others = this.masters().filter(({ id }) => id !== this.#id)
+    return others.map(({ id, host, port, httpPort }) => ({
       id,
-      ...address,
+      host,
+      port,
       httpPort: httpPort === 0 ? null : httpPort,
       role: 'standby',
       alive: this.#voters.has(id),
@@ -189,7 +197,7 @@ export class VotingCoordination implements Coordination, Votes {
   }
 
   admitMaster(): void {
-    if (!this.#address) throw new IcfError('BUSY', 'this master is only starting: connect again')
+    if (!this.#self) throw new IcfError('BUSY', 'this master is only starting: connect again')
   }
 
   masterConnected(link: Link): void {
@@ -266,9 +274,10 @@ export class VotingCoordination implements Coordination, Votes {
     this.#voters.set(peer.id, peer.link)
     if (this.#alone && peer.details.knows !== Knowledge.NOTHING)
       this.#options.logger.error({ master: formatAddress(peer.details.address) }, hasOwnState().message)
-    this.#met.set(peer.id, peer.details)
-    this.#council.masterSeen(peer.id, peer.details.address, peer.details.machine)
+    const { address, httpPort, machine } = peer.details
+    this.#council.masterSeen({ id: peer.id, ...address, httpPort, machine })
     this.#step({ type: 'connected', voter: peer.id, isMaster: true })
+    this.#mastersChanged()
   }
 
   #voterLost(id: string, link: Link): void {
@@ -285,13 +294,22 @@ export class VotingCoordination implements Coordination, Votes {
       if (this.#alone) throw hasOwnState()
       const question = readQuestion(message)
       const answer = await this.#own!.answer(question)
-      if (question.type === 'beat' && answer.isYes)
+      if (question.type === 'beat' && answer.isYes) {
         this.#bound = { by: link.remote.id, at: this.#runtime.now(), epoch: question.epoch }
+        if (question.state) this.#learn(question.state)
+      }
       link.send(answerMessage(answer))
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
       link.refuse(error)
     }
+  }
+
+  /** Those with a vote have to find each other, also such as nobody named to this one. */
+  #learn(state: KeptState): void {
+    if (state.masters.every((id) => this.#council.isKnown(id))) return
+    const news = this.#council.learn(storedIn(state)?.topology.masters ?? [])
+    for (const { id, host, port } of news) if (id !== this.#id) this.#peers.add({ host, port })
   }
 
   /** No process is there any more that could be active. */
@@ -345,7 +363,18 @@ export class VotingCoordination implements Coordination, Votes {
       )
       return this.#step({ type: 'unfit' })
     }
+    const listed = stored?.topology.masters.find(({ id }) => id === this.#id)
+    if (listed && formatAddress(listed) !== formatAddress(this.#self!)) {
+      this.#options.logger.error(
+        { epoch },
+        `this master has a vote as the one at ${formatAddress(listed)}, where cache servers would look for it in vain: start it there, or let another master become active first`,
+      )
+      return this.#step({ type: 'unfit' })
+    }
+    this.#council.began(stored?.topology, stored?.timing?.deadAfterMs ?? 0)
+    this.#learn(state)
     this.#newest = state
+    this.#proposed = undefined
     this.#isProposing = false
     const term = new VotedTerm(epoch, stored, {
       validUntil: () => this.#election.validUntil,
@@ -362,20 +391,22 @@ export class VotingCoordination implements Coordination, Votes {
     const [term, newest] = [this.#term, this.#newest]
     if (!term || !newest || this.#isProposing) return
     const state = term.take()
-    if (state) this.#council.follow(state.topology)
     const electorate = newest.epoch === term.epoch ? this.#council.next(newest) : newest
     if (!state && electorate === newest) return
     const { voters, masters, former } = electorate
     const body = state ? Buffer.from(encodeState(this.#options.cluster, state)) : newest.body
     this.#newest = { epoch: term.epoch, version: newest.version + 1, voters, masters, former, body }
+    this.#proposed = state?.topology
     this.#isProposing = true
     this.#step({ type: 'proposed', state: this.#newest })
   }
 
   #agreed(): void {
     this.#isProposing = false
+    if (this.#proposed) this.#council.inEffect(this.#proposed)
     this.#term?.agreed()
     this.#proposeNext()
+    this.#mastersChanged()
   }
 
   #depose(): void {

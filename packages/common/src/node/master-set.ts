@@ -1,0 +1,54 @@
+import type { Address } from '../runtime.js'
+import type { MasterInfo } from '../topology/topology.js'
+import { formatAddress } from './address.js'
+
+/**
+ * To which masters a process keeps a link: to those that it was told to, and to those that the topology lists; to each process
+ * one, though it may be known by several addresses. Addresses are told by their `host:port`.
+ */
+export class MasterSet {
+  readonly #named: ReadonlyMap<string, Address>
+  #listed: readonly MasterInfo[] = []
+  /** Id of whoever answered there last. */
+  readonly #seen = new Map<string, string>()
+  /** Where a link is open. */
+  readonly #open = new Set<string>()
+
+  constructor(named: readonly Address[]) {
+    this.#named = new Map(named.map((address) => [formatAddress(address), address]))
+  }
+
+  follow(listed: readonly MasterInfo[]): void {
+    this.#listed = listed
+  }
+
+  /** A link is open to a master with that id. An older link to the same process is not wanted any more. */
+  opened(where: string, id: string): void {
+    for (const other of this.#open) if (this.#seen.get(other) === id) this.#open.delete(other)
+    this.#seen.set(where, id)
+    this.#open.add(where)
+  }
+
+  /** It broke. */
+  lost(where: string): void {
+    this.#open.delete(where)
+  }
+
+  /** A link is to be open, or tried for, to each of these and to nobody else. */
+  get wanted(): ReadonlyMap<string, Address> {
+    const wanted = new Map<string, Address>()
+    for (const [where, address] of this.#named)
+      if (!this.#isReachedElsewhere(where)) wanted.set(where, address)
+    // Whoever was named is looked for where he was found: how he calls himself may lead nowhere from here.
+    const found = new Set([...this.#named.keys()].map((where) => this.#seen.get(where)))
+    for (const { id, host, port } of this.#listed)
+      if (!found.has(id)) wanted.set(formatAddress({ host, port }), { host, port })
+    return wanted
+  }
+
+  #isReachedElsewhere(where: string): boolean {
+    const id = this.#seen.get(where)
+    if (id === undefined || this.#open.has(where)) return false
+    return [...this.#open].some((other) => this.#seen.get(other) === id)
+  }
+}
