@@ -6,6 +6,7 @@ import type { IcfError } from '@icf/common'
 import { connect } from './connect.js'
 import { readOptions } from './options.js'
 import { FakeCluster } from './fake-cluster.test.kit.js'
+import { FakeProcess } from '@icf/testkit/fake-process'
 
 /** Nothing listens there: ports below 1024 that no test can have opened. */
 const NOBODY = [1, 2].map((port) => `127.0.0.1:${port}`)
@@ -80,7 +81,7 @@ test('a master that starts later is found within the time', async () => {
 test('a master that has no topology yet: the client waits for it, and says so when it does not come', async () => {
   const cluster = await FakeCluster.start()
   const { topology } = cluster
-  cluster.topology = { ...topology, version: 0 }
+  cluster.topology = { ...topology, epoch: 0, version: 0 }
   await assert.rejects(connect({ masters: cluster.addresses, connectTimeoutMs: 1500 }), {
     code: 'UNREACHABLE',
     message: /connected, but it sent no topology/,
@@ -103,11 +104,35 @@ test('another cluster is refused at once', async () => {
   await cluster.stop()
 })
 
-test('the address of a cache server is no master’s', async () => {
-  const cluster = await FakeCluster.start()
-  const connecting = connect({ masters: [`127.0.0.1:${cluster.servers[0]!.port}`], connectTimeoutMs: 60_000 })
-  await assert.rejects(connecting, { code: 'INVALID_ARGUMENT', message: /is a cache-server, not a master/ })
+test('a cache server tells where everybody is while no master is there, once it knows that itself', async () => {
+  const cluster = await FakeCluster.start({ servers: 2 })
+  const [server, master] = [cluster.servers[0]!, cluster.masters[0]!]
+  const { topology } = cluster
+  await master.stop()
+  cluster.topology = { ...topology, epoch: 0, version: 0 }
+  const masters = [`127.0.0.1:${server.port}`]
+  await assert.rejects(connect({ masters, connectTimeoutMs: 500 }), {
+    code: 'UNREACHABLE',
+    message: /is a cache server that follows no master yet/,
+  })
+  const connecting = connect({ masters })
+  const listed = { id: master.self.id, ...master.address, httpPort: 0, machine: '' }
+  cluster.topology = { ...topology, masters: [listed] }
+  const cache = await connecting
+  await cache.set('k', 'v')
+  assert.equal(await cache.get('k'), 'v')
+  await master.start(master.port)
+  await once(master, 'opened')
+  await cache.close()
   await cluster.stop()
+})
+
+test('a process that is neither a master nor a cache server is refused at once', async () => {
+  const stranger = new FakeProcess({ role: 'admin', cluster: 'icf', id: '', details: [] })
+  await stranger.start()
+  const connecting = connect({ masters: [`127.0.0.1:${stranger.port}`], connectTimeoutMs: 60_000 })
+  await assert.rejects(connecting, { code: 'INVALID_ARGUMENT', message: /is no master: name a master/ })
+  await stranger.stop()
 })
 
 test('something that is no icf process', async () => {

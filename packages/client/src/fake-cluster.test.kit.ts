@@ -54,6 +54,7 @@ export class FakeServer extends FakeProcess {
     const id = (++lastId).toString(16).padStart(40, '0')
     super({ role: 'cache-server', cluster: owner.name, id, details: [] })
     this.on('message', (link: Link, message: Message) => {
+      if (message[0] === MessageType.DISTRIBUTION_REQUEST) link.send(wholeTopologyMessage(owner.topology))
       if (message[0] !== MessageType.COMMANDS) return
       this.frames.push(message)
       if (this.#held) this.#held.push(() => this.#answer(link, message))

@@ -2,7 +2,10 @@ import { IcfError, limits } from '@icf/common'
 import { formatAddress, parseAddress, type Address } from '@icf/common/node'
 
 export interface ConnectOptions {
-  /** Addresses of the masters, active and standby, each `host:port`. */
+  /**
+   * Where to begin, each `host:port`: one master is enough, active or standby, as any knows the others; or a cache server, for as
+   * long as no master is there.
+   */
   readonly masters: readonly string[]
   /** Name of the cluster; default `icf`. A process of another cluster is refused. */
   readonly cluster?: string

@@ -8,7 +8,7 @@ export class Voter {
   #boundMs = 0
   #ballot = new Ballot<KeptState>(this.#boundMs)
   /** The master whose word binds it. */
-  #master: { readonly where: string; readonly epoch: number } | undefined
+  #master: { readonly id: string; readonly epoch: number } | undefined
 
   /** What a master says at WELCOME. Should they differ, it is bound for as long as any of them may rely on. */
   learn(timing: Timing): void {
@@ -18,15 +18,15 @@ export class Voter {
     this.#ballot = new Ballot(boundMs, this.#ballot.state, this.#ballot.boundUntil)
   }
 
-  /** @param where `host:port` of the master that asks */
-  answer(now: number, question: Question<KeptState>, where: string): Answer<KeptState> {
+  /** @param masterId of the master that asks */
+  answer(now: number, question: Question<KeptState>, masterId: string): Answer<KeptState> {
     const answer = this.#ballot.answer(now, question)
-    if (question.type === 'beat' && answer.isYes) this.#master = { where, epoch: question.epoch }
+    if (question.type === 'beat' && answer.isYes) this.#master = { id: masterId, epoch: question.epoch }
     return answer
   }
 
-  /** No process listens at the master's address, since the link to it broke: a takeover need not wait for its word to expire. */
-  gone(where: string): void {
-    if (this.#master?.where === where) this.#ballot.release(this.#master.epoch)
+  /** That master's process is gone, since the link to it broke: a takeover need not wait for its word to expire. */
+  gone(masterId: string): void {
+    if (this.#master?.id === masterId) this.#ballot.release(this.#master.epoch)
   }
 }

@@ -1,4 +1,4 @@
-import { CommandCode, limits, MessageType } from '@icf/common'
+import { CommandCode, limits, MessageType, readTopologyUpdate, topologyRequest } from '@icf/common'
 import { dial, nodeRuntime } from '@icf/common/node'
 import { until } from '@icf/testkit/wait'
 import assert from 'node:assert/strict'
@@ -77,4 +77,30 @@ it('answers a frame of which all answers together are more than a link may have 
   client.send([MessageType.COMMANDS, 1, 1, 0, 1, 1, CommandCode.SET, 'key', VALUE, 0, 0, 0, ...gets])
   await until(() => answers === reads || isClosed)
   assert.equal(answers, reads)
+})
+
+it('tells a client that found no master where everybody is', async (t) => {
+  const master = await FakeMember.start({})
+  const server = await startServer([master.address])
+  await until(() => master.links.size === 1)
+  const self = { role: 'client', cluster: 'test', id: '', details: [] } as const
+  const client = await dial(nodeRuntime, server.address, self, 2000)
+  t.after(async () => {
+    client.terminate()
+    await server.kill()
+    await master.stop()
+  })
+  const versions: number[] = []
+  client.handlers = {
+    message: (message) => versions.push(readTopologyUpdate(message, undefined)!.version),
+    close: () => undefined,
+  }
+  client.send(topologyRequest)
+  await until(() => versions.length === 1)
+  master.publish(7, [server])
+  await until(() => {
+    client.send(topologyRequest)
+    return versions.includes(7)
+  })
+  assert.equal(versions[0], 0)
 })

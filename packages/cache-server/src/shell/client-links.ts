@@ -1,4 +1,4 @@
-import { IcfError, type Runtime } from '@icf/common'
+import { IcfError, limits, MessageType, wholeTopologyMessage, type Runtime } from '@icf/common'
 import type { Link } from '@icf/common/node'
 import type { CacheServerCore } from '../core/cache-server-core.js'
 import type { ClientSession } from '../core/client-session.js'
@@ -41,6 +41,7 @@ export class ClientLinks {
     link.handlers = {
       message: (message) => {
         if (session.closed) return
+        if (message[0] === MessageType.DISTRIBUTION_REQUEST) return this.#tellTopology(link)
         core.clientMessage(session, message, runtime.now())
         if (core.replicationBytes <= MAX_REPLICATION_BYTES) return
         link.pause()
@@ -54,6 +55,12 @@ export class ClientLinks {
         if (this.#byClient.get(link.remote.id)?.link === link) this.#byClient.delete(link.remote.id)
       },
     }
+  }
+
+  /** To a client that found no master. One that does not read what it asked for gets no more of it. */
+  #tellTopology(link: Link): void {
+    if (link.unsentBytes < limits.linkHighWaterBytes)
+      link.send(wholeTopologyMessage(this.core.slots.topology))
   }
 
   /** The client has taken some of its answers. */

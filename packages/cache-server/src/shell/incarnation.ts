@@ -120,7 +120,7 @@ export class Incarnation {
       introduce: () => this.#introduce(this.#registration()),
       connected: (where, timing) => this.#masterConnected(where, timing),
       lost: (where) => this.#masterLost(where),
-      gone: (where) => this.#voter.gone(where),
+      gone: (masterId) => this.#voter.gone(masterId),
       allGone: (at) => this.core.masterProvenGone(at, runtime.now()),
       failed: (_where, error, isNews) => this.#masterFailed(error, isNews),
       message: (message, link) => this.#masterMessage(message, link),
@@ -240,7 +240,7 @@ export class Incarnation {
   }
 
   #vote(message: Message, link: Link): void {
-    const answer = this.#voter.answer(this.#runtime.now(), readQuestion(message), link.remoteAddress)
+    const answer = this.#voter.answer(this.#runtime.now(), readQuestion(message), link.remote.id)
     link.send(answerMessage(answer))
   }
 

@@ -1,6 +1,7 @@
 // A cache server and several masters, of which one is active.
 import {
   IcfError,
+  mastersMessage,
   MessageType,
   questionMessage,
   readAnswer,
@@ -160,6 +161,15 @@ describe('the masters of a topology', () => {
     links.follow([listed(named)])
     await until(() => other.links.size === 0)
     assert.deepEqual([named.hellos.length, other.hellos.length, links.openCount], [1, 1, 1])
+  })
+
+  it('are also those of which a standby tells', async () => {
+    const [standby, active] = [await master(), await master()]
+    open(standby.address)
+    await until(() => standby.links.size === 1)
+    for (const link of standby.links) link.send(mastersMessage([listed(standby), listed(active)]))
+    await until(() => active.links.size === 1)
+    assert.deepEqual([standby.hellos.length, active.hellos.length, links.openCount], [1, 1, 2])
   })
 
   it('are all gone only when those are, too, that nobody named', async () => {

@@ -1,4 +1,14 @@
-import type { ErrorCode, IcfError, Introduction, MasterInfo, Message, Runtime, Timing } from '@icf/common'
+import {
+  MessageType,
+  readMasters,
+  type ErrorCode,
+  type IcfError,
+  type Introduction,
+  type MasterInfo,
+  type Message,
+  type Runtime,
+  type Timing,
+} from '@icf/common'
 import { MasterSet, type Address, type Link } from '@icf/common/node'
 import { MasterLink } from './master-link.js'
 
@@ -11,8 +21,8 @@ export interface MasterLinksOptions {
   introduce(): Introduction
   connected(where: string, timing: Timing): void
   lost(where: string): void
-  /** No process listens at this master's address; if there was a link, since that broke. */
-  gone(where: string): void
+  /** No process listens where the master with that id was; if there was a link, since that broke. */
+  gone(id: string): void
   /** No process listens at any master's address, neither of those named nor of the topology's, since `at` by the runtime's clock. */
   allGone(at: number): void
   /** @param isNews the first of its kind since this master was there last */
@@ -95,13 +105,18 @@ export class MasterLinks {
         options.failed(where, error, isNews)
         if (link.refusedAt !== undefined) this.#gone(link)
       },
-      message: (message, from) => options.message(message, from),
+      message: (message, from) => {
+        if (message[0] !== MessageType.MASTERS) return options.message(message, from)
+        this.#set.told(where, readMasters(message))
+        this.#adjust()
+      },
     })
     return link
   }
 
   #gone(link: MasterLink): void {
-    this.#options.gone(link.where)
+    const id = this.#set.idAt(link.where)
+    if (id !== undefined) this.#options.gone(id)
     let since = Infinity
     for (const { refusedAt } of this.#links.values()) {
       if (refusedAt === undefined) return

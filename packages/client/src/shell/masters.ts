@@ -3,6 +3,7 @@ import {
   IcfError,
   isTopologyUpdate,
   MessageType,
+  readMasters,
   readRefusal,
   readTopologyUpdate,
   readUpdateVersion,
@@ -45,8 +46,7 @@ const PATIENCE_GROWTH = 4
 
 /**
  * A link to every master, active and standby, that was named or that the topology lists: whichever becomes active pushes its
- * topologies at once.
- * Nothing is polled.
+ * topologies at once. Nothing is polled. Where no master is, cache servers that were named tell the first topology.
  */
 export class Masters {
   readonly #runtime: Runtime
@@ -103,12 +103,14 @@ export class Masters {
     const options = this.#options
     const channel: Channel = new Channel(this.#runtime, {
       address,
-      self: options.self,
+      // Two links to one server would replace each other, if it knew whose they are.
+      self: { ...options.self, id: '' },
       dialTimeoutMs: options.dialTimeoutMs,
       maxDialTimeoutMs: PATIENCE_GROWTH * options.dialTimeoutMs,
       maxDelayMs: () => (options.current().version === 0 ? FIRST_MAX_DELAY_MS : MAX_DELAY_MS),
       check: (link) => notMaster(link),
       opened: (link) => {
+        if (link.remote.role === 'cache-server') return this.#askServer(where, link)
         watchLiveness(this.#runtime, link, options.pingIntervalMs)
         this.#set.opened(where, link.remote.id)
         this.#adjust()
@@ -116,10 +118,14 @@ export class Masters {
       },
       message: (link, message) => {
         if (message[0] === MessageType.REFUSED) options.failed(master, readRefusal(message))
-        else this.#receive(link, message)
+        else if (message[0] === MessageType.MASTERS) {
+          this.#set.told(where, readMasters(message))
+          this.#adjust()
+        } else this.#receive(link, message)
+        if (link.remote.role === 'cache-server') this.#answered(master, channel)
       },
-      lost: () => {
-        if (this.#channels.get(where) !== channel) return
+      lost: (link) => {
+        if (this.#channels.get(where) !== channel || link.remote.role !== 'master') return
         this.#set.lost(where)
         this.#adjust()
         // What this one would have pushed, or pushed in vain, another may know.
@@ -129,6 +135,28 @@ export class Masters {
       failed: (error) => options.failed(master, error),
     })
     return channel
+  }
+
+  /** Whoever has a topology follows the masters that it lists. */
+  #askServer(where: string, link: Link): void {
+    if (this.#options.current().version === 0) link.send(topologyRequest)
+    else this.#isServer(where)
+  }
+
+  /** It may have no topology yet: then it, or a master, is asked again. */
+  #answered(master: MasterAddress, channel: Channel): void {
+    if (this.#options.current().version > 0) return this.#isServer(master.address)
+    const error = new IcfError(
+      'UNREACHABLE',
+      `${master.address} is a cache server that follows no master yet`,
+    )
+    this.#options.failed(master, error)
+    channel.reconnect()
+  }
+
+  #isServer(where: string): void {
+    this.#set.isNone(where)
+    this.#adjust()
   }
 
   /** Why the topology changed makes no difference here. */
@@ -147,9 +175,9 @@ export class Masters {
 }
 
 function notMaster({ remote, remoteAddress }: Link): IcfError | undefined {
-  if (remote.role === 'master') return undefined
+  if (remote.role === 'master' || remote.role === 'cache-server') return undefined
   return new IcfError(
     'INVALID_ARGUMENT',
-    `masters: ${remoteAddress} is a ${remote.role}, not a master; cache servers are found by themselves`,
+    `masters: ${remoteAddress} is no master: name a master, or a cache server while no master is there`,
   )
 }

@@ -42,6 +42,30 @@ describe('the masters to which a link is wanted', () => {
     assert.deepEqual(wanted(), ['a:1', 'b:1', 'c:1'])
   })
 
+  it('are also those of which one tells that is connected, for as long as it is', () => {
+    set.opened('a:1', 'x')
+    set.told('a:1', [listed('x', 'a'), listed('y', 'c')])
+    assert.deepEqual(wanted(), ['a:1', 'b:1', 'c:1'])
+    set.lost('a:1')
+    assert.deepEqual(wanted(), ['a:1', 'b:1'])
+  })
+
+  it('are not at an address where something else was found', () => {
+    set.isNone('b:1')
+    assert.deepEqual(wanted(), ['a:1'])
+  })
+
+  it('are known by the id of whoever was there last, or is to be there', () => {
+    set.follow([listed('x', 'a'), listed('y', 'c')])
+    assert.deepEqual(
+      ['a:1', 'b:1', 'c:1'].map((where) => set.idAt(where)),
+      ['x', undefined, 'y'],
+    )
+    set.opened('a:1', 'z')
+    set.lost('a:1')
+    assert.equal(set.idAt('a:1'), 'z')
+  })
+
   it('are one when two addresses lead to the same process: the newer link stays, until it is lost', () => {
     set.opened('a:1', 'x')
     set.opened('b:1', 'x')

@@ -3,12 +3,15 @@ import type { MasterInfo } from '../topology/topology.js'
 import { formatAddress } from './address.js'
 
 /**
- * To which masters a process keeps a link: to those that it was told to, and to those that the topology lists; to each process
- * one, though it may be known by several addresses. Addresses are told by their `host:port`.
+ * To which masters a process keeps a link: to those that were named, to those that the topology lists, and to those of which a
+ * standby that is connected tells; to each process one, though it may be known by several addresses. Addresses are told by their
+ * `host:port`.
  */
 export class MasterSet {
-  readonly #named: ReadonlyMap<string, Address>
+  readonly #named: Map<string, Address>
   #listed: readonly MasterInfo[] = []
+  /** By the address of the one who told it. */
+  readonly #told = new Map<string, readonly MasterInfo[]>()
   /** Id of whoever answered there last. */
   readonly #seen = new Map<string, string>()
   /** Where a link is open. */
@@ -22,6 +25,16 @@ export class MasterSet {
     this.#listed = listed
   }
 
+  /** The master there knows these. */
+  told(where: string, masters: readonly MasterInfo[]): void {
+    this.#told.set(where, masters)
+  }
+
+  /** At an address that was named there is something else. */
+  isNone(where: string): void {
+    this.#named.delete(where)
+  }
+
   /** A link is open to a master with that id. An older link to the same process is not wanted any more. */
   opened(where: string, id: string): void {
     for (const other of this.#open) if (this.#seen.get(other) === id) this.#open.delete(other)
@@ -32,6 +45,12 @@ export class MasterSet {
   /** It broke. */
   lost(where: string): void {
     this.#open.delete(where)
+    this.#told.delete(where)
+  }
+
+  /** Id of the master that was there last, or should be; undefined: nobody knows. */
+  idAt(where: string): string | undefined {
+    return this.#seen.get(where) ?? this.#others().find((master) => formatAddress(master) === where)?.id
   }
 
   /** A link is to be open, or tried for, to each of these and to nobody else. */
@@ -41,9 +60,13 @@ export class MasterSet {
       if (!this.#isReachedElsewhere(where)) wanted.set(where, address)
     // Whoever was named is looked for where he was found: how he calls himself may lead nowhere from here.
     const found = new Set([...this.#named.keys()].map((where) => this.#seen.get(where)))
-    for (const { id, host, port } of this.#listed)
+    for (const { id, host, port } of this.#others())
       if (!found.has(id)) wanted.set(formatAddress({ host, port }), { host, port })
     return wanted
+  }
+
+  #others(): MasterInfo[] {
+    return [this.#listed, ...this.#told.values()].flat()
   }
 
   #isReachedElsewhere(where: string): boolean {

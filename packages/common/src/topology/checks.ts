@@ -1,5 +1,5 @@
 import { IcfError } from '../errors.js'
-import { isCount, malformed as malformedField } from '../wire/checks.js'
+import { isCount, malformed as malformedField, shown } from '../wire/checks.js'
 import { NONE } from './topology.js'
 
 // Each returns the value when it is what it should be. `what` names the field, for the error. @throws IcfError PROTOCOL
@@ -44,4 +44,15 @@ export function malformed(what: string, right: string, value: unknown): IcfError
 /** Fields that are right one by one, and not together. */
 export function contradiction(text: string): IcfError {
   return new IcfError('PROTOCOL', `a topology must not have ${text}`)
+}
+
+/** The list, in which each process is once. @throws IcfError PROTOCOL */
+export function withoutTwins<T extends readonly ({ readonly id: string } | undefined)[]>(processes: T): T {
+  const ids = new Set<string>()
+  for (const process of processes) {
+    if (!process) continue
+    if (ids.has(process.id)) throw contradiction(`a process with two seats: ${shown(process.id)}`)
+    ids.add(process.id)
+  }
+  return processes
 }

@@ -1,7 +1,6 @@
 import { limits } from '../limits.js'
 import { SLOT_COUNT } from '../slot.js'
-import { shown } from '../wire/checks.js'
-import { asArray, asCount, asPort, asSeat, asSlot, asText, contradiction, malformed } from './checks.js'
+import { asArray, asCount, asSeat, asSlot, asText, contradiction, malformed, withoutTwins } from './checks.js'
 import {
   applyColumnChanges,
   applyTransitionChanges,
@@ -10,12 +9,12 @@ import {
   encodeTransitionChanges,
   transitionFields,
 } from './difference.js'
+import { decodeMasters, encodeMasters } from './masters.js'
 import {
   compareVersions,
   isSameServer,
   NONE,
   sameMasters,
-  type MasterInfo,
   type ServerInfo,
   type Topology,
   type Transition,
@@ -41,7 +40,7 @@ export function encodeTopology(topology: Topology): unknown[] {
     columnBytes(topology.backup),
     [...topology.transitions].flatMap(([slot, transition]) => [slot, ...transitionFields(transition)]),
     [...topology.pins].flat(),
-    topology.masters.map(encodeMaster),
+    encodeMasters(topology.masters),
   ]
 }
 
@@ -74,7 +73,7 @@ function differenceWith(base: Topology, next: Topology, transitions: () => unkno
     encodeColumnChanges(base.backup, next.backup),
     transitions(),
     base.pins === next.pins ? null : [...next.pins].flat(),
-    sameMasters(base.masters, next.masters) ? null : next.masters.map(encodeMaster),
+    sameMasters(base.masters, next.masters) ? null : encodeMasters(next.masters),
   ]
 }
 
@@ -194,16 +193,6 @@ function decodeServers(wire: unknown): (ServerInfo | undefined)[] {
   return withoutTwins(list.map(decodeServer))
 }
 
-function withoutTwins<T extends readonly ({ readonly id: string } | undefined)[]>(processes: T): T {
-  const ids = new Set<string>()
-  for (const process of processes) {
-    if (!process) continue
-    if (ids.has(process.id)) throw contradiction(`a process with two seats: ${shown(process.id)}`)
-    ids.add(process.id)
-  }
-  return processes
-}
-
 function decodeServer(wire: unknown): ServerInfo | undefined {
   if (wire === null) return undefined
   // Earlier releases name no machine.
@@ -219,28 +208,6 @@ function decodeServer(wire: unknown): ServerInfo | undefined {
     machine: asText(machine, 'machine of a server'),
     weight,
     state: leaving === 1 ? 'leaving' : 'active',
-  }
-}
-
-function encodeMaster({ id, host, port, httpPort, machine }: MasterInfo): unknown[] {
-  return [id, host, port, httpPort, machine]
-}
-
-function decodeMasters(wire: unknown): MasterInfo[] {
-  const list = asArray(wire, 'masters')
-  if (list.length > limits.maxMasters)
-    throw malformed('masters', `an array of at most ${limits.maxMasters}`, list)
-  return withoutTwins(list.map(decodeMaster))
-}
-
-function decodeMaster(wire: unknown): MasterInfo {
-  const [id, host, port, httpPort, machine] = asArray(wire, 'master')
-  return {
-    id: asText(id, 'id of a master'),
-    host: asText(host, 'host of a master'),
-    port: asPort(port, 'port of a master'),
-    httpPort: asPort(httpPort, 'HTTP port of a master'),
-    machine: asText(machine, 'machine of a master'),
   }
 }
 

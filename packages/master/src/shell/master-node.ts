@@ -1,12 +1,13 @@
 import {
   IcfError,
+  mastersMessage,
   readRegistration,
   type Introduction,
   type MasterInfo,
   type MasterStatus,
   type Runtime,
 } from '@icf/common'
-import { formatAddress, type Address, type Listener } from '@icf/common/node'
+import { formatAddress, type Address, type Link, type Listener } from '@icf/common/node'
 import { checkRole, MasterCore } from '../core/index.js'
 import { ActiveTerm } from './active-term.js'
 import type { Administration } from './admin.js'
@@ -132,7 +133,7 @@ export class MasterNode {
       votes: coordination.votes,
       administration,
       admit: (hello) => this.#admit(hello),
-      opened: (link) => this.#links.opened(link),
+      opened: (link) => this.#opened(link),
     })
     this.#ports.push(native)
     this.#address = native.address
@@ -140,6 +141,11 @@ export class MasterNode {
     coordination.votes?.serve(this.#self, () => {
       this.#active?.dispatch({ type: 'masters', masters: this.#masters })
     })
+  }
+
+  #opened(link: Link): void {
+    this.#links.opened(link)
+    if (!this.#active) link.send(mastersMessage(this.#masters))
   }
 
   async #listenHttp(administration: Administration): Promise<void> {

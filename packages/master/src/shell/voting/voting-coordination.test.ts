@@ -8,9 +8,11 @@ import {
   Ballot,
   defaultTiming,
   isQuestion,
+  readMasters,
   readQuestion,
   termBoundMs,
   type KeptState,
+  type MasterInfo,
   type Topology,
 } from '@icf/common'
 import { dial, nodeRuntime, type Address, type Link } from '@icf/common/node'
@@ -191,6 +193,23 @@ describe('masters that vote', () => {
     )
     await first.node.close()
     await activeOf([second, third])
+  })
+
+  it('tell whoever comes to a standby where the others are', async (t) => {
+    const first = await new TestMaster('asked for', []).start(t)
+    const second = await new TestMaster('asked', [first.node.address]).start(t)
+    const third = await new TestMaster('not asked', [first.node.address, second.node.address]).start(t)
+    await councilOf([first, second, third], 0)
+    const self = { role: 'client', cluster: CLUSTER, id: '', details: [] } as const
+    const link = await dial(nodeRuntime, third.node.address, self, 5000)
+    t.after(() => link.terminate())
+    const [masters] = await new Promise<MasterInfo[][]>((resolve) => {
+      link.handlers = { message: (message) => resolve([readMasters(message)]), close: () => undefined }
+    })
+    assert.deepEqual(
+      new Set(masters!.map(({ id, port }) => `${id} ${port}`)),
+      new Set([first, second, third].map(({ node }) => `${node.id} ${node.address.port}`)),
+    )
   })
 
   it('has a vote only where cache servers look for it', async (t) => {
