@@ -24,11 +24,12 @@ import { formatAddress, type Address, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { Election, isAlone, type ElectionEffect, type ElectionEvent } from '../../core/index.js'
 import type { Coordination, Term, Votes } from '../coordination.js'
-import { decodeState, encodeState, type StoredState } from '../state-file.js'
+import { encodeState, type StoredState } from '../state-file.js'
 import { CouncilKeeper } from './council-keeper.js'
 import { DurableBallot } from './durable-ballot.js'
+import { Founding, hasOwnState } from './founding.js'
+import { readBody } from './kept-body.js'
 import { MasterPeers, type PeerMaster } from './master-peers.js'
-import type { StoredAlone, StoredVote } from './vote-file.js'
 import type { VoteStore } from './vote-store.js'
 import { VotedTerm } from './voted-term.js'
 
@@ -46,15 +47,14 @@ export interface VotingOptions {
 }
 
 /**
- * Masters and cache servers vote for the active master, and what takes effect is what enough of them keep. A cluster begins
- * when all masters that are to be there have met, and none of them knows of one: the one with the smallest id founds it, alone,
- * and the others get a vote as they come.
+ * Masters and cache servers vote for the active master, and what takes effect is what enough of them keep.
  */
 export class VotingCoordination implements Coordination, Votes {
   readonly #runtime: Runtime
   readonly #options: VotingOptions
   readonly #peers: MasterPeers
   readonly #council: CouncilKeeper
+  readonly #founding = new Founding()
   /** By its id, the link on which a voter is asked. */
   readonly #voters = new Map<string, Link>()
   #id = ''
@@ -71,8 +71,6 @@ export class VotingCoordination implements Coordination, Votes {
   #proposed: Topology | undefined
   #isProposing = false
   #elected: ((term: Term) => void) | undefined
-  /** What it had alone, and has not founded a cluster with yet. */
-  #alone: KeptState | undefined
   /** Whose word binds this master, and since when. */
   #bound: { readonly by: string; readonly at: number; readonly epoch: number } | undefined
   #hasEnded = false
@@ -105,7 +103,7 @@ export class VotingCoordination implements Coordination, Votes {
   async open(): Promise<string> {
     const { store, timing } = this.#options
     const stored = await store.open()
-    const vote = this.#voteFrom(stored)
+    const vote = this.#founding.voteFrom(stored, () => this.#runtime.newId())
     this.#id = vote.masterId
     // Its id is known before anybody counts on its vote; what it had alone is kept until it shares that.
     if (!stored) await store.save(vote)
@@ -175,7 +173,7 @@ export class VotingCoordination implements Coordination, Votes {
       address,
       httpPort,
       machine,
-      knows: this.#isFounded ? Knowledge.SHARED : this.#alone ? Knowledge.OWN : Knowledge.NOTHING,
+      knows: this.#isFounded ? Knowledge.SHARED : this.#founding.hasOwn ? Knowledge.OWN : Knowledge.NOTHING,
     })
   }
 
@@ -235,44 +233,24 @@ export class VotingCoordination implements Coordination, Votes {
     return this.#own!.ballot.accepted !== undefined
   }
 
-  /** What was stored, as a vote. That of a master that was alone so far is none yet. */
-  #voteFrom(stored: StoredVote | StoredAlone | undefined): StoredVote {
-    if (stored && 'masterId' in stored) return stored
-    const masterId = this.#runtime.newId()
-    if (stored) {
-      const { epoch, version } = decodeState(textOf(stored.body), 'the state').topology
-      this.#alone = { epoch, version, ...aloneWith(masterId), body: stored.body }
-    }
-    return { masterId, epoch: 0, accepted: undefined }
-  }
-
   #tick(): void {
     if (this.#hasEnded) return
-    if (!this.#isFounded && this.#mayFound()) this.#found()
+    if (!this.#isFounded && this.#founding.isDue(this.#id, this.#peers.all)) this.#found()
     this.#step({ type: 'tick' })
     this.#proposeNext()
   }
 
-  /** All others are there, and none of them knows more. Of those that know nothing, the one with the smallest id founds. */
-  #mayFound(): boolean {
-    return this.#peers.all.every((peer) => {
-      if (!peer || peer.details.knows !== Knowledge.NOTHING) return false
-      return this.#alone !== undefined || peer.id > this.#id
-    })
-  }
-
   #found(): void {
     this.#options.logger.info({ id: this.#id }, 'founding a cluster: no other master knows of one')
-    const state = this.#alone ?? { epoch: 0, version: 0, ...aloneWith(this.#id), body: new Uint8Array() }
+    const state = this.#founding.begin(this.#id)
     const { epoch } = state
-    this.#alone = undefined
     void this.#askOwn({ type: 'beat', number: 0, epoch, state })
     this.#own!.ballot.release(epoch)
   }
 
   #peerOpened(peer: PeerMaster): void {
     this.#voters.set(peer.id, peer.link)
-    if (this.#alone && peer.details.knows !== Knowledge.NOTHING)
+    if (this.#founding.hasOwn && peer.details.knows !== Knowledge.NOTHING)
       this.#options.logger.error({ master: formatAddress(peer.details.address) }, hasOwnState().message)
     const { address, httpPort, machine } = peer.details
     this.#council.masterSeen({ id: peer.id, ...address, httpPort, machine })
@@ -291,7 +269,7 @@ export class VotingCoordination implements Coordination, Votes {
     try {
       if (!isQuestion(message))
         throw new IcfError('PROTOCOL', `a master must not send message ${String(message[0])} to a master`)
-      if (this.#alone) throw hasOwnState()
+      if (this.#founding.hasOwn) throw hasOwnState()
       const question = readQuestion(message)
       const answer = await this.#own!.answer(question)
       if (question.type === 'beat' && answer.isYes) {
@@ -416,22 +394,7 @@ export class VotingCoordination implements Coordination, Votes {
   }
 }
 
-function hasOwnState(): IcfError {
-  return new IcfError(
-    'STATE_UNAVAILABLE',
-    'this master has the state of a cluster of its own, and so has another: move the state file of one of them away',
-  )
-}
-
-function aloneWith(masterId: string): Pick<KeptState, 'voters' | 'masters' | 'former'> {
-  return { voters: [masterId], masters: [masterId], former: undefined }
-}
-
 /** Undefined of a cluster that was only founded. */
 function storedIn({ body }: KeptState): StoredState | undefined {
-  return body.length === 0 ? undefined : decodeState(textOf(body), 'the state that voters keep')
-}
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  return body.length === 0 ? undefined : readBody(body, 'the state that voters keep')
 }
