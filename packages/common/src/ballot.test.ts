@@ -14,7 +14,8 @@ const vote = (
   epoch: number,
   has?: Stamp,
   isTrial = false,
-): Answer<Stamp> => ballot.answer(now, { type: 'vote', number: ++number, epoch, isTrial, has })
+): Answer<Stamp> =>
+  ballot.answer(now, { type: 'vote', number: ++number, epoch, isTrial, has, ended: undefined })
 
 const beat = (ballot: Ballot<Stamp>, now: number, epoch: number, state?: Stamp): Answer<Stamp> =>
   ballot.answer(now, { type: 'beat', number: ++number, epoch, state })
@@ -47,6 +48,27 @@ describe('a vote', () => {
     ballot.release(1)
     assert.equal(vote(ballot, 1, 3).isYes, false)
     ballot.release(2)
+    assert.equal(vote(ballot, 1, 3).isYes, true)
+  })
+
+  it('is given at once to whoever knows that the master that binds the voter has ended its term', () => {
+    const ballot = new Ballot<Stamp>(BOUND_MS)
+    beat(ballot, 0, 2)
+    const ask = (epoch: number, ended: number): boolean =>
+      ballot.answer(1, { type: 'vote', number: ++number, epoch, isTrial: true, has: undefined, ended }).isYes
+    assert.equal(ask(3, 1), false)
+    assert.equal(ask(3, 2), true)
+    beat(ballot, 2, 4)
+    assert.equal(ask(5, 2), false)
+  })
+
+  it('is free after the last word of the master that binds the voter, not of an earlier one', () => {
+    const ballot = new Ballot<Stamp>(BOUND_MS)
+    const last = (epoch: number): boolean => ballot.answer(1, { type: 'last', number: ++number, epoch }).isYes
+    beat(ballot, 0, 2)
+    assert.equal(last(1), false)
+    assert.equal(vote(ballot, 1, 3).isYes, false)
+    assert.equal(last(2), true)
     assert.equal(vote(ballot, 1, 3).isYes, true)
   })
 

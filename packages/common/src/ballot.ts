@@ -21,6 +21,8 @@ export interface VoteQuestion {
   readonly isTrial: boolean
   /** The newest state that it knows. */
   readonly has: Stamp | undefined
+  /** A term whose master has ended it by its own word: that binds nobody any more. */
+  readonly ended: number | undefined
 }
 
 /** The active master's word, which binds the voter to it; perhaps with a state to keep. */
@@ -31,8 +33,15 @@ export interface BeatQuestion<State> {
   readonly state: State | undefined
 }
 
+/** The word with which a master ends its term: it is not active any more, and the master that it tells is to be the next. */
+export interface LastQuestion {
+  readonly type: 'last'
+  readonly number: number
+  readonly epoch: number
+}
+
 /** What a master asks a voter. It asks itself, too, as one of them. */
-export type Question<State> = VoteQuestion | BeatQuestion<State>
+export type Question<State> = VoteQuestion | BeatQuestion<State> | LastQuestion
 
 export interface Answer<State> {
   /** Of the question. Numbers of one master rise. Answers may come in another order: what must be saved takes its time. */
@@ -98,7 +107,16 @@ export class Ballot<State extends Stamp> {
   }
 
   answer(now: number, question: Question<State>): Answer<State> {
-    return question.type === 'vote' ? this.#vote(now, question) : this.#hear(now, question)
+    switch (question.type) {
+      case 'vote':
+        return this.#vote(now, question)
+      case 'beat':
+        return this.#hear(now, question)
+      case 'last':
+        return this.#hearLast(question)
+      default:
+        return question satisfies never
+    }
   }
 
   /** The term is over for sure: its master's process is gone, or has given it up. */
@@ -106,7 +124,8 @@ export class Ballot<State extends Stamp> {
     if (epoch === this.#epoch) this.#boundUntil = -Infinity
   }
 
-  #vote(now: number, { number, epoch, isTrial, has }: VoteQuestion): Answer<State> {
+  #vote(now: number, { number, epoch, isTrial, has, ended }: VoteQuestion): Answer<State> {
+    if (ended !== undefined) this.release(ended)
     const isYes = epoch > this.#epoch && now >= this.#boundUntil
     if (isYes && !isTrial) this.#epoch = epoch
     const newer = compareStamps(this.#accepted, has) > 0 ? this.#accepted : undefined
@@ -121,5 +140,9 @@ export class Ballot<State extends Stamp> {
       if (compareStamps(state, this.#accepted) > 0) this.#accepted = state
     }
     return { number, isYes, epoch: this.#epoch, newer: undefined }
+  }
+  #hearLast({ number, epoch }: LastQuestion): Answer<State> {
+    this.release(epoch)
+    return { number, isYes: epoch === this.#epoch, epoch: this.#epoch, newer: undefined }
   }
 }

@@ -21,7 +21,14 @@ function beat(voter: Voter, now: number, epoch: number, where: string): void {
 
 /** Whether it would vote for the standby. */
 function isFree(voter: Voter, now: number): boolean {
-  const question = { type: 'vote', number: 2, epoch: 9, isTrial: true, has: undefined } as const
+  const question = {
+    type: 'vote',
+    number: 2,
+    epoch: 9,
+    isTrial: true,
+    has: undefined,
+    ended: undefined,
+  } as const
   return voter.answer(now, question, STANDBY).isYes
 }
 

@@ -222,7 +222,7 @@ describe('the vote of a cache server', () => {
     ask(master, { type: 'beat', number: ++number, epoch, state: kept })
 
   const vote = (master: FakeMember, epoch: number): Promise<Answer<KeptState>> =>
-    ask(master, { type: 'vote', number: ++number, epoch, isTrial: false, has: undefined })
+    ask(master, { type: 'vote', number: ++number, epoch, isTrial: false, has: undefined, ended: undefined })
 
   /** Asks until it is given. */
   async function win(master: FakeMember, epoch: number): Promise<Answer<KeptState>> {

@@ -1,4 +1,4 @@
-import type { Answer, BeatQuestion, Question, Stamp, VoteQuestion } from '../ballot.js'
+import type { Answer, BeatQuestion, LastQuestion, Question, Stamp, VoteQuestion } from '../ballot.js'
 import type { Council, Electorate } from '../electorate.js'
 import { limits } from '../limits.js'
 import { count, malformed } from './checks.js'
@@ -18,8 +18,9 @@ export function questionMessage(question: Question<KeptState>): Message {
   const { number, epoch } = question
   if (question.type === 'beat')
     return [MessageType.SPARE_MASTER, number, epoch, question.state ? stateFields(question.state) : null]
-  const { isTrial, has } = question
-  return [MessageType.VOTE, number, epoch, isTrial, has ? [has.epoch, has.version] : null]
+  if (question.type === 'last') return [MessageType.SPARE_MASTER, number, epoch, null, true]
+  const { isTrial, has, ended = null } = question
+  return [MessageType.VOTE, number, epoch, isTrial, has ? [has.epoch, has.version] : null, ended]
 }
 
 /** Whether a message is one for `readQuestion`. */
@@ -45,23 +46,26 @@ export function readAnswer([, number, isYes, epoch, newer]: Message): Answer<Kep
   }
 }
 
-function readVote([, number, epoch, isTrial, has]: Message): VoteQuestion {
+/** Masters of earlier releases say nothing of terms that ended. */
+function readVote([, number, epoch, isTrial, has, ended = null]: Message): VoteQuestion {
   return {
     type: 'vote',
     number: count(number, 'number of VOTE'),
     epoch: count(epoch, 'epoch of VOTE', MAX_EPOCH),
     isTrial: flag(isTrial, 'trial of VOTE'),
     has: has === null ? undefined : readStamp(has, 'stamp of VOTE'),
+    ended: ended === null ? undefined : count(ended, 'ended term of VOTE', MAX_EPOCH),
   }
 }
 
-function readBeat([, number, epoch, state]: Message): BeatQuestion<KeptState> {
-  return {
-    type: 'beat',
+/** To a master of an earlier release the last one is a beat as any other: it stands when that binds it no more. */
+function readBeat([, number, epoch, state, isLast]: Message): BeatQuestion<KeptState> | LastQuestion {
+  const term = {
     number: count(number, 'number of SPARE_MASTER'),
     epoch: count(epoch, 'epoch of SPARE_MASTER', MAX_EPOCH),
-    state: state === null ? undefined : readState(state),
   }
+  if (isLast === true) return { type: 'last', ...term }
+  return { type: 'beat', ...term, state: state === null ? undefined : readState(state) }
 }
 
 function stateFields({ epoch, version, voters, masters, former, body }: KeptState): readonly unknown[] {

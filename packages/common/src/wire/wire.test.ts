@@ -78,10 +78,11 @@ describe('what is written is read', () => {
 
   it('votes, and the word of the active master', () => {
     for (const question of [
-      { type: 'vote', number: 1, epoch: 2, isTrial: true, has: undefined },
-      { type: 'vote', number: 1, epoch: 2, isTrial: false, has: { epoch: 1, version: 9 } },
+      { type: 'vote', number: 1, epoch: 2, isTrial: true, has: undefined, ended: undefined },
+      { type: 'vote', number: 1, epoch: 2, isTrial: false, has: { epoch: 1, version: 9 }, ended: 1 },
       { type: 'beat', number: 3, epoch: 2, state: undefined },
       { type: 'beat', number: 3, epoch: 2, state: kept },
+      { type: 'last', number: 4, epoch: 2 },
     ] as const) {
       const message = sent(questionMessage(question))
       assert.ok(isQuestion(message))
@@ -147,7 +148,7 @@ describe('what is malformed', () => {
     ['UNREACHABLE', probing.unreachableMessage(['x']), probing.readUnreachable],
     ['PROBE', probing.probeMessage({ number: 1, serverId: 'x', address: { host: 'h', port: 1 } }), probing.readProbe],
     ['PROBE_RESULT', probing.probeResultMessage(1, 'gone'), probing.readProbeResult],
-    ['VOTE', questionMessage({ type: 'vote', number: 1, epoch: 2, isTrial: true, has: undefined }), readQuestion],
+    ['VOTE', questionMessage({ type: 'vote', number: 1, epoch: 2, isTrial: true, has: undefined, ended: 1 }), readQuestion],
     ['SPARE_MASTER', questionMessage({ type: 'beat', number: 1, epoch: 2, state: undefined }), readQuestion],
     ['VOTED', answerMessage({ number: 1, isYes: true, epoch: 2, newer: undefined }), readAnswer],
     ['a batch', openBatch(1), readBatchHeader],

@@ -14,6 +14,7 @@ export class Candidacy<State extends Agreed> {
    * @param isTrial it asks who would vote for it. Asked in earnest, a majority that is content with its master would depose it
    *   (Ongaro 2014, 9.6)
    * @param firstNumber its questions are numbered from there on
+   * @param ended a term of which this master knows that its own master has ended it: nobody has to wait for that
    */
   constructor(
     readonly epoch: number,
@@ -21,6 +22,7 @@ export class Candidacy<State extends Agreed> {
     newest: State,
     firstNumber: number,
     readonly begunAt: number,
+    private readonly ended: number | undefined,
   ) {
     this.#newest = newest
     this.#firstNumber = firstNumber
@@ -40,7 +42,7 @@ export class Candidacy<State extends Agreed> {
    * be known to those alone who have it.
    */
   ask(connected: Iterable<string>, nextNumber: () => number): Ask<State>[] {
-    const { epoch, isTrial } = this
+    const { epoch, isTrial, ended } = this
     const asks: Ask<State>[] = []
     const voters = electors(this.#newest)
     for (const voter of connected) {
@@ -51,7 +53,7 @@ export class Candidacy<State extends Agreed> {
       asks.push({
         type: 'ask',
         voter,
-        question: { type: 'vote', number: nextNumber(), epoch, isTrial, has },
+        question: { type: 'vote', number: nextNumber(), epoch, isTrial, has, ended },
       })
     }
     return asks

@@ -78,6 +78,17 @@ const TROUBLES_BY_NAME: Record<string, Trouble> = {
     const id = pick(world.masters, random)!
     for (const other of world.ids) if (other !== id && random.chance(0.6)) for (const [a, b] of [[id, other], [other, id]] as const) world.cut(a, b) // prettier-ignore
   },
+  'the active master hands over': (world, random) => {
+    for (const id of world.valid) world.handOver(id, pick(world.masters, random)!)
+  },
+  'the active master hands over, and then its heir dies': (world, random) => {
+    const [active] = world.valid
+    const heir = pick(world.masters.filter((id) => id !== active && world.isUp(id)), random) // prettier-ignore
+    if (active === undefined || heir === undefined) return
+    world.handOver(active, heir)
+    world.run(world.now + random.between(0, 30))
+    if (world.isUp(heir)) world.kill(heir)
+  },
   heal: (world) => world.heal(),
 }
 
@@ -137,6 +148,51 @@ describe('elections of masters', () => {
     world.kill(active)
     world.run(world.now + BOUND_MS + 500)
     assert.deepEqual(world.valid, [standby])
+  })
+
+  it('a master that hands over is followed by its heir long before its word binds nobody any more', () => {
+    const { world, active, standby } = settled(5)
+    const [terms, agreed] = [termsOf(world), world.agreed.length]
+    world.handOver(active, standby)
+    world.run(world.now + BOUND_MS / 6)
+    assert.deepEqual(world.valid, [standby])
+    assert.equal(termsOf(world), terms + 1)
+    assert.ok(world.agreed.length > agreed)
+    checkChain(world)
+  })
+
+  it('a master hands over to nobody who has died, and goes on', () => {
+    const { world, active, standby } = settled(6)
+    const terms = termsOf(world)
+    world.kill(standby)
+    world.handOver(active, standby)
+    world.run(world.now + 1000)
+    const agreed = world.agreed.length
+    world.run(world.now + 1000)
+    assert.deepEqual(world.valid, [active])
+    assert.equal(termsOf(world), terms)
+    assert.ok(world.agreed.length > agreed)
+  })
+
+  it('a master that has ended its term for one that dies then is active again itself', () => {
+    const { world, active, standby } = settled(7)
+    world.handOver(active, standby)
+    while (world.valid.length > 0) world.run(world.now + 1)
+    world.kill(standby)
+    world.run(world.now + BOUND_MS + 1000)
+    assert.deepEqual(world.valid, [active])
+  })
+
+  it('an heir of an earlier release takes over when it is not bound any more', () => {
+    const { world, active, standby } = settled(8)
+    for (const id of world.ids) world.makeOld(id)
+    world.handOver(active, standby)
+    while (world.valid.length > 0) world.run(world.now + 1)
+    const { now } = world
+    world.run(now + BOUND_MS / 2)
+    assert.deepEqual(world.valid, [])
+    world.run(now + 3 * BOUND_MS)
+    assert.equal(world.valid.length, 1)
   })
 
   it('an active master that reaches no majority any more knows it before another one is active', () => {

@@ -16,6 +16,13 @@ export type ElectionEvent<State> =
   | { readonly type: 'surpassed'; readonly epoch: number }
   /** The active master wants this to take effect. One at a time, each newer than the one before. */
   | { readonly type: 'proposed'; readonly state: State }
+  /**
+   * The active master is to end its term for that standby, as soon as all that was proposed is in effect and the standby keeps
+   * it; not any more when there is none. Nothing should be proposed meanwhile.
+   */
+  | { readonly type: 'handOver'; readonly heir: string | undefined }
+  /** The master of that term has ended it, for this one. */
+  | { readonly type: 'named'; readonly epoch: number }
 
 export type ElectionEffect<State> =
   | Ask<State>
@@ -23,8 +30,8 @@ export type ElectionEffect<State> =
   | { readonly type: 'elected'; readonly epoch: number; readonly state: State }
   /** What was proposed is in effect. */
   | { readonly type: 'agreed'; readonly state: State }
-  /** It is not active any more: a later term has begun, or is about to. */
-  | { readonly type: 'deposed' }
+  /** It is not active any more: a later term has begun, or is about to. `heir`: it ended its own term for that one. */
+  | { readonly type: 'deposed'; readonly heir: string | undefined }
 
 const MAX_PATIENCE_MS = 5000
 
@@ -59,6 +66,10 @@ export interface ElectionOptions<State extends Agreed> {
  *     standby ──not bound, waited──▶ trial ──enough would vote──▶ candidate ──enough voted──▶ active
  *        ▲                            │                              │                          │
  *        └──────── bound to another master, or too few answer in time ┴── a later term has begun ┘
+ *
+ * An active master can hand over (Ongaro, "Consensus: Bridging Theory and Practice", 2014, 3.10): it ends its term, and names
+ * a standby that keeps everything, which asks for votes at once. With that it tells the voters that the term has ended: they
+ * need not wait until its word binds them no more.
  */
 export class Election<State extends Agreed> {
   readonly #options: ElectionOptions<State>
@@ -78,6 +89,8 @@ export class Election<State extends Agreed> {
   #number = 0
   /** The newest term of which a voter told. */
   #lastEpoch = 0
+  /** The newest term that it knows to have been ended by its own master. */
+  #ended: number | undefined
   #effects: ElectionEffect<State>[] = []
 
   constructor(options: ElectionOptions<State>) {
@@ -120,6 +133,14 @@ export class Election<State extends Agreed> {
         if (!(this.#role instanceof Leadership)) break
         this.#role.propose(event.state)
         this.#beat(this.#role, now)
+        break
+      case 'handOver':
+        if (!(this.#role instanceof Leadership)) break
+        this.#role.heir = event.heir
+        this.#handOver(this.#role)
+        break
+      case 'named':
+        this.#named(now, event.epoch)
         break
       default:
         event satisfies never
@@ -184,7 +205,7 @@ export class Election<State extends Agreed> {
     const { own, nextEpoch } = this.#options
     const epoch = nextEpoch(Math.max(own.epoch, this.#lastEpoch))
     if (!isTrial) this.#votedFor = epoch
-    this.#role = new Candidacy(epoch, isTrial, newest, this.#number + 1, now)
+    this.#role = new Candidacy(epoch, isTrial, newest, this.#number + 1, now, this.#ended)
     this.#askMore(this.#role)
   }
 
@@ -213,6 +234,7 @@ export class Election<State extends Agreed> {
       if (answer.epoch > role.epoch) return this.#depose()
       const state = role.answered(voter, answer)
       if (state) this.#effects.push({ type: 'agreed', state })
+      this.#handOver(role)
     }
   }
 
@@ -224,9 +246,27 @@ export class Election<State extends Agreed> {
     this.#beat(leadership, now)
   }
 
-  #depose(): void {
+  #depose(heir?: string): void {
     this.#follow()
-    this.#effects.push({ type: 'deposed' })
+    this.#effects.push({ type: 'deposed', heir })
+  }
+
+  /** If the heir can go on. From then on nobody is active until it is; should it fail, others are when they are not bound any more. */
+  #handOver({ readyHeir, epoch }: Leadership<State>): void {
+    if (readyHeir === undefined || !this.#connected.has(readyHeir)) return
+    this.#ended = epoch
+    this.#depose(readyHeir)
+    const question = { type: 'last', number: this.#nextNumber(), epoch } as const
+    this.#emitAsk({ type: 'ask', voter: readyHeir, question })
+  }
+
+  /** No trial: whoever is content with that master has to be told that it is none any more. */
+  #named(now: number, epoch: number): void {
+    const { own } = this.#options
+    const role = this.#role
+    this.#ended = Math.max(this.#ended ?? 0, epoch)
+    const isFree = role === 'standby' || (role instanceof Candidacy && role.isTrial)
+    if (isFree && own.epoch === epoch && own.accepted && !this.#isUnfit) this.#ask(now, own.accepted, false)
   }
 
   #beat(leadership: Leadership<State>, now: number): void {

@@ -34,6 +34,8 @@ export class Leadership<State extends Agreed> {
   /** Who decides until what is proposed is in effect. */
   #electorate: Electorate
   #validUntil = -Infinity
+  /** The standby for which the term is to end. */
+  heir: string | undefined
 
   /** @param newest with which the term begins */
   constructor(
@@ -55,6 +57,15 @@ export class Leadership<State extends Agreed> {
   /** @param state newer than what is proposed already, which must be in effect before others have a say */
   propose(state: State): void {
     this.#proposed = state
+  }
+
+  /** The heir, once all that was proposed is in effect, and it keeps that and may lead. */
+  get readyHeir(): string | undefined {
+    const { heir } = this
+    const state = this.#proposed
+    if (heir === undefined || !state || this.#electorate !== state || !state.masters.includes(heir))
+      return undefined
+    return compareStamps(this.#listeners.get(heir)?.keeps, state) >= 0 ? heir : undefined
   }
 
   /** Whether the voter has a say in what is in effect, or in what is proposed. */

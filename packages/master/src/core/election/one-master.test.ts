@@ -90,6 +90,38 @@ describe('an active master', () => {
     assert.deepEqual(asks, [])
   })
 
+  it('hands over when all is in effect and its heir keeps it: not before, and it gives no lease from then on', () => {
+    for (const voter of ['B', 's1']) deaf.add(voter)
+    step({ type: 'proposed', state: { ...first, epoch: 1, version: 1 } })
+    step({ type: 'handOver', heir: 'B' })
+    deaf.delete('s1')
+    connect('s1')
+    assert.ok(happened('agreed'))
+    assert.ok(!happened('deposed'))
+    deaf.delete('B')
+    connect('B')
+    assert.deepEqual(effects.find(({ type }) => type === 'deposed'), { type: 'deposed', heir: 'B' }) // prettier-ignore
+    assert.equal(election.validUntil, -Infinity)
+    const said = asks.filter(({ question }) => question.type === 'last').map(({ voter }) => voter)
+    assert.deepEqual(said, ['B'])
+    assert.equal(asks.at(-1)!.question.type, 'last')
+  })
+
+  it('goes on when it is not to hand over any more', () => {
+    step({ type: 'handOver', heir: 'B' })
+    step({ type: 'handOver', heir: undefined })
+    step({ type: 'proposed', state: { ...first, epoch: 1, version: 1 } })
+    run(1000)
+    assert.ok(election.validUntil > now)
+  })
+
+  it('never hands over to one that can not become active', () => {
+    step({ type: 'handOver', heir: 's1' })
+    step({ type: 'proposed', state: { ...first, epoch: 1, version: 1 } })
+    assert.ok(happened('agreed'))
+    assert.ok(!happened('deposed'))
+  })
+
   it('is not one of those who decide when a voter knows that others do', () => {
     for (const voter of ['B', 's1']) deaf.add(voter)
     run(3000)
@@ -103,5 +135,32 @@ describe('an active master', () => {
     effects.length = 0
     run(5000)
     assert.ok(!happened('elected'))
+  })
+})
+
+describe('the heir of a master that has ended its term', () => {
+  const own = new Ballot<Agreed>(600, { epoch: 0, accepted: first })
+  const asked = (election: Election<Agreed>, event: ElectionEvent<Agreed>): Ask<Agreed>['question'][] =>
+    election.step(1, event).flatMap((effect) => (effect.type === 'ask' ? [effect.question] : []))
+
+  const heir = (): Election<Agreed> => {
+    own.answer(0, { type: 'beat', number: 1, epoch: 5, state: undefined })
+    const election = new Election({ self: 'B', own, timing, nextEpoch: (last) => last + 1, random: () => 0 })
+    for (const voter of council.voters) election.step(0, { type: 'connected', voter, isMaster: council.masters.includes(voter) }) // prettier-ignore
+    return election
+  }
+
+  it('asks at once and in earnest, and says which term is over', () => {
+    const questions = asked(heir(), { type: 'named', epoch: 5 })
+    assert.equal(questions.length, 3)
+    for (const question of questions)
+      assert.deepEqual({ ...question, number: 0 }, { type: 'vote', number: 0, epoch: 6, isTrial: false, has: { epoch: 0, version: 0 }, ended: 5 }) // prettier-ignore
+  })
+
+  it('asks nobody when it obeys another one by then, or can not go on itself', () => {
+    assert.deepEqual(asked(heir(), { type: 'named', epoch: 4 }), [])
+    const unfit = heir()
+    unfit.step(0, { type: 'unfit' })
+    assert.deepEqual(asked(unfit, { type: 'named', epoch: 5 }), [])
   })
 })

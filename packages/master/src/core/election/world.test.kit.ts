@@ -9,6 +9,8 @@ export const BOUND_MS = 600
 const TIMING = { beatMs: 100, boundMs: BOUND_MS, maxDelayMs: 100 }
 const TICK_MS = 25
 const MAX_VOTERS = 5
+/** For so long a master waits for its heir. */
+const HAND_OVER_MS = 1000
 
 /** What is agreed about: each knows which it goes on from. */
 export interface State extends Agreed {
@@ -33,7 +35,9 @@ interface Process {
   /** Of the present process of this id. */
   run: number
   /** Of the term in which it is active. */
-  leading: { readonly epoch: number; newest: State; isProposing: boolean } | undefined
+  leading: { readonly epoch: number; newest: State; isProposing: boolean; isHandingOver: boolean } | undefined
+  /** Of a release that knows nothing of masters that end their terms. */
+  isOld: boolean
   /** When its disk has all that it was given. */
   readyAt: number
 }
@@ -116,6 +120,7 @@ export class World {
       election: undefined,
       run: 0,
       leading: undefined,
+      isOld: false,
       readyAt: 0,
     }
   }
@@ -163,6 +168,29 @@ export class World {
     process.run++
     for (const other of this.ids) for (const [a, b] of [[id, other], [other, id]] as const) this.#disconnect(a, b) // prettier-ignore
     if (!process.isMaster) this.#processes.delete(id)
+  }
+
+  /** It is active, and is to hand over to the heir; it goes on when that has taken too long. */
+  handOver(id: string, heir: string): void {
+    const process = this.#get(id)
+    const { run, leading } = process
+    this.#in(process, run, () => {
+      if (!leading || process.leading !== leading) return
+      leading.isHandingOver = true
+      this.#step(process, { type: 'handOver', heir })
+      this.#later(HAND_OVER_MS, () =>
+        this.#in(process, run, () => {
+          if (process.leading !== leading) return
+          leading.isHandingOver = false
+          this.#step(process, { type: 'handOver', heir: undefined })
+          this.#propose(process, leading.epoch, this.#next(leading))
+        }),
+      )
+    })
+  }
+
+  makeOld(id: string): void {
+    this.#get(id).isOld = true
   }
 
   pause(id: string): void {
@@ -301,7 +329,7 @@ export class World {
           // It may find out late that it was elected, when another was after it.
           if (agreed.epoch < epoch)
             assert.ok(descends(state, agreed), `term ${epoch} begins without ${name(agreed)}`)
-        process.leading = { epoch, newest: state, isProposing: false }
+        process.leading = { epoch, newest: state, isProposing: false, isHandingOver: false }
         return this.#propose(process, epoch, { ...state, before: state, epoch, version: state.version + 1 })
       }
       case 'agreed': {
@@ -326,7 +354,7 @@ export class World {
 
   #propose(process: Process, epoch: number, state: State): void {
     const { leading } = process
-    if (leading?.epoch !== epoch || leading.isProposing) return
+    if (leading?.epoch !== epoch || leading.isProposing || leading.isHandingOver) return
     leading.newest = state
     leading.isProposing = true
     this.#step(process, { type: 'proposed', state })
@@ -358,8 +386,13 @@ export class World {
       const other = this.#get(voter)
       const otherRun = other.run
       this.#in(other, otherRun, () => {
-        const mustSave = question.type === 'vote' ? !question.isTrial : question.state !== undefined
-        const answer = other.ballot.answer(this.now * other.rate, question)
+        const mustSave =
+          question.type === 'vote'
+            ? !question.isTrial
+            : question.type === 'beat' && question.state !== undefined
+        const answer = other.ballot.answer(this.now * other.rate, heardBy(other, question))
+        if (question.type === 'last' && answer.isYes && !other.isOld && other.election)
+          this.#step(other, { type: 'named', epoch: question.epoch })
         this.#save(other, mustSave, () =>
           this.#in(other, otherRun, () =>
             this.#send(voter, process.id, connection, pair, () =>
@@ -390,6 +423,14 @@ export class World {
       done()
     })
   }
+}
+
+/** What the process makes of a question. */
+function heardBy({ isOld }: Process, question: Question<State>): Question<State> {
+  if (!isOld) return question
+  const { number, epoch } = question
+  if (question.type === 'last') return { type: 'beat', number, epoch, state: undefined }
+  return question.type === 'vote' ? { ...question, ended: undefined } : question
 }
 
 export function name({ epoch, version }: State): string {

@@ -77,7 +77,7 @@ function voter(): {
 const beat = (number: number, state?: KeptState, epoch = 1) =>
   ({ type: 'beat', number, epoch, state }) as const
 const vote = (number: number, epoch: number, isTrial = false) =>
-  ({ type: 'vote', number, epoch, isTrial, has: undefined }) as const
+  ({ type: 'vote', number, epoch, isTrial, has: undefined, ended: undefined }) as const
 
 describe('a voter that outlives its process', () => {
   it('answers when what it keeps is saved', async () => {
