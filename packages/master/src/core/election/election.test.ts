@@ -128,6 +128,13 @@ function settled(seed: number): { world: World; active: string; standby: string 
   return { world, active: active!, standby: world.masters.find((id) => id !== active)! }
 }
 
+/** The active master has just ended its term for the heir, which does not know it yet. */
+function endTerm(world: World, active: string, heir: string): void {
+  world.handOver(active, heir)
+  for (const end = world.now + BOUND_MS; world.now < end && world.valid.length > 0;) world.run(world.now + 1)
+  assert.deepEqual(world.valid, [])
+}
+
 const termsOf = ({ agreed }: World): number => new Set(agreed.map(({ epoch }) => epoch)).size
 
 describe('elections of masters', () => {
@@ -176,8 +183,7 @@ describe('elections of masters', () => {
 
   it('a master that has ended its term for one that dies then is active again itself', () => {
     const { world, active, standby } = settled(7)
-    world.handOver(active, standby)
-    while (world.valid.length > 0) world.run(world.now + 1)
+    endTerm(world, active, standby)
     world.kill(standby)
     world.run(world.now + BOUND_MS + 1000)
     assert.deepEqual(world.valid, [active])
@@ -186,8 +192,7 @@ describe('elections of masters', () => {
   it('an heir of an earlier release takes over when it is not bound any more', () => {
     const { world, active, standby } = settled(8)
     for (const id of world.ids) world.makeOld(id)
-    world.handOver(active, standby)
-    while (world.valid.length > 0) world.run(world.now + 1)
+    endTerm(world, active, standby)
     const { now } = world
     world.run(now + BOUND_MS / 2)
     assert.deepEqual(world.valid, [])
