@@ -15,6 +15,18 @@ export interface AdminCommands {
     readonly args: SelectedServers
     readonly result: { readonly servers: readonly string[]; readonly slots: number }
   }
+  /**
+   * Makes a standby the active master. What that decides first is in effect when STATUS, asked of it, names a later epoch.
+   */
+  readonly FAILOVER: {
+    /** Id, beginning of an id, or host:port of it; null: whichever can. */
+    readonly args: { readonly to: string | null }
+    /** `epoch`: of the term that has ended. */
+    readonly result: {
+      readonly epoch: number
+      readonly master: { readonly id: string; readonly host: string; readonly port: number }
+    }
+  }
   /** The entries after the one with the number `since`; with `follow`, an EVENT for each one to come. */
   readonly EVENTS: {
     readonly args: { readonly since: number; readonly follow: boolean }

@@ -53,7 +53,7 @@ const table = {
   UNKNOWN_SERVER: {
     wire: 16,
     retryable: false,
-    meaning: 'no cache server matches the given id, prefix or address',
+    meaning: 'no cache server, or no master, matches the given id, prefix or address',
   },
   LAST_SERVER: {
     wire: 17,

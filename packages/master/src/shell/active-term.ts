@@ -55,6 +55,10 @@ export class ActiveTerm {
     return this.core.isActive && this.#commits.isStateSafe && !this.#hasEnded
   }
 
+  get epoch(): number {
+    return this.#options.term.epoch
+  }
+
   /** Time that commits took to become safe, in milliseconds. */
   get commitMs(): CommitPump['durationMs'] {
     return this.#commits.durationMs

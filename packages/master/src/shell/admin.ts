@@ -22,6 +22,8 @@ export interface Administration {
   shutdown(selectors: readonly string[], isDryRun: boolean): Promise<AdminResult<'SHUTDOWN_CACHE'>>
   /** Gives silent servers up, with what only they have. */
   forget(selectors: readonly string[], isDryRun: boolean): Promise<AdminResult<'FORGET'>>
+  /** @param to the standby that is to be active: id, beginning of an id, or host:port; undefined: whichever can */
+  failover(to: string | undefined): Promise<AdminResult<'FAILOVER'>>
   events(since: number): readonly LoggedEvent[]
   follow(reader: (event: LoggedEvent) => void): () => void
 }
@@ -41,6 +43,7 @@ const commands: Commands = {
   PLAN: (on) => on.plan(),
   SHUTDOWN_CACHE: (on, { servers, dryRun }) => on.shutdown(readSelectors(servers), dryRun === true),
   FORGET: (on, { servers, dryRun }) => on.forget(readSelectors(servers), dryRun === true),
+  FAILOVER: (on, { to }) => on.failover(readMaster(to)),
   EVENTS: (on, { since }) => ({ events: on.events(readNumber(since)) }),
 }
 
@@ -98,6 +101,13 @@ function readSelectors(servers: unknown): string[] {
       'name the cache servers: an id, the beginning of one, or host:port',
     )
   return servers
+}
+
+function readMaster(to: unknown): string | undefined {
+  if (to === undefined || to === null) return undefined
+  if (typeof to !== 'string')
+    throw new IcfError('INVALID_ARGUMENT', 'name the master: an id, the beginning of one, or host:port')
+  return to
 }
 
 function readNumber(value: unknown): number {

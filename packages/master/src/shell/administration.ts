@@ -1,9 +1,14 @@
-import type { Runtime } from '@icf/common'
+import type { MasterStatus, Runtime } from '@icf/common'
 import type { ActiveTerm } from './active-term.js'
 import type { Administration } from './admin.js'
 import type { EventLog } from './event-log.js'
 import { selectServers } from './select.js'
 import { statusOf, type SelfDescription } from './status.js'
+
+interface Self extends SelfDescription {
+  /** @throws IcfError INVALID_ARGUMENT when there is no other master; as of `Votes` */
+  handOver(to: string | undefined): Promise<MasterStatus>
+}
 
 /**
  * What operators may ask this master for.
@@ -13,7 +18,7 @@ export function administrationOf(
   runtime: Runtime,
   active: () => ActiveTerm,
   eventLog: EventLog,
-  self: SelfDescription,
+  self: Self,
 ): Administration {
   return {
     status: () => statusOf(active().core.snapshot(runtime.now()), self),
@@ -32,6 +37,11 @@ export function administrationOf(
       const slots = term.core.onlyCopiesOf(servers)
       if (!isDryRun) await term.order('forget', servers)
       return { servers, slots }
+    },
+    async failover(to) {
+      const { epoch } = active()
+      const { id, host, port } = await self.handOver(to)
+      return { epoch, master: { id, host, port } }
     },
     events(since) {
       active()

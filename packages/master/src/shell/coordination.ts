@@ -46,6 +46,14 @@ export interface Coordination {
 export interface Votes {
   /** This master can be reached: it looks for the others. @param mastersChanged called when `masters` may tell others than before */
   serve(self: MasterInfo, mastersChanged: () => void): void
+  /**
+   * The term that it has goes to a standby. One at a time: who asks meanwhile is told how that ends.
+   * @param to id, beginning of an id, or host:port of it; undefined: whichever can
+   * @returns who is active. In effect is what it has decided first as soon as enough others keep it
+   * @throws IcfError UNKNOWN_SERVER, INVALID_ARGUMENT, UNREACHABLE, STANDBY: nothing was done; TIMEOUT: this master goes on; TERM_LOST: it does
+   *   not, and the standby is not active, so far
+   */
+  handOver(to: string | undefined): Promise<MasterStatus>
   /** This master ends: it has no term any more. */
   stop(): void
   /** Those that a topology has to list, by id: this one, all that can become active, and others that it has met. */

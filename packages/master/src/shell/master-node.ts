@@ -106,6 +106,26 @@ export class MasterNode {
     })
   }
 
+  /**
+   * Makes a standby the active master. As of `Votes`.
+   * @throws IcfError INVALID_ARGUMENT when there is no other master
+   */
+  async handOver(to: string | undefined): Promise<MasterStatus> {
+    const { votes } = this.#options.coordination
+    if (votes) return votes.handOver(to)
+    throw new IcfError('INVALID_ARGUMENT', 'this master has no standby: start masters with --peers')
+  }
+
+  /** As `close`; but an active master hands over first, where a standby can take it: within about a second. */
+  async retire(): Promise<void> {
+    try {
+      if (this.#active && !this.#closing && this.#options.coordination.votes) await this.handOver(undefined)
+    } catch (error) {
+      this.#options.logger.info({ error }, 'no standby takes over before this master ends')
+    }
+    await this.close()
+  }
+
   /** Closes every connection. Resolves when nothing is being written any more. Idempotent. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close())

@@ -12,6 +12,8 @@ export interface RunningMaster {
   readonly httpAddress: Address | undefined
   /** Closes every connection; what was decided is on disk already. Idempotent. */
   close(): Promise<void>
+  /** As `close`; but an active master hands over first, where a standby can take it: within about a second. */
+  retire(): Promise<void>
 }
 
 /**

@@ -1,5 +1,5 @@
-import { IcfError, presentServers, type ServerInfo, type Topology } from '@icf/common'
-import { formatAddress } from '@icf/common/node'
+import { IcfError, presentServers, type Topology } from '@icf/common'
+import { formatAddress, type Address } from '@icf/common/node'
 
 /**
  * Finds cache servers by id, beginning of an id, or host:port.
@@ -8,25 +8,29 @@ import { formatAddress } from '@icf/common/node'
  */
 export function selectServers(topology: Topology, selectors: readonly string[]): string[] {
   const servers = presentServers(topology)
-  return [...new Set(selectors.map((selector) => selectOne(servers, selector)))]
+  return [...new Set(selectors.map((selector) => selectOne('cache server', servers, selector).id))]
 }
 
-function selectOne(servers: readonly ServerInfo[], selector: string): string {
-  const fits = (server: ServerInfo): boolean =>
-    formatAddress(server) === selector || (selector !== '' && server.id.startsWith(selector))
-  const found = servers.filter(fits)
-  if (found.length === 1) return found[0]!.id
+type Named = Address & { readonly id: string }
+
+/**
+ * Finds one by id, beginning of an id, or host:port.
+ * @param kind what they are
+ * @throws IcfError UNKNOWN_SERVER, or INVALID_ARGUMENT with those that fit when there are several
+ */
+export function selectOne<T extends Named>(kind: string, all: readonly T[], selector: string): T {
+  const fits = (one: T): boolean =>
+    formatAddress(one) === selector || (selector !== '' && one.id.startsWith(selector))
+  const found = all.filter(fits)
+  if (found.length === 1) return found[0]!
   if (found.length > 1)
     throw new IcfError(
       'INVALID_ARGUMENT',
-      `"${selector}" fits ${found.length} cache servers: ${listed(found)}; give more of the id`,
+      `"${selector}" fits ${found.length} ${kind}s: ${listed(found)}; give more of the id`,
     )
-  throw new IcfError(
-    'UNKNOWN_SERVER',
-    `no cache server fits "${selector}"; there are: ${listed(servers) || 'none'}`,
-  )
+  throw new IcfError('UNKNOWN_SERVER', `no ${kind} fits "${selector}"; there are: ${listed(all) || 'none'}`)
 }
 
-function listed(servers: readonly ServerInfo[]): string {
-  return servers.map((server) => `${server.id.slice(0, 8)} (${formatAddress(server)})`).join(', ')
+function listed(all: readonly Named[]): string {
+  return all.map((one) => `${one.id.slice(0, 8)} (${formatAddress(one)})`).join(', ')
 }

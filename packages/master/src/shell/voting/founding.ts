@@ -49,6 +49,7 @@ export function hasOwnState(): IcfError {
   )
 }
 
-function aloneWith(masterId: string): Pick<KeptState, 'voters' | 'masters' | 'former'> {
+/** Voters while there is but one. */
+export function aloneWith(masterId: string): Pick<KeptState, 'voters' | 'masters' | 'former'> {
   return { voters: [masterId], masters: [masterId], former: undefined }
 }

@@ -167,6 +167,53 @@ describe('masters that vote', () => {
     assert.deepEqual(topology.servers.map((server) => server?.id), ['a'.repeat(40)]) // prettier-ignore
   })
 
+  it('hand over to each other when they are asked to', async (t) => {
+    const first = await new TestMaster('gives', []).start(t)
+    const second = await new TestMaster('takes', [first.node.address]).start(t)
+    await voter(t, 'a', [first, second])
+    await councilOf([first, second], 1)
+    for (const [from, to] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      // prettier-ignore
+      const { epoch, version } = await from.topology()
+      const { id, role } = await from.node.handOver(undefined)
+      assert.deepEqual([id, role], [to.node.id, 'active'])
+      assert.notEqual(to.node.core, undefined)
+      await until(() => to.node.isReady)
+      assert.equal(from.node.core, undefined)
+      const topology = await to.topology()
+      assert.ok(topology.epoch > epoch && topology.version > version)
+    }
+    await assert.rejects(first.node.handOver(first.node.id), { code: 'INVALID_ARGUMENT' })
+    await second.node.close()
+    await until(() => first.node.otherMasters.every(({ alive }) => !alive))
+    await assert.rejects(first.node.handOver(undefined), { code: 'UNREACHABLE' })
+    assert.equal(first.node.isReady, true)
+  })
+
+  it('end after another has taken over, when that is wanted and can be', async (t) => {
+    const first = await new TestMaster('retires', []).start(t)
+    const second = await new TestMaster('follows', [first.node.address]).start(t)
+    await voter(t, 'a', [first, second])
+    await councilOf([first, second], 1)
+    await first.node.retire()
+    assert.notEqual(second.node.core, undefined)
+    await until(() => second.node.isReady)
+    await second.node.retire()
+  })
+
+  it('go on when the one that was to take over has gone', async (t) => {
+    const first = await new TestMaster('stays', []).start(t)
+    const second = await new TestMaster('fails', [first.node.address]).start(t)
+    await voter(t, 'a', [first, second])
+    await councilOf([first, second], 1)
+    const handOver = first.node.handOver(second.node.id)
+    await Promise.all([assert.rejects(handOver, { name: 'IcfError' }), second.node.close()])
+    await activeOf([first])
+  })
+
   it('end also while a commit waits for voters that are gone', async (t) => {
     const first = await new TestMaster('waits', []).start(t)
     const second = await new TestMaster('goes', [first.node.address]).start(t)

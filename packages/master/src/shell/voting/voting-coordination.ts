@@ -25,9 +25,11 @@ import type { Logger } from 'pino'
 import { Election, isAlone, type ElectionEffect, type ElectionEvent } from '../../core/index.js'
 import type { Coordination, Term, Votes } from '../coordination.js'
 import { encodeState, type StoredState } from '../state-file.js'
+import { chooseHeir } from './choose-heir.js'
 import { CouncilKeeper } from './council-keeper.js'
 import { DurableBallot } from './durable-ballot.js'
-import { Founding, hasOwnState } from './founding.js'
+import { aloneWith, Founding, hasOwnState } from './founding.js'
+import { HandOver } from './hand-over.js'
 import { readBody } from './kept-body.js'
 import { MasterPeers, type PeerMaster } from './master-peers.js'
 import type { VoteStore } from './vote-store.js'
@@ -70,6 +72,7 @@ export class VotingCoordination implements Coordination, Votes {
   /** Of the state that is on its way to the voters, where it has another one than before. */
   #proposed: Topology | undefined
   #isProposing = false
+  #handOver: HandOver | undefined
   #elected: ((term: Term) => void) | undefined
   /** Whose word binds this master, and since when. */
   #bound: { readonly by: string; readonly at: number; readonly epoch: number } | undefined
@@ -153,9 +156,16 @@ export class VotingCoordination implements Coordination, Votes {
     })
   }
 
+  async handOver(to: string | undefined): Promise<MasterStatus> {
+    const handOver = this.#handOver ?? this.#beginHandOver(to)
+    const active = await handOver.done
+    return { ...this.others().find(({ id }) => id === active)!, role: 'active' }
+  }
+
   /** Nothing is asked or answered any more, and what waits to take effect is given up. */
   stop(): void {
     this.#hasEnded = true
+    this.#handOver?.failed('now, as this master ends')
     this.#runtime.clear(this.#ticker)
     this.#peers.stop()
     this.#term?.end()
@@ -261,6 +271,7 @@ export class VotingCoordination implements Coordination, Votes {
   #voterLost(id: string, link: Link): void {
     if (this.#voters.get(id) !== link) return
     this.#voters.delete(id)
+    if (this.#handOver?.heir.id === id) this.#handOver.failed('now, as the connection to it broke')
     this.#step({ type: 'disconnected', voter: id })
   }
 
@@ -277,6 +288,9 @@ export class VotingCoordination implements Coordination, Votes {
         if (question.state) this.#learn(question.state)
       }
       link.send(answerMessage(answer))
+      if (question.type === 'beat' && question.state && answer.isYes && this.#council.isKnown(link.remote.id))
+        this.#handOver?.followed(link.remote.id)
+      if (question.type === 'last' && answer.isYes) this.#step({ type: 'named', epoch: question.epoch })
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
       link.refuse(error)
@@ -319,7 +333,7 @@ export class VotingCoordination implements Coordination, Votes {
       case 'agreed':
         return this.#agreed()
       case 'deposed':
-        return this.#depose()
+        return this.#depose(effect.heir)
       default:
         return effect satisfies never
     }
@@ -360,6 +374,7 @@ export class VotingCoordination implements Coordination, Votes {
       surpassed: (later) => this.#step({ type: 'surpassed', epoch: later }),
     })
     this.#term = term
+    this.#handOver?.failed('now, but this one again')
     this.#elected?.(term)
     this.#elected = undefined
   }
@@ -368,6 +383,8 @@ export class VotingCoordination implements Coordination, Votes {
   #proposeNext(): void {
     const [term, newest] = [this.#term, this.#newest]
     if (!term || !newest || this.#isProposing) return
+    // What it has proposed is all that the heir needs; the first of a term is that which it is to have.
+    if (this.#handOver && newest.epoch === term.epoch) return
     const state = term.take()
     const electorate = newest.epoch === term.epoch ? this.#council.next(newest) : newest
     if (!state && electorate === newest) return
@@ -387,10 +404,31 @@ export class VotingCoordination implements Coordination, Votes {
     this.#mastersChanged()
   }
 
-  #depose(): void {
+  #depose(heir: string | undefined): void {
     const term = this.#term
     this.#term = undefined
+    if (heir === undefined) this.#handOver?.failed('now, as another one is active')
+    else this.#handOver?.ended()
     term?.end()
+  }
+
+  #beginHandOver(to: string | undefined): HandOver {
+    if (!this.#term) throw new IcfError('STANDBY', 'this master is not the active one any more')
+    const { host, port } = this.#self!
+    const self = { id: this.#id, host, port, httpPort: null, alive: true, isVoter: true } as const
+    const handOver = new HandOver(
+      this.#runtime,
+      chooseHeir([{ ...self, role: 'active' }, ...this.others()], to),
+    )
+    this.#handOver = handOver
+    const over = (): void => {
+      this.#handOver = undefined
+      this.#step({ type: 'handOver', heir: undefined })
+      this.#proposeNext()
+    }
+    handOver.done.then(over, over)
+    this.#step({ type: 'handOver', heir: handOver.heir.id })
+    return handOver
   }
 }
 
