@@ -21,7 +21,7 @@ export class Candidacy<State extends Agreed> {
     readonly isTrial: boolean,
     newest: State,
     firstNumber: number,
-    readonly begunAt: number,
+    readonly givesUpAt: number,
     private readonly ended: number | undefined,
   ) {
     this.#newest = newest

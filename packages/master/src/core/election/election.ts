@@ -91,6 +91,8 @@ export class Election<State extends Agreed> {
   #lastEpoch = 0
   /** The newest term that it knows to have been ended by its own master. */
   #ended: number | undefined
+  /** Having ended its own term, it leaves it to its heir until then. */
+  #yieldsUntil = -Infinity
   #effects: ElectionEffect<State>[] = []
 
   constructor(options: ElectionOptions<State>) {
@@ -137,7 +139,7 @@ export class Election<State extends Agreed> {
       case 'handOver':
         if (!(this.#role instanceof Leadership)) break
         this.#role.heir = event.heir
-        this.#handOver(this.#role)
+        this.#handOver(this.#role, now)
         break
       case 'named':
         this.#named(now, event.epoch)
@@ -155,9 +157,8 @@ export class Election<State extends Agreed> {
       if (now >= Math.max(role.validUntil, role.begunAt) + PATIENCE_BOUNDS * timing.boundMs) this.#depose()
       else if (now >= this.#beatAt + timing.beatMs) this.#beat(role, now)
     } else if (now < own.boundUntil) this.#follow()
-    else if (this.#isOutvoted() || (role !== 'standby' && now >= role.begunAt + this.#patienceWith(role)))
-      this.#giveUp(role, now)
-    else if (role === 'standby') this.#stand(now)
+    else if (this.#isOutvoted() || (role !== 'standby' && now >= role.givesUpAt)) this.#giveUp(role, now)
+    else if (role === 'standby' && now >= this.#yieldsUntil) this.#stand(now)
   }
 
   /** Whether its own vote went to another since the last time: that one gets time. */
@@ -166,11 +167,6 @@ export class Election<State extends Agreed> {
     const isOutvoted = epoch > this.#votedFor
     this.#votedFor = Math.max(this.#votedFor, epoch)
     return isOutvoted
-  }
-
-  /** Nothing is saved for a trial. */
-  #patienceWith({ isTrial }: Candidacy<State>): number {
-    return isTrial ? this.#options.timing.maxDelayMs : this.#patienceMs
   }
 
   #giveUp(role: 'standby' | Candidacy<State>, now: number): void {
@@ -198,14 +194,16 @@ export class Election<State extends Agreed> {
   #stand(now: number): void {
     const { own } = this.#options
     if (this.#askAt === undefined) this.#await(now)
-    if (now >= this.#askAt! && own.accepted && !this.#isUnfit) this.#ask(now, own.accepted, true)
+    if (now >= this.#askAt! && own.accepted && !this.#isUnfit)
+      this.#ask(now, own.accepted, true, this.#options.timing.maxDelayMs)
   }
 
-  #ask(now: number, newest: State, isTrial: boolean): void {
+  /** @param patienceMs for how long it waits for votes. Nothing is saved for a trial. */
+  #ask(now: number, newest: State, isTrial: boolean, patienceMs: number): void {
     const { own, nextEpoch } = this.#options
     const epoch = nextEpoch(Math.max(own.epoch, this.#lastEpoch))
     if (!isTrial) this.#votedFor = epoch
-    this.#role = new Candidacy(epoch, isTrial, newest, this.#number + 1, now, this.#ended)
+    this.#role = new Candidacy(epoch, isTrial, newest, this.#number + 1, now + patienceMs, this.#ended)
     this.#askMore(this.#role)
   }
 
@@ -228,13 +226,13 @@ export class Election<State extends Agreed> {
       role.answered(voter, answer)
       if (!role.isWon) this.#askMore(role)
       else if (!role.newest.masters.includes(this.#options.self)) this.#giveUp(role, now)
-      else if (role.isTrial) this.#ask(now, role.newest, false)
+      else if (role.isTrial) this.#ask(now, role.newest, false, this.#patienceMs)
       else this.#lead(role, now)
     } else if (role instanceof Leadership) {
       if (answer.epoch > role.epoch) return this.#depose()
       const state = role.answered(voter, answer)
       if (state) this.#effects.push({ type: 'agreed', state })
-      this.#handOver(role)
+      this.#handOver(role, now)
     }
   }
 
@@ -252,21 +250,23 @@ export class Election<State extends Agreed> {
   }
 
   /** If the heir can go on. From then on nobody is active until it is; should it fail, others are when they are not bound any more. */
-  #handOver({ readyHeir, epoch }: Leadership<State>): void {
+  #handOver({ readyHeir, epoch }: Leadership<State>, now: number): void {
     if (readyHeir === undefined || !this.#connected.has(readyHeir)) return
     this.#ended = epoch
+    this.#yieldsUntil = now + this.#options.timing.boundMs
     this.#depose(readyHeir)
     const question = { type: 'last', number: this.#nextNumber(), epoch } as const
     this.#emitAsk({ type: 'ask', voter: readyHeir, question })
   }
 
-  /** No trial: whoever is content with that master has to be told that it is none any more. */
+  /** No trial: whoever is content with that master has to be told that it is none any more. Disks may be slow: it has the time that a bound is long. */
   #named(now: number, epoch: number): void {
-    const { own } = this.#options
+    const { own, timing } = this.#options
     const role = this.#role
     this.#ended = Math.max(this.#ended ?? 0, epoch)
     const isFree = role === 'standby' || (role instanceof Candidacy && role.isTrial)
-    if (isFree && own.epoch === epoch && own.accepted && !this.#isUnfit) this.#ask(now, own.accepted, false)
+    if (isFree && own.epoch === epoch && own.accepted && !this.#isUnfit)
+      this.#ask(now, own.accepted, false, timing.boundMs)
   }
 
   #beat(leadership: Leadership<State>, now: number): void {

@@ -107,6 +107,19 @@ describe('an active master', () => {
     assert.equal(asks.at(-1)!.question.type, 'last')
   })
 
+  it('that has handed over leaves its heir the time that disks take, though it is free to ask', () => {
+    step({ type: 'handOver', heir: 'B' })
+    step({ type: 'proposed', state: { ...first, epoch: 1, version: 1 } })
+    assert.ok(happened('deposed'))
+    const vote = { type: 'vote', number: 1, epoch: 2, isTrial: false, has: undefined, ended: 1 } as const
+    assert.ok(ballots.get('A')!.answer(now, vote).isYes)
+    asks.length = 0
+    run(timing.boundMs)
+    assert.equal(asks.length, 0)
+    run(2 * timing.maxDelayMs)
+    assert.ok(asks.some(({ question }) => question.type === 'vote'))
+  })
+
   it('goes on when it is not to hand over any more', () => {
     step({ type: 'handOver', heir: 'B' })
     step({ type: 'handOver', heir: undefined })
@@ -139,12 +152,13 @@ describe('an active master', () => {
 })
 
 describe('the heir of a master that has ended its term', () => {
-  const own = new Ballot<Agreed>(600, { epoch: 0, accepted: first })
   const asked = (election: Election<Agreed>, event: ElectionEvent<Agreed>): Ask<Agreed>['question'][] =>
     election.step(1, event).flatMap((effect) => (effect.type === 'ask' ? [effect.question] : []))
 
   const heir = (): Election<Agreed> => {
+    const own = new Ballot<Agreed>(timing.boundMs, { epoch: 0, accepted: first })
     own.answer(0, { type: 'beat', number: 1, epoch: 5, state: undefined })
+    own.answer(0, { type: 'last', number: 2, epoch: 5 })
     const election = new Election({ self: 'B', own, timing, nextEpoch: (last) => last + 1, random: () => 0 })
     for (const voter of council.voters) election.step(0, { type: 'connected', voter, isMaster: council.masters.includes(voter) }) // prettier-ignore
     return election
@@ -155,6 +169,18 @@ describe('the heir of a master that has ended its term', () => {
     assert.equal(questions.length, 3)
     for (const question of questions)
       assert.deepEqual({ ...question, number: 0 }, { type: 'vote', number: 0, epoch: 6, isTrial: false, has: { epoch: 0, version: 0 }, ended: 5 }) // prettier-ignore
+  })
+
+  it('waits for votes as long as the others leave it the time', () => {
+    const election = heir()
+    const effects = election.step(1, { type: 'named', epoch: 5 })
+    for (let now = 25; now < timing.boundMs; now += 25) election.step(now, { type: 'tick' })
+    const later = effects.flatMap((effect) => {
+      if (effect.type !== 'ask' || effect.voter === 'A') return []
+      const answer = { number: effect.question.number, isYes: true, epoch: 6, newer: undefined }
+      return election.step(timing.boundMs, { type: 'answered', voter: effect.voter, answer })
+    })
+    assert.ok(later.some(({ type }) => type === 'elected'))
   })
 
   it('asks nobody when it obeys another one by then, or can not go on itself', () => {

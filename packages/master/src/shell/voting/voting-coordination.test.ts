@@ -177,13 +177,13 @@ describe('masters that vote', () => {
       [second, first],
     ] as const) {
       // prettier-ignore
-      const { epoch, version } = await from.topology()
+      const { epoch, version } = from.node.core!.topology
       const { id, role } = await from.node.handOver(undefined)
       assert.deepEqual([id, role], [to.node.id, 'active'])
       assert.notEqual(to.node.core, undefined)
       await until(() => to.node.isReady)
       assert.equal(from.node.core, undefined)
-      const topology = await to.topology()
+      const { topology } = to.node.core!
       assert.ok(topology.epoch > epoch && topology.version > version)
     }
     await assert.rejects(first.node.handOver(first.node.id), { code: 'INVALID_ARGUMENT' })
