@@ -56,6 +56,10 @@ export interface Votes {
   handOver(to: string | undefined): Promise<MasterStatus>
   /** This master ends: it has no term any more. */
   stop(): void
+  /** False while this master can not save its vote. */
+  readonly isSafe: boolean
+  /** Whether another one is active, whose word binds it. */
+  readonly isFollowing: boolean
   /** Those that a topology has to list, by id: this one, all that can become active, and others that it has met. */
   masters(): MasterInfo[]
   /** The same without this one. */

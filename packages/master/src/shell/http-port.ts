@@ -7,7 +7,9 @@ import { presentTopology } from './present-topology.js'
 export interface HttpPortOptions {
   readonly address: Address
   readonly administration: Administration
+  /** Whether it does all that it is there for: as the active one, or as a standby that follows one. */
   isReady(): boolean
+  role(): 'active' | 'standby'
   metrics(): string
 }
 
@@ -81,7 +83,7 @@ function readUrl(text: string | undefined): URL | undefined {
 
 const routes: Readonly<Record<string, (options: HttpPortOptions, query: URLSearchParams) => Answer>> = {
   '/livez': () => json(200, { live: true }),
-  '/readyz': ({ isReady }) => (isReady() ? json(200, { ready: true }) : json(503, { ready: false })),
+  '/readyz': ({ isReady, role }) => json(isReady() ? 200 : 503, { ready: isReady(), role: role() }),
   '/metrics': ({ metrics }) => ({
     status: 200,
     type: 'text/plain; version=0.0.4; charset=utf-8',

@@ -86,8 +86,18 @@ export class MasterNode {
     return this.#active?.core
   }
 
+  /** Whether it is the active one, and what it decides can take effect. */
   get isReady(): boolean {
-    return this.#active?.isReady === true
+    return this.#active?.isReady === true && this.#isSafe
+  }
+
+  /** Whether it is a standby, and could become the active one when that ends. */
+  get #isAtHand(): boolean {
+    return !this.#active && this.#options.coordination.votes?.isFollowing === true && this.#isSafe
+  }
+
+  get #isSafe(): boolean {
+    return this.#options.coordination.votes?.isSafe !== false
   }
 
   /**
@@ -174,7 +184,8 @@ export class MasterNode {
     const http = await listenHttp({
       address: { host: this.#address.host, port: httpPort },
       administration,
-      isReady: () => this.isReady,
+      isReady: () => this.isReady || this.#isAtHand,
+      role: () => (this.#active ? 'active' : 'standby'),
       metrics: () => this.#metrics(),
     })
     this.#ports.push(http)
@@ -272,7 +283,7 @@ export class MasterNode {
   #metrics(): string {
     const active = this.#active
     return renderMetrics(
-      { isReady: this.isReady, connections: this.#links.count },
+      { isReady: this.isReady || this.#isAtHand, isActive: this.isReady, connections: this.#links.count },
       active && { snapshot: active.core.snapshot(this.#runtime.now()), commitMs: active.commitMs },
     )
   }

@@ -5,6 +5,7 @@ import { Exposition } from './prometheus.js'
 /** What every master can say of itself. */
 export interface MasterFigures {
   readonly isReady: boolean
+  readonly isActive: boolean
   readonly connections: number
 }
 
@@ -16,11 +17,16 @@ export interface TermFigures {
 
 /** The page that Prometheus reads. @param term undefined: this master is a standby */
 export function renderMetrics(
-  { isReady, connections }: MasterFigures,
+  { isReady, isActive, connections }: MasterFigures,
   term: TermFigures | undefined,
 ): string {
   const page = new Exposition()
-  page.gauge('icf_master_ready', '1 while this master is active and can save its state.', isReady ? 1 : 0)
+  page.gauge(
+    'icf_master_ready',
+    '1 while this master is active, or a standby that follows one, and can save its state.',
+    isReady ? 1 : 0,
+  )
+  page.gauge('icf_master_active', '1 while this master is active and can save its state.', isActive ? 1 : 0)
   page.gauge('icf_master_connections', 'Open connections of cache servers and clients.', connections)
   if (term) renderTerm(page, term)
   return page.toString()

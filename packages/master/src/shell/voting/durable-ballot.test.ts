@@ -48,6 +48,7 @@ function voter(): {
   /** Due after a pause. */
   retries: (() => void)[]
   failures: unknown[]
+  ballot: DurableBallot
   ask(question: Parameters<DurableBallot['answer']>[0]): Promise<void>
 } {
   const disk = new Disk()
@@ -71,7 +72,7 @@ function voter(): {
     void ballot.answer(question).then(({ number }) => answers.push(number))
     await settle()
   }
-  return { disk, clock, answers, retries, failures, ask }
+  return { disk, clock, answers, retries, failures, ballot, ask }
 }
 
 const beat = (number: number, state?: KeptState, epoch = 1) =>
@@ -126,12 +127,12 @@ describe('a voter that outlives its process', () => {
   })
 
   it('answers nothing before it is saved, however often that fails', async () => {
-    const { disk, answers, retries, failures, ask } = voter()
+    const { disk, answers, retries, failures, ballot, ask } = voter()
     const full = new Error('the disk is full')
     await ask(beat(1, stateOf(1)))
     await ask(beat(2, stateOf(2)))
     await disk.finish(full)
-    assert.deepEqual([answers, failures, disk.isBusy], [[], [full], false])
+    assert.deepEqual([answers, failures, disk.isBusy, ballot.isSafe], [[], [full], false, false])
     retries.shift()!()
     await disk.finish(full)
     retries.shift()!()
@@ -140,6 +141,7 @@ describe('a voter that outlives its process', () => {
     await disk.finish()
     assert.deepEqual(answers, [3, 1, 2])
     assert.deepEqual([disk.saved, retries.length], [[{ epoch: 1, accepted: stateOf(2) }], 0])
+    assert.ok(ballot.isSafe)
   })
 
   it('waits also when the same is asked again before it is saved', async () => {

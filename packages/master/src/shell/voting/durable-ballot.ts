@@ -31,6 +31,7 @@ export class DurableBallot {
   #isSaving = false
   #retry: Timer | undefined
   #isStopped = false
+  #isFailing = false
   /** Answers that wait for the disk, oldest first. */
   #waiting: Waiting[] = []
 
@@ -65,6 +66,11 @@ export class DurableBallot {
     return answer
   }
 
+  /** False while the newest could not be saved. */
+  get isSafe(): boolean {
+    return !this.#isFailing
+  }
+
   /** Nothing more is saved. */
   stop(): void {
     this.#isStopped = true
@@ -89,10 +95,12 @@ export class DurableBallot {
       await this.disk.save(state)
     } catch (error) {
       if (this.#isStopped) return
+      this.#isFailing = true
       this.disk.failed(error)
       this.#retry = this.runtime.setTimeout(() => void this.#save(), RETRY_MS)
       return
     }
+    this.#isFailing = false
     this.#saved = state
     const waiting = this.#waiting
     this.#waiting = waiting.filter((one) => !isCovered(one.state, state))

@@ -63,7 +63,13 @@ class TestMaster {
       store: new FileVoteStore(this.#dir, CLUSTER),
     })
     const address = { host: '127.0.0.1', port }
-    this.node = await serveMaster(nodeRuntime, { ...common, machine: this.name, address, coordination })
+    this.node = await serveMaster(nodeRuntime, {
+      ...common,
+      machine: this.name,
+      address,
+      httpPort: 0,
+      coordination,
+    })
     this.port = this.node.address.port
     t.after(() => this.node.close())
     return this
@@ -240,6 +246,21 @@ describe('masters that vote', () => {
     )
     await first.node.close()
     await activeOf([second, third])
+  })
+
+  it('are ready as what they are, and a standby not when it follows nobody', async (t) => {
+    const first = await new TestMaster('up', []).start(t)
+    const second = await new TestMaster('beside', [first.node.address]).start(t)
+    await voter(t, 'a', [first, second])
+    await councilOf([first, second], 1)
+    const health = async ({ node }: TestMaster): Promise<unknown[]> => {
+      const response = await fetch(`http://127.0.0.1:${node.httpAddress!.port}/readyz`)
+      return [response.status, await response.json()]
+    }
+    assert.deepEqual(await health(first), [200, { ready: true, role: 'active' }])
+    assert.deepEqual(await health(second), [200, { ready: true, role: 'standby' }])
+    const third = await new TestMaster('alone and new', [{ host: '127.0.0.1', port: await freePort() }]).start(t) // prettier-ignore
+    assert.deepEqual(await health(third), [503, { ready: false, role: 'standby' }])
   })
 
   it('tell whoever comes to a standby where the others are', async (t) => {

@@ -177,6 +177,14 @@ export class VotingCoordination implements Coordination, Votes {
     await this.#options.store.end()
   }
 
+  get isSafe(): boolean {
+    return this.#own!.isSafe
+  }
+
+  get isFollowing(): boolean {
+    return this.#bound !== undefined && this.#own!.ballot.boundUntil > this.#runtime.now()
+  }
+
   details(): readonly unknown[] {
     const { httpPort, machine, ...address } = this.#self!
     return masterDetails({
