@@ -72,6 +72,21 @@ describe('a vote', () => {
     assert.equal(vote(ballot, 1, 3).isYes, true)
   })
 
+  it('is not bound any more by a master that is doubted, once it was; a later one binds it', () => {
+    const ballot = new Ballot<Stamp>(BOUND_MS)
+    beat(ballot, 0, 2)
+    ballot.doubt(2, 2000)
+    assert.deepEqual(beat(ballot, 100, 2, newer), { number, isYes: false, epoch: 2, newer: undefined })
+    assert.equal(ballot.accepted, undefined)
+    assert.equal(vote(ballot, 599, 3, undefined, true).isYes, false)
+    assert.equal(vote(ballot, 600, 3, undefined, true).isYes, true)
+    assert.equal(beat(ballot, 700, 3).isYes, true)
+    const again = new Ballot<Stamp>(BOUND_MS)
+    again.doubt(0, 2000)
+    assert.equal(beat(again, 1999, 0).isYes, false)
+    assert.equal(beat(again, 2000, 0).isYes, true)
+  })
+
   it('ends the obedience to the master of an earlier term', () => {
     const ballot = new Ballot<Stamp>(BOUND_MS)
     beat(ballot, 0, 1, old)

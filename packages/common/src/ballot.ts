@@ -72,6 +72,7 @@ export class Ballot<State extends Stamp> {
   #epoch: number
   #accepted: State | undefined
   #boundUntil: number
+  #doubted = { epoch: -1, until: -Infinity }
 
   /**
    * @param boundMs for how long a master's word binds, by this voter's clock
@@ -124,6 +125,11 @@ export class Ballot<State extends Stamp> {
     if (epoch === this.#epoch) this.#boundUntil = -Infinity
   }
 
+  /** The master of that term reaches too few others: until then its word does not bind, unless it is said in a later term. */
+  doubt(epoch: number, until: number): void {
+    this.#doubted = { epoch, until }
+  }
+
   #vote(now: number, { number, epoch, isTrial, has, ended }: VoteQuestion): Answer<State> {
     if (ended !== undefined) this.release(ended)
     const isYes = epoch > this.#epoch && now >= this.#boundUntil
@@ -133,7 +139,8 @@ export class Ballot<State extends Stamp> {
   }
 
   #hear(now: number, { number, epoch, state }: BeatQuestion<State>): Answer<State> {
-    const isYes = epoch >= this.#epoch
+    const isDoubted = epoch === this.#doubted.epoch && now < this.#doubted.until
+    const isYes = epoch >= this.#epoch && !isDoubted
     if (isYes) {
       this.#epoch = epoch
       this.#boundUntil = now + this.boundMs
@@ -141,6 +148,7 @@ export class Ballot<State extends Stamp> {
     }
     return { number, isYes, epoch: this.#epoch, newer: undefined }
   }
+
   #hearLast({ number, epoch }: LastQuestion): Answer<State> {
     this.release(epoch)
     return { number, isYes: epoch === this.#epoch, epoch: this.#epoch, newer: undefined }

@@ -65,6 +65,11 @@ export class Candidacy<State extends Agreed> {
     if (isYes) this.#votes.add(voter)
   }
 
+  /** It votes for this master, without being asked. */
+  supportedBy(voter: string): void {
+    this.#votes.add(voter)
+  }
+
   /** What was asked of it, or the answer, is lost. */
   disconnected(voter: string): void {
     if (!this.#votes.has(voter)) this.#asked.delete(voter)

@@ -212,6 +212,28 @@ describe('elections of masters', () => {
     assert.ok(world.agreed.length > agreed)
   })
 
+  it('an active master that reaches no server, but the standby, gives way to that, which reaches them', () => {
+    const { world, active, standby } = settled(9)
+    for (const id of world.servers) for (const [a, b] of [[id, active], [active, id]] as const) world.cut(a, b) // prettier-ignore
+    world.run(world.now + 4 * BOUND_MS)
+    assert.deepEqual(world.valid, [standby])
+    const terms = termsOf(world)
+    world.heal()
+    world.run(world.now + 10_000)
+    assert.deepEqual(world.valid, [standby])
+    assert.equal(termsOf(world), terms)
+  })
+
+  it('an active master goes on with the standby where neither reaches any server', () => {
+    const { world, active } = settled(10)
+    const terms = termsOf(world)
+    for (const id of world.servers)
+      for (const master of world.masters) for (const [a, b] of [[id, master], [master, id]] as const) world.cut(a, b) // prettier-ignore
+    world.run(world.now + 10_000)
+    assert.deepEqual(world.valid, [active])
+    assert.equal(termsOf(world), terms)
+  })
+
   it('masters that were all started again go on, though no server of before is left', () => {
     const { world } = settled(4)
     for (const id of [...world.servers, ...world.masters]) world.kill(id)

@@ -38,6 +38,9 @@ const MAX_PATIENCE_MS = 5000
 /** Once nobody is sure to be bound to it for so many times as long as a beat binds, an active master lets those go who still are. */
 const PATIENCE_BOUNDS = 2
 
+/** A standby that could be active looks around so many times as long as a beat binds; and lets itself not be bound meanwhile. */
+const DOUBT_BOUNDS = 4
+
 export interface ElectionTiming {
   /** The active master speaks to everybody this often, in ms. */
   readonly beatMs: number
@@ -50,8 +53,8 @@ export interface ElectionTiming {
 export interface ElectionOptions<State extends Agreed> {
   /** Id of this master. */
   readonly self: string
-  /** Its own vote, which is only looked at here: it is asked for it as all others are. */
-  readonly own: Pick<Ballot<State>, 'epoch' | 'accepted' | 'boundUntil'>
+  /** Its own vote, for which it is asked as all others are. */
+  readonly own: Pick<Ballot<State>, 'epoch' | 'accepted' | 'boundUntil' | 'doubt'>
   readonly timing: ElectionTiming
   /** The term that comes after `last`. */
   nextEpoch(last: number): number
@@ -66,6 +69,10 @@ export interface ElectionOptions<State extends Agreed> {
  *     standby ──not bound, waited──▶ trial ──enough would vote──▶ candidate ──enough voted──▶ active
  *        ▲                            │                              │                          │
  *        └──────── bound to another master, or too few answer in time ┴── a later term has begun ┘
+ *
+ * A standby asks from time to time who would vote for it, though it is bound itself. When enough would, since they hear nothing
+ * from the active master, that one holds out by the standbys alone, and can neither lead the servers nor be replaced: so it
+ * is not obeyed any more, and not active any more soon.
  *
  * An active master can hand over (Ongaro, "Consensus: Bridging Theory and Practice", 2014, 3.10): it ends its term, and names
  * a standby that keeps everything, which asks for votes at once. With that it tells the voters that the term has ended: they
@@ -82,6 +89,9 @@ export class Election<State extends Agreed> {
   /** When it asks for votes, if it is not bound before; undefined while it is. */
   #askAt: number | undefined
   #beatAt = -Infinity
+  /** Of a standby that is bound: who would vote for it all the same. */
+  #review: Candidacy<State> | undefined
+  #reviewAt = -Infinity
   /** How long it waits for votes, and at most before it asks again: each time longer, for disks may be slow. */
   #patienceMs: number
   /** The newest term that it has seen its own vote go to. */
@@ -156,8 +166,10 @@ export class Election<State extends Agreed> {
     if (role instanceof Leadership) {
       if (now >= Math.max(role.validUntil, role.begunAt) + PATIENCE_BOUNDS * timing.boundMs) this.#depose()
       else if (now >= this.#beatAt + timing.beatMs) this.#beat(role, now)
-    } else if (now < own.boundUntil) this.#follow()
-    else if (this.#isOutvoted() || (role !== 'standby' && now >= role.givesUpAt)) this.#giveUp(role, now)
+    } else if (now < own.boundUntil) {
+      this.#follow()
+      if (now >= this.#reviewAt) this.#lookAround(now)
+    } else if (this.#isOutvoted() || (role !== 'standby' && now >= role.givesUpAt)) this.#giveUp(role, now)
     else if (role === 'standby' && now >= this.#yieldsUntil) this.#stand(now)
   }
 
@@ -182,6 +194,22 @@ export class Election<State extends Agreed> {
     this.#patienceMs = this.#options.timing.maxDelayMs
   }
 
+  #lookAround(now: number): void {
+    const { self, own, timing } = this.#options
+    this.#reviewAt = now + timing.boundMs
+    if (!own.accepted || this.#isUnfit) return
+    this.#review = this.#candidacy(now, own.accepted, true, timing.boundMs)
+    this.#review.supportedBy(self)
+    this.#askMore(this.#review)
+  }
+
+  #reviewed(review: Candidacy<State>, now: number): void {
+    const { self, own, timing } = this.#options
+    if (!review.isWon || !review.newest.masters.includes(self)) return
+    this.#review = undefined
+    own.doubt(own.epoch, now + DOUBT_BOUNDS * timing.boundMs)
+  }
+
   /** It will ask for votes, unless it is bound before. */
   #await(now: number): void {
     const { self, own, random } = this.#options
@@ -200,11 +228,15 @@ export class Election<State extends Agreed> {
 
   /** @param patienceMs for how long it waits for votes. Nothing is saved for a trial. */
   #ask(now: number, newest: State, isTrial: boolean, patienceMs: number): void {
+    this.#role = this.#candidacy(now, newest, isTrial, patienceMs)
+    if (!isTrial) this.#votedFor = this.#role.epoch
+    this.#askMore(this.#role)
+  }
+
+  #candidacy(now: number, newest: State, isTrial: boolean, patienceMs: number): Candidacy<State> {
     const { own, nextEpoch } = this.#options
     const epoch = nextEpoch(Math.max(own.epoch, this.#lastEpoch))
-    if (!isTrial) this.#votedFor = epoch
-    this.#role = new Candidacy(epoch, isTrial, newest, this.#number + 1, now + patienceMs, this.#ended)
-    this.#askMore(this.#role)
+    return new Candidacy(epoch, isTrial, newest, this.#number + 1, now + patienceMs, this.#ended)
   }
 
   #askMore(candidacy: Candidacy<State>): void {
@@ -233,6 +265,9 @@ export class Election<State extends Agreed> {
       const state = role.answered(voter, answer)
       if (state) this.#effects.push({ type: 'agreed', state })
       this.#handOver(role, now)
+    } else if (this.#review) {
+      this.#review.answered(voter, answer)
+      this.#reviewed(this.#review, now)
     }
   }
 
