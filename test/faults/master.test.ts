@@ -1,10 +1,27 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { underLoad } from '../support/scenario.js'
+import { after, describe, it } from 'node:test'
+import { FaultLab } from '../support/fault-lab.js'
 
 describe('under load', () => {
+  /** Much data, so that a join takes its time. */
+  const lab = new FaultLab({ keys: 40_000 })
+  after(() => lab.close())
+
+  it('the lone master is killed while a server joins, and the join goes on after its restart', async (t) => {
+    await lab.endure(t, { servers: 2 }, async (cluster, workload) => {
+      const newcomer = await cluster.addServer()
+      await cluster.untilStatus('the newcomer to be a member', ({ servers }) =>
+        servers.some(({ port }) => port === newcomer.port),
+      )
+      await cluster.killMaster()
+      await workload.progress(2000)
+      cluster.restartMaster()
+      await cluster.settled()
+    })
+  })
+
   it('the lone master is killed and started again on its data: nothing moves', async (t) => {
-    await underLoad(t, { servers: 3 }, async (cluster, workload) => {
+    await lab.endure(t, {}, async (cluster, workload) => {
       const before = await cluster.assignment()
       await cluster.killMaster()
       await workload.progress(5000)
@@ -16,7 +33,7 @@ describe('under load', () => {
   })
 
   it('the lone master is killed, and its state file is lost: the servers tell it, and nothing moves', async (t) => {
-    await underLoad(t, { servers: 3 }, async (cluster, workload) => {
+    await lab.endure(t, {}, async (cluster, workload) => {
       const before = await cluster.assignment()
       await cluster.killMaster()
       await workload.progress(5000)
@@ -29,19 +46,6 @@ describe('under load', () => {
         events.map(({ type }) => type),
         ['MASTER_STARTED', 'TOPOLOGY_ADOPTED', 'SETTLED', 'COPIES_TOGETHER'],
       )
-    })
-  })
-
-  it('the lone master is killed while a server joins, and the join goes on after its restart', async (t) => {
-    await underLoad(t, { servers: 2, keys: 40_000 }, async (cluster, workload) => {
-      const newcomer = await cluster.addServer()
-      await cluster.untilStatus('the newcomer to be a member', ({ servers }) =>
-        servers.some(({ port }) => port === newcomer.port),
-      )
-      await cluster.killMaster()
-      await workload.progress(2000)
-      cluster.restartMaster()
-      await cluster.settled()
     })
   })
 })

@@ -1,28 +1,14 @@
 // Servers die, join and leave under load. No client may notice anything but a slow call.
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { underLoad } from '../support/scenario.js'
+import { after, describe, it } from 'node:test'
+import { FaultLab } from '../support/fault-lab.js'
 
 describe('under load', () => {
-  it('a server is killed', async (t) => {
-    await underLoad(t, { servers: 3 }, async (cluster) => {
-      cluster.kill(cluster.servers[0]!, 'SIGKILL')
-      await cluster.settled()
-    })
-  })
-
-  it('a server is killed, and after the next has settled another one', async (t) => {
-    await underLoad(t, { servers: 3 }, async (cluster, workload) => {
-      cluster.kill(cluster.servers[0]!, 'SIGKILL')
-      await cluster.settled()
-      await workload.progress(2000)
-      cluster.kill(cluster.servers[1]!, 'SIGKILL')
-      await cluster.settled()
-    })
-  })
+  const lab = new FaultLab({ keys: 20_000 })
+  after(() => lab.close())
 
   it('a server joins', async (t) => {
-    await underLoad(t, { servers: 3 }, async (cluster) => {
+    await lab.endure(t, { servers: 3 }, async (cluster) => {
       const before = await cluster.assignment()
       await cluster.addServer()
       await cluster.settled()
@@ -32,8 +18,20 @@ describe('under load', () => {
     })
   })
 
+  it('two servers of four are shut down at once', async (t) => {
+    await lab.endure(t, { servers: 4 }, async (cluster) => {
+      const { members } = cluster
+      const exits = await cluster.shutdown(members[0]!, members[2]!)
+      assert.deepEqual(exits, [
+        { code: 0, signal: null },
+        { code: 0, signal: null },
+      ])
+      await cluster.settled()
+    })
+  })
+
   it('a server joins while another one is joining', async (t) => {
-    await underLoad(t, { servers: 2 }, async (cluster) => {
+    await lab.endure(t, { servers: 2 }, async (cluster) => {
       const first = await cluster.addServer()
       await cluster.untilStatus('the first newcomer to receive', ({ servers, movesPending }) =>
         servers.some(({ port }) => port === first.port && movesPending > 0),
@@ -44,29 +42,35 @@ describe('under load', () => {
   })
 
   it('a server is shut down by the operator', async (t) => {
-    await underLoad(t, { servers: 3 }, async (cluster) => {
-      const [exit] = await cluster.shutdown(cluster.servers[1]!)
+    await lab.endure(t, { servers: 3 }, async (cluster) => {
+      const [exit] = await cluster.shutdown(cluster.members[1]!)
       assert.deepEqual(exit, { code: 0, signal: null })
       await cluster.settled()
     })
   })
 
-  it('two servers of four are shut down at once', async (t) => {
-    await underLoad(t, { servers: 4 }, async (cluster) => {
-      const exits = await cluster.shutdown(cluster.servers[0]!, cluster.servers[2]!)
-      assert.deepEqual(exits, [
-        { code: 0, signal: null },
-        { code: 0, signal: null },
-      ])
+  it('a server gets SIGTERM, hands over and exits with 0', async (t) => {
+    await lab.endure(t, { servers: 3 }, async (cluster) => {
+      const leaver = cluster.members[2]!
+      cluster.kill(leaver, 'SIGTERM')
+      assert.deepEqual(await leaver.child.exited, { code: 0, signal: null })
       await cluster.settled()
     })
   })
 
-  it('a server gets SIGTERM, hands over and exits with 0', async (t) => {
-    await underLoad(t, { servers: 3 }, async (cluster) => {
-      const leaver = cluster.servers[2]!
-      cluster.kill(leaver, 'SIGTERM')
-      assert.deepEqual(await leaver.child.exited, { code: 0, signal: null })
+  it('a server is killed', async (t) => {
+    await lab.endure(t, { servers: 3 }, async (cluster) => {
+      cluster.kill(cluster.members[0]!, 'SIGKILL')
+      await cluster.settled()
+    })
+  })
+
+  it('a server is killed, and after the next has settled another one', async (t) => {
+    await lab.endure(t, { servers: 3 }, async (cluster, workload) => {
+      cluster.kill(cluster.members[0]!, 'SIGKILL')
+      await cluster.settled()
+      await workload.progress(2000)
+      cluster.kill(cluster.members[0]!, 'SIGKILL')
       await cluster.settled()
     })
   })

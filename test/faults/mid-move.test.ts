@@ -1,15 +1,16 @@
 // A process dies while slots are moving from it or to it.
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
+import { after, describe, it, type TestContext } from 'node:test'
 import type { Cluster, Server } from '../support/cluster.js'
-import { underLoad } from '../support/scenario.js'
+import { FaultLab } from '../support/fault-lab.js'
 
-/** More and larger data, so that the moves are still going on when the fault comes. */
-const size = { keys: 40_000 }
+/** Much data, so that the moves are still going on when the fault comes. */
+const lab = new FaultLab({ keys: 40_000 })
+after(() => lab.close())
 
 describe('under load, while a server joins,', () => {
   it('the one that is receiving is killed', async (t) => {
-    await underLoad(t, { servers: 3, ...size }, async (cluster) => {
+    await lab.endure(t, { servers: 3 }, async (cluster) => {
       const newcomer = await cluster.addServer()
       await untilReceiving(t, cluster, newcomer)
       cluster.kill(newcomer, 'SIGKILL')
@@ -18,21 +19,21 @@ describe('under load, while a server joins,', () => {
   })
 
   it('one that is sending is killed', async (t) => {
-    await underLoad(t, { servers: 3, ...size }, async (cluster) => {
+    await lab.endure(t, { servers: 3 }, async (cluster) => {
       await untilReceiving(t, cluster, await cluster.addServer())
-      cluster.kill(cluster.servers[0]!, 'SIGKILL')
+      cluster.kill(cluster.members[0]!, 'SIGKILL')
       await cluster.settled()
     })
   })
 
   it('one is killed before the newcomer has anything', async (t) => {
-    await underLoad(t, { servers: 3, ...size }, async (cluster) => {
+    await lab.endure(t, { servers: 3 }, async (cluster) => {
       const newcomer = await cluster.addServer()
       const { movesPending } = await cluster.untilStatus('the newcomer to be a member', ({ servers }) =>
         servers.some(({ port }) => port === newcomer.port),
       )
       requirePending(t, movesPending)
-      cluster.kill(cluster.servers[1]!, 'SIGKILL')
+      cluster.kill(cluster.members[1]!, 'SIGKILL')
       await cluster.settled()
     })
   })
@@ -40,8 +41,8 @@ describe('under load, while a server joins,', () => {
 
 describe('under load, while a server is shut down,', () => {
   it('it is killed halfway', async (t) => {
-    await underLoad(t, { servers: 3, ...size }, async (cluster) => {
-      const leaver = cluster.servers[0]!
+    await lab.endure(t, { servers: 3 }, async (cluster) => {
+      const leaver = cluster.members[0]!
       const before = (await cluster.status()).servers.find(({ port }) => port === leaver.port)!
       void cluster.shutdown(leaver)
       const { movesPending } = await cluster.untilStatus('the leaver to hand over', ({ servers }) => {
@@ -55,11 +56,11 @@ describe('under load, while a server is shut down,', () => {
   })
 
   it('another one is killed', async (t) => {
-    await underLoad(t, { servers: 4, ...size }, async (cluster) => {
-      const exits = cluster.shutdown(cluster.servers[0]!)
+    await lab.endure(t, { servers: 4 }, async (cluster) => {
+      const exits = cluster.shutdown(cluster.members[0]!)
       const { movesPending } = await cluster.untilStatus('moves', (status) => status.movesPending > 0)
       requirePending(t, movesPending)
-      cluster.kill(cluster.servers[1]!, 'SIGKILL')
+      cluster.kill(cluster.members[1]!, 'SIGKILL')
       await exits
       await cluster.settled()
     })

@@ -12,26 +12,34 @@ describe('under load, the master is', () => {
   after(() => lab.close())
 
   it('cut off from all', { skip }, (t) =>
-    lab.cut(t, ({ network, master }) => network.cut([master], network.except(master)), MAY_TIME_OUT),
+    lab.cut(t, ({ network, masters }) => network.cut(masters, network.except(...masters)), MAY_TIME_OUT),
   )
 
   it('cut off from the servers', { skip }, (t) =>
-    lab.cut(t, ({ network, master, servers }) => network.cut([master], servers), MAY_TIME_OUT),
+    lab.cut(t, ({ network, masters, servers }) => network.cut(masters, servers), MAY_TIME_OUT),
   )
 
   it('cut off from half of the servers', { skip }, (t) =>
-    lab.cut(t, ({ network, master, servers }) => network.cut([master], servers.slice(0, 2)), MAY_TIME_OUT),
+    lab.cut(t, ({ network, masters, servers }) => network.cut(masters, servers.slice(0, 2)), MAY_TIME_OUT),
   )
 
   it('deaf', { skip }, (t) =>
-    lab.cut(t, ({ network, master }) => network.cut([master], network.except(master), 'in'), MAY_TIME_OUT),
+    lab.cut(
+      t,
+      ({ network, masters }) => network.cut(masters, network.except(...masters), 'in'),
+      MAY_TIME_OUT,
+    ),
   )
 
   it('mute', { skip }, (t) =>
-    lab.cut(t, ({ network, master }) => network.cut([master], network.except(master), 'out'), MAY_TIME_OUT),
+    lab.cut(
+      t,
+      ({ network, masters }) => network.cut(masters, network.except(...masters), 'out'),
+      MAY_TIME_OUT,
+    ),
   )
 
   it('cut off from all and back, five times', { skip }, (t) =>
-    lab.flap(t, ({ network, master }) => network.cut([master], network.except(master)), MAY_TIME_OUT),
+    lab.flap(t, ({ network, masters }) => network.cut(masters, network.except(...masters)), MAY_TIME_OUT),
   )
 })

@@ -14,7 +14,7 @@ describe('under load, a server is', () => {
   )
 
   it('cut off from the master', { skip }, (t) =>
-    lab.cut(t, ({ network, servers: [, second], master }) => network.cut([second!], [master])),
+    lab.cut(t, ({ network, servers: [, second], masters }) => network.cut([second!], masters)),
   )
 
   it('deaf', { skip }, (t) =>

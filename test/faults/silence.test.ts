@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { SLOT_COUNT, type ServerStatus } from '@icf/common'
 import { withCluster, type Cluster, type Server } from '../support/cluster.js'
 import { runIcf } from '../support/icf.js'
-import { underLoad } from '../support/scenario.js'
+import { FaultLab } from '../support/fault-lab.js'
 import { waitUntil } from '@icf/testkit/wait'
 
 const PAUSE_MS = 3000
@@ -28,50 +28,54 @@ async function requireNothingLost(cluster: Cluster): Promise<void> {
 }
 
 describe('under load, nothing is lost when servers fall silent and come back', () => {
-  it('all of them at once', async (t) => {
-    await underLoad(t, { callTimeoutMs, servers: 3 }, async (cluster) => {
-      const ids = cluster.servers.map(({ id }) => id)
-      await pause(cluster.servers)
+  const lab = new FaultLab({ keys: 20_000, callTimeoutMs })
+  after(() => lab.close())
+
+  it('the only one', async (t) => {
+    await lab.endure(t, { servers: 1 }, async (cluster) => {
+      await pause(cluster.members)
       await cluster.settled()
-      assert.deepEqual(cluster.servers.map(({ id }) => id), ids) // prettier-ignore
       await requireNothingLost(cluster)
     })
   })
 
-  it('the only one', async (t) => {
-    await underLoad(t, { callTimeoutMs, servers: 1 }, async (cluster) => {
-      await pause(cluster.servers)
+  it('all of them at once', async (t) => {
+    await lab.endure(t, { servers: 3 }, async (cluster) => {
+      const ids = cluster.members.map(({ id }) => id)
+      await pause(cluster.members)
+      await cluster.settled()
+      assert.deepEqual(cluster.members.map(({ id }) => id), ids) // prettier-ignore
+      await requireNothingLost(cluster)
+    })
+  })
+
+  it('all of them, while the master is restarted, with an older state', async (t) => {
+    await lab.endure(t, { servers: 3 }, async (cluster) => {
+      const restore = cluster.copyMasterState()
+      await cluster.addServer()
+      await cluster.settled()
+      for (const { child } of cluster.members) child.signal('SIGSTOP')
+      await cluster.killMaster()
+      restore()
+      cluster.restartMaster()
+      await cluster.untilStatus('the master to be back', () => true)
+      for (const { child } of cluster.members) child.signal('SIGCONT')
+      await waitUntil(async () => (await eventTypes(cluster)).includes('TOPOLOGY_ADOPTED'), {
+        what: 'the newer topology to be taken over',
+      })
       await cluster.settled()
       await requireNothingLost(cluster)
     })
   })
 
   it('two of four, which share slots', async (t) => {
-    await underLoad(t, { callTimeoutMs, servers: 4 }, async (cluster) => {
-      await pause(cluster.servers.slice(0, 2))
+    await lab.endure(t, { servers: 4 }, async (cluster) => {
+      const before = (await eventTypes(cluster)).length
+      await pause(cluster.members.slice(0, 2))
       await cluster.settled()
       await requireNothingLost(cluster)
-      const types = await eventTypes(cluster)
+      const types = (await eventTypes(cluster)).slice(before)
       assert.ok(types.includes('SERVER_SILENT') && types.includes('SERVER_RETURNED'), types.join())
-    })
-  })
-
-  it('all of them, while the master is restarted, with an older state', async (t) => {
-    await underLoad(t, { callTimeoutMs, servers: 3 }, async (cluster) => {
-      const restore = cluster.copyMasterState()
-      await cluster.addServer()
-      await cluster.settled()
-      for (const { child } of cluster.servers) child.signal('SIGSTOP')
-      await cluster.killMaster()
-      restore()
-      cluster.restartMaster()
-      await cluster.untilStatus('the master to be back', () => true)
-      for (const { child } of cluster.servers) child.signal('SIGCONT')
-      await waitUntil(async () => (await eventTypes(cluster)).includes('TOPOLOGY_ADOPTED'), {
-        what: 'the newer topology to be taken over',
-      })
-      await cluster.settled()
-      await requireNothingLost(cluster)
     })
   })
 })

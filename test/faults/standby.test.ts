@@ -1,32 +1,27 @@
 // Two masters, one active, the other a standby, and three cache servers that vote with them.
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
+import { after, describe, it, type TestContext } from 'node:test'
 import type { Cluster } from '../support/cluster.js'
 import { waitUntil } from '@icf/testkit/wait'
-import { underLoad } from '../support/scenario.js'
+import { FaultLab } from '../support/fault-lab.js'
 import type { Workload } from '../support/workload/workload.js'
+
+const lab = new FaultLab({ servers: 3, masters: 2, keys: 20_000 })
+after(() => lab.close())
 
 /** Runs `fault` under load, and requires that no slot has moved by it. */
 async function withStandby(
   t: TestContext,
   fault: (cluster: Cluster, workload: Workload, active: number, epoch: number) => Promise<void>,
 ): Promise<void> {
-  await underLoad(t, { servers: 3, masters: 2 }, async (cluster, workload) => {
-    await untilBothVote(cluster)
+  await lab.endure(t, {}, async (cluster, workload) => {
+    await cluster.untilMastersVote()
     const [before, { epoch }] = [await cluster.assignment(), await cluster.status()]
     await fault(cluster, workload, await cluster.activeMaster(), epoch)
     await cluster.settled()
     assert.deepEqual(await cluster.assignment(), before, 'slots moved')
     assert.ok((await cluster.status()).epoch > epoch)
   })
-}
-
-/** A standby takes over only when it has a vote, which it gets once cache servers are there. */
-async function untilBothVote(cluster: Cluster): Promise<void> {
-  await cluster.untilStatus(
-    'both masters to vote',
-    ({ masters }) => masters.length === 2 && masters.every(({ alive, isVoter }) => alive && isVoter),
-  )
 }
 
 describe('under load', () => {
@@ -52,7 +47,7 @@ describe('under load', () => {
       await workload.progress(5000)
       await waitUntil(() => performance.now() - paused >= 5000, { what: 'the pause to end' })
       cluster.pauseMaster('SIGCONT', active)
-      await untilBothVote(cluster)
+      await cluster.untilMastersVote()
       assert.notEqual(await cluster.activeMaster(), active)
     })
   })
@@ -66,7 +61,7 @@ describe('under load', () => {
       cluster.restartMaster(standby)
       await cluster.settled()
       cluster.restartMaster(active)
-      await untilBothVote(cluster)
+      await cluster.untilMastersVote()
       assert.equal(await cluster.activeMaster(), standby)
     })
   })

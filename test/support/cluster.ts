@@ -16,8 +16,8 @@ export interface ClusterOptions {
   /** More options for every `icf master` and every `icf cache`. */
   readonly masterArgs?: readonly string[]
   readonly serverArgs?: readonly string[]
-  /** Where the master runs, and each server in the order of their start; those that have no place run here. */
-  readonly places?: { readonly master: Place; readonly servers: readonly Place[] }
+  /** Where each master and each server runs, in the order of their start; those that have no place run here. */
+  readonly places?: { readonly masters: readonly Place[]; readonly servers: readonly Place[] }
 }
 
 /** What is expected of a cache server from now on. */
@@ -105,6 +105,15 @@ export class Cluster {
     return server
   }
 
+  /** Servers join, or the last ones are shut down, until so many are members; returns when that has settled. */
+  async resize(count: number): Promise<void> {
+    const { members } = this
+    const missing = Math.max(0, count - members.length)
+    await Promise.all(Array.from({ length: missing }, () => this.addServer()))
+    if (members.length > count) await this.shutdown(...members.slice(count))
+    await this.settled()
+  }
+
   /** Sends a signal, and from then on expects what must follow from it. */
   kill(server: Server, signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void {
     if (signal === 'SIGCONT') server.expectation = 'member'
@@ -128,6 +137,15 @@ export class Cluster {
     const { masters } = await this.status()
     const active = masters.find(({ role }) => role === 'active')!
     return this.#masters.findIndex(({ port }) => port === active.port)
+  }
+
+  /** A standby takes over only when it has a vote, which it gets once cache servers are there. */
+  async untilMastersVote(): Promise<Status> {
+    return this.untilStatus(
+      'all masters to vote',
+      ({ masters }) =>
+        masters.length === this.#masters.length && masters.every(({ alive, isVoter }) => alive && isVoter),
+    )
   }
 
   /** Resolves when the process is gone: until then it has its data directory to itself. */
@@ -243,16 +261,16 @@ export class Cluster {
 
   async #startMasters(): Promise<void> {
     const { masters = 1, places } = this.#options
-    const place = places?.master ?? HERE
-    const ports: number[] = []
-    while (ports.length < masters) ports.push(await freePort())
-    const peers = ports.map((port) => `${place.host}:${port}`).join(',')
-    for (const port of ports) await this.#startMaster(port, masters > 1 ? ['--peers', peers] : [])
+    const sites: { port: number; place: Place }[] = []
+    while (sites.length < masters)
+      sites.push({ port: await freePort(), place: places?.masters[sites.length] ?? HERE })
+    const peers = sites.map(({ port, place }) => `${place.host}:${port}`).join(',')
+    for (const { port, place } of sites)
+      await this.#startMaster(port, place, masters > 1 ? ['--peers', peers] : [])
   }
 
-  async #startMaster(port: number, peers: readonly string[]): Promise<void> {
-    const { masterArgs = [], places } = this.#options
-    const place = places?.master ?? HERE
+  async #startMaster(port: number, place: Place, peers: readonly string[]): Promise<void> {
+    const { masterArgs = [] } = this.#options
     const httpPort = await freePort()
     const dataDir = this.#dataDir(this.#masters.length)
     const args = [

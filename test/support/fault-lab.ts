@@ -17,9 +17,12 @@ export interface LabOptions extends ClusterOptions, WorkloadOptions {
   readonly callTimeoutMs?: number
 }
 
-export interface Tolerance {
-  /** Calls may fail at their deadline. */
-  readonly timeouts: boolean
+/** Under which a fault is tried. */
+export interface Conditions {
+  /** Calls may fail at their deadline. Default false. */
+  readonly timeouts?: boolean
+  /** Members at its beginning; those before may have left any number. By default as many as are left. */
+  readonly servers?: number
 }
 
 /** What is tried. */
@@ -41,14 +44,18 @@ export class FaultLab {
   /** Runs a fault, which returns when it is over, and requires that no client noticed then or afterwards. */
   async endure(
     t: TestContext,
+    { timeouts = false, servers }: Conditions,
     fault: (cluster: Cluster, workload: Workload) => Promise<void>,
-    tolerance: Tolerance = { timeouts: false },
   ): Promise<void> {
-    const subject = (this.#subject ??= await makeSubject(this.options))
+    const subject = (this.#subject ??= await makeSubject({
+      ...this.options,
+      ...(servers !== undefined && { servers }),
+    }))
     const { cluster, cache, workload } = subject
     const before = workload.report()
     cache.forget()
     try {
+      if (servers !== undefined) await cluster.resize(servers)
       workload.start()
       await workload.progress(CALLS_AROUND_FAULT)
       await fault(cluster, workload)
@@ -58,7 +65,7 @@ export class FaultLab {
       await cluster.settled(SETTLE_TIMEOUT_MS)
       await workload.stop()
       await workload.sweep()
-      requireClean(subject, before, tolerance)
+      requireClean(subject, before, timeouts)
       // A sweep that gave up found nothing wrong, either.
       assert.equal(workload.report().sweptKeys - before.sweptKeys, this.options.keys)
       t.diagnostic(describe(subject, before))
@@ -105,10 +112,10 @@ async function makeSubject(options: LabOptions): Promise<Subject> {
   }
 }
 
-function requireClean({ cache, workload }: Subject, before: WorkloadReport, { timeouts }: Tolerance): void {
+function requireClean({ cache, workload }: Subject, before: WorkloadReport, mayTimeOut: boolean): void {
   const now = workload.report()
   const errors = cache.errors
-  if (timeouts) for (const code of ['TIMEOUT', 'OUTCOME_UNKNOWN']) errors.delete(code)
+  if (mayTimeOut) for (const code of ['TIMEOUT', 'OUTCOME_UNKNOWN']) errors.delete(code)
   const found = { ...since(before, now), ...Object.fromEntries(errors) }
   assert.deepEqual(found, NO_VIOLATIONS, now.details.join('\n'))
 }

@@ -1,8 +1,11 @@
+import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Status } from '@icf/common'
-import { FaultLab, type LabOptions, type Tolerance } from './fault-lab.js'
+import type { Cluster } from './cluster.js'
+import { type Conditions, FaultLab, type LabOptions } from './fault-lab.js'
 import { type Heal, type Machine, Network } from './network.js'
+import type { Workload } from './workload/workload.js'
 
 const SERVERS = 4
 /** Calls that must end while a cut lasts, once it has been seen to. */
@@ -15,40 +18,43 @@ const FLAP_MS = 500
 /** Where everything of a cluster is, and what is between. */
 export interface Site {
   readonly network: Network
-  readonly master: Machine
+  /** The active one first. */
+  readonly masters: readonly Machine[]
   readonly servers: readonly Machine[]
   /** The machine of the SDK. */
   readonly clients: Machine
 }
 
+export interface CutConditions extends Conditions {
+  /** Whether another term must begin, or must not. By default it may. */
+  readonly takeover?: boolean
+}
+
 /** Makes one cut. */
 export type Cut = (site: Site) => Promise<Heal>
+
+/** All clusters of a process are on one. */
+let sharedNetwork: Promise<Network> | undefined
 
 /** A cluster whose processes have a machine each, and clients on one of their own: what is between them is cut under load. */
 export class PartitionLab {
   #site: Site | undefined
   #lab: FaultLab | undefined
 
-  constructor(private readonly options: Pick<LabOptions, 'callTimeoutMs' | 'servers'> = {}) {}
+  constructor(private readonly options: Pick<LabOptions, 'callTimeoutMs' | 'masters' | 'servers'> = {}) {}
 
   /** The cut lasts far longer than anybody's patience, and is healed then. */
-  async cut(t: TestContext, cut: Cut, tolerance?: Tolerance): Promise<void> {
-    const { site, lab } = await this.#open()
-    await lab.endure(
-      t,
-      async () => {
-        const heal = await cut(site)
-        await delay(CUT_MS)
-        await heal()
-      },
-      tolerance,
-    )
+  async cut(t: TestContext, cut: Cut, conditions: CutConditions = {}): Promise<void> {
+    await this.#endure(t, conditions, async (site) => {
+      const heal = await cut(site)
+      await delay(CUT_MS)
+      await heal()
+    })
   }
 
   /** The cut lasts until it has been seen to, `seenTo` says so, and calls have ended well all the same; and then it is healed. */
   async last(t: TestContext, cut: Cut, seenTo: (status: Status) => boolean): Promise<void> {
-    const { site, lab } = await this.#open()
-    await lab.endure(t, async (cluster, workload) => {
+    await this.#endure(t, {}, async (site, cluster, workload) => {
       const heal = await cut(site)
       await cluster.untilStatus('the cluster to get along without what is cut', seenTo)
       await workload.progress(CALLS_DURING_CUT)
@@ -61,34 +67,48 @@ export class PartitionLab {
   }
 
   /** The cut comes and goes. */
-  async flap(t: TestContext, cut: Cut, tolerance?: Tolerance): Promise<void> {
-    const { site, lab } = await this.#open()
-    await lab.endure(
-      t,
-      async () => {
-        for (let n = 0; n < FLAPS; n++) {
-          const heal = await cut(site)
-          await delay(FLAP_MS)
-          await heal()
-          await delay(FLAP_MS)
-        }
-      },
-      tolerance,
-    )
+  async flap(t: TestContext, cut: Cut, conditions: CutConditions = {}): Promise<void> {
+    await this.#endure(t, conditions, async (site) => {
+      for (let n = 0; n < FLAPS; n++) {
+        const heal = await cut(site)
+        await delay(FLAP_MS)
+        await heal()
+        await delay(FLAP_MS)
+      }
+    })
   }
 
   async close(): Promise<void> {
     await this.#lab?.close()
   }
 
+  /** Once the fault is over, one master is active, and the others follow it. */
+  async #endure(
+    t: TestContext,
+    { takeover, ...conditions }: CutConditions,
+    fault: (site: Site, cluster: Cluster, workload: Workload) => Promise<void>,
+  ): Promise<void> {
+    const { site, lab } = await this.#open()
+    await lab.endure(t, conditions, async (cluster, workload) => {
+      const { epoch } = await cluster.untilMastersVote()
+      const active = site.masters[await cluster.activeMaster()]!
+      const standbys = site.masters.filter((master) => master !== active)
+      await fault({ ...site, masters: [active, ...standbys] }, cluster, workload)
+      const after = await cluster.untilMastersVote()
+      assert.deepEqual(after.masters.map(({ role }) => role), ['active', ...standbys.map(() => 'standby')]) // prettier-ignore
+      if (takeover !== undefined) assert.equal(after.epoch > epoch, takeover, 'another term')
+    })
+  }
+
   async #open(): Promise<{ site: Site; lab: FaultLab }> {
-    const { servers = SERVERS } = this.options
-    const site = (this.#site ??= await makeSite(servers))
+    const { masters = 1, servers = SERVERS } = this.options
+    const site = (this.#site ??= await makeSite(masters, servers))
     this.#lab ??= new FaultLab({
       keys: 10_000,
       writers: 12,
       readers: 12,
       ...this.options,
+      masters,
       servers,
       places: site,
     })
@@ -96,10 +116,18 @@ export class PartitionLab {
   }
 }
 
-async function makeSite(count: number): Promise<Site> {
-  const network = await Network.create()
-  const master = await network.addMachine()
-  const servers: Machine[] = []
-  for (let n = 0; n < count; n++) servers.push(await network.addMachine())
-  return { network, master, servers, clients: network.here }
+async function makeSite(masters: number, servers: number): Promise<Site> {
+  const network = await (sharedNetwork ??= Network.create())
+  return {
+    network,
+    masters: await addMachines(network, masters),
+    servers: await addMachines(network, servers),
+    clients: network.here,
+  }
+}
+
+async function addMachines(network: Network, count: number): Promise<Machine[]> {
+  const machines: Machine[] = []
+  while (machines.length < count) machines.push(await network.addMachine())
+  return machines
 }
