@@ -2,7 +2,7 @@
 // cluster gets along without what is cut.
 import { after, describe, it } from 'node:test'
 import type { Status } from '@icf/common'
-import { PartitionLab } from '../support/partition-lab.js'
+import { CLUSTERS, PartitionLab } from '../support/partition-lab.js'
 import { enterPrivateNetwork } from '../support/private-network.js'
 
 const skip = enterPrivateNetwork() ?? false
@@ -15,9 +15,14 @@ function isWhole({ unreachable, settled }: Status, pairs: number): boolean {
   return unreachable.length === pairs && settled
 }
 
-describe('under load, for good,', () => {
+describe('under load, for good,', { concurrency: CLUSTERS }, () => {
   const lab = new PartitionLab({ callTimeoutMs: CALL_TIMEOUT_MS })
-  after(() => lab.close())
+  /** The least there can be. */
+  const two = new PartitionLab({ callTimeoutMs: CALL_TIMEOUT_MS, servers: 2 })
+  after(async () => {
+    await lab.close()
+    await two.close()
+  })
 
   it('two of four servers are cut from each other', { skip }, (t) =>
     lab.last(
@@ -42,6 +47,16 @@ describe('under load, for good,', () => {
       t,
       ({ network, servers: [first, second, ...others] }) => network.cut([first!, second!], others),
       (status) => isWhole(status, 4),
+    ),
+  )
+
+  it('neither of two servers reaches the other, and each goes on alone', { skip }, (t) =>
+    two.last(
+      t,
+      ({ network, servers: [first, second] }) => network.cut([first!], [second!]),
+      ({ unreachable, servers }) =>
+        unreachable.length === 1 &&
+        servers.every(({ primarySlots, backupSlots }) => primarySlots > 0 && backupSlots === 0),
     ),
   )
 })

@@ -1,13 +1,13 @@
 // The master loses the network. Without it servers may not serve for long: calls may time out, and nothing else.
 import { after, describe, it } from 'node:test'
-import { PartitionLab } from '../support/partition-lab.js'
+import { CLUSTERS, PartitionLab } from '../support/partition-lab.js'
 import { enterPrivateNetwork } from '../support/private-network.js'
 
 const skip = enterPrivateNetwork() ?? false
 
 const MAY_TIME_OUT = { timeouts: true }
 
-describe('under load, the master is', () => {
+describe('under load, the master is', { concurrency: CLUSTERS }, () => {
   const lab = new PartitionLab()
   after(() => lab.close())
 

@@ -127,9 +127,14 @@ export class Cluster {
 
   /** Asks the master to let servers go, and waits until their processes have ended. */
   async shutdown(...servers: Server[]): Promise<Exit[]> {
+    await this.beginShutdown(...servers)
+    return Promise.all(servers.map(({ child }) => child.exited))
+  }
+
+  /** Asks the master to let servers go; returns once that is in effect, and they have begun to. */
+  async beginShutdown(...servers: Server[]): Promise<void> {
     for (const server of servers) server.expectation = 'leaving'
     await this.ask('SHUTDOWN_CACHE', { servers: servers.map(({ address }) => address), dryRun: false })
-    return Promise.all(servers.map(({ child }) => child.exited))
   }
 
   /** Which master is active, by its own word. */

@@ -25,6 +25,7 @@ export class Network {
   readonly here: Machine = { name: 'here', host: `${SUBNET}.1`, prefix: [] }
   readonly #machines: Machine[] = [this.here]
   #cuts = 0
+  #added: Promise<unknown> = Promise.resolve()
 
   private constructor() {}
 
@@ -36,7 +37,14 @@ export class Network {
     return network
   }
 
-  async addMachine(): Promise<Machine> {
+  /** One after the other: `ip netns add` is not made for several at once. */
+  addMachine(): Promise<Machine> {
+    const added = this.#added.then(() => this.#addMachine())
+    this.#added = added.catch(() => undefined)
+    return added
+  }
+
+  async #addMachine(): Promise<Machine> {
     const number = this.#machines.length + 1
     if (number > MAX_HOST) throw new Error(`a network has at most ${MAX_HOST} machines`)
     const name = `machine${number}`

@@ -33,13 +33,22 @@ export interface CutConditions extends Conditions {
 /** Makes one cut. */
 export type Cut = (site: Site) => Promise<Heal>
 
+interface SiteLab {
+  readonly site: Site
+  readonly lab: FaultLab
+}
+
 /** All clusters of a process are on one. */
 let sharedNetwork: Promise<Network> | undefined
 
-/** A cluster whose processes have a machine each, and clients on one of their own: what is between them is cut under load. */
+/** Cuts that may be tried side by side, each on a cluster of its own: most of the time nothing is done but to wait for their end. */
+export const CLUSTERS = 2
+
+/** Clusters whose processes have a machine each, and clients on one of their own: what is between them is cut under load. */
 export class PartitionLab {
-  #site: Site | undefined
-  #lab: FaultLab | undefined
+  readonly #labs: SiteLab[] = []
+  /** Those on which nothing is tried now. */
+  readonly #idle: SiteLab[] = []
 
   constructor(private readonly options: Pick<LabOptions, 'callTimeoutMs' | 'masters' | 'servers'> = {}) {}
 
@@ -79,7 +88,7 @@ export class PartitionLab {
   }
 
   async close(): Promise<void> {
-    await this.#lab?.close()
+    await Promise.all(this.#labs.map(({ lab }) => lab.close()))
   }
 
   /** Once the fault is over, one master is active, and the others follow it. */
@@ -88,22 +97,27 @@ export class PartitionLab {
     { takeover, ...conditions }: CutConditions,
     fault: (site: Site, cluster: Cluster, workload: Workload) => Promise<void>,
   ): Promise<void> {
-    const { site, lab } = await this.#open()
-    await lab.endure(t, conditions, async (cluster, workload) => {
-      const { epoch } = await cluster.untilMastersVote()
-      const active = site.masters[await cluster.activeMaster()]!
-      const standbys = site.masters.filter((master) => master !== active)
-      await fault({ ...site, masters: [active, ...standbys] }, cluster, workload)
-      const after = await cluster.untilMastersVote()
-      assert.deepEqual(after.masters.map(({ role }) => role), ['active', ...standbys.map(() => 'standby')]) // prettier-ignore
-      if (takeover !== undefined) assert.equal(after.epoch > epoch, takeover, 'another term')
-    })
+    const siteLab = this.#idle.pop() ?? (await this.#open())
+    const { site, lab } = siteLab
+    try {
+      await lab.endure(t, conditions, async (cluster, workload) => {
+        const { epoch } = await cluster.untilMastersVote()
+        const active = site.masters[await cluster.activeMaster()]!
+        const standbys = site.masters.filter((master) => master !== active)
+        await fault({ ...site, masters: [active, ...standbys] }, cluster, workload)
+        const after = await cluster.untilMastersVote()
+        assert.deepEqual(after.masters.map(({ role }) => role), ['active', ...standbys.map(() => 'standby')]) // prettier-ignore
+        if (takeover !== undefined) assert.equal(after.epoch > epoch, takeover, 'another term')
+      })
+    } finally {
+      this.#idle.push(siteLab)
+    }
   }
 
-  async #open(): Promise<{ site: Site; lab: FaultLab }> {
+  async #open(): Promise<SiteLab> {
     const { masters = 1, servers = SERVERS } = this.options
-    const site = (this.#site ??= await makeSite(masters, servers))
-    this.#lab ??= new FaultLab({
+    const site = await makeSite(masters, servers)
+    const lab = new FaultLab({
       keys: 10_000,
       writers: 12,
       readers: 12,
@@ -112,7 +126,9 @@ export class PartitionLab {
       servers,
       places: site,
     })
-    return { site, lab: this.#lab }
+    const siteLab = { site, lab }
+    this.#labs.push(siteLab)
+    return siteLab
   }
 }
 
