@@ -179,7 +179,13 @@ export class Messages {
     const difference = fc
       .tuple(runsOf(columnRun), runsOf(columnRun), fc.option(runsOf(transitionRun)))
       .map((runs) => [...next, null, ...runs, null] as unknown[])
-    const type = fc.constantFrom(T.DISTRIBUTION_RESPOND, T.ADD_CACHE_SERVER, T.SHUTDOWN_CACHE, T.REFLESH_IP)
+    const type = fc.constantFrom(
+      T.DISTRIBUTION_RESPOND,
+      T.ADD_CACHE_SERVER,
+      T.SHUTDOWN_CACHE,
+      T.REFLESH_MASTER,
+      T.REFLESH_IP,
+    )
     return fc.tuple(type, fc.oneof(whole, difference)).map(([kind, update]) => [kind, update, [ids[0]]])
   }
 

@@ -17,7 +17,7 @@ export const MessageType = {
   ADD_CACHE_SERVER: 7,
   /** active master → voter: I am there, and perhaps its state. */
   SPARE_MASTER: 8,
-  /** a new active master announces itself. */
+  /** a topology update: a new active master announces itself with the first one of its term. */
   REFLESH_MASTER: 9,
   /** a topology update: servers died. */
   REFLESH_IP: 10,

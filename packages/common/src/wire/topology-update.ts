@@ -4,7 +4,7 @@ import { count, malformed } from './checks.js'
 import { MessageType, type Message } from './messages.js'
 
 /** The messages that carry a topology, by what it was changed for. */
-export type UpdateType = 4 | 6 | 7 | 10
+export type UpdateType = 4 | 6 | 7 | 9 | 10
 
 /** Send me the whole of the topology that you follow. */
 export const topologyRequest: Message = Object.freeze([MessageType.DISTRIBUTION_REQUEST])
@@ -32,6 +32,7 @@ export function isTopologyUpdate([type]: Message): boolean {
     type === MessageType.DISTRIBUTION_RESPOND ||
     type === MessageType.ADD_CACHE_SERVER ||
     type === MessageType.SHUTDOWN_CACHE ||
+    type === MessageType.REFLESH_MASTER ||
     type === MessageType.REFLESH_IP
   )
 }

@@ -21,9 +21,12 @@ export class Changes {
   readonly fenced: LinkId[] = []
   readonly answers: Answer[] = []
   readonly events: ClusterEvent[] = []
+  /** They are the first of a term that goes on from an earlier one. */
+  readonly isTakeover: boolean
 
   constructor(base: Topology, epoch: number) {
     this.draft = new Draft(base, epoch)
+    this.isTakeover = base.version > 0 && base.epoch !== epoch
   }
 }
 
@@ -39,10 +42,11 @@ export interface Commit {
   readonly outlook: Outlook
 }
 
-/** Several causes may share a version; the gravest names it. Receivers handle all alike. */
+/** Several causes may share a version; a new master, or else the gravest, names it. Receivers handle all alike. */
 export function freeze(changes: Changes, outlook: Outlook): Commit {
-  const { draft, died, leaving, joined, released, fenced, answers } = changes
+  const { draft, isTakeover, died, leaving, joined, released, fenced, answers } = changes
   const rest = { topology: draft.freeze(), released, fenced, answers, outlook }
+  if (isTakeover) return { ...rest, cause: MessageType.REFLESH_MASTER, concerned: [] }
   if (died.size > 0) return { ...rest, cause: MessageType.REFLESH_IP, concerned: [...died] }
   if (leaving.length > 0) return { ...rest, cause: MessageType.SHUTDOWN_CACHE, concerned: leaving }
   if (joined.length > 0) return { ...rest, cause: MessageType.ADD_CACHE_SERVER, concerned: joined }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MessageType, NONE, SLOT_COUNT } from '@icf/common'
+import { isTopologyUpdate, MessageType, NONE, SLOT_COUNT } from '@icf/common'
 import { Harness, settled, type FakeServer } from './harness.test.kit.js'
 import { VERSION_INTERVAL_MS } from './versions.js'
 
@@ -58,6 +58,22 @@ test('the gravest cause names a version that has several', () => {
   assert.deepEqual(updates(), [[MessageType.SHUTDOWN_CACHE, [b.id]]])
   harness.persist()
   assert.deepEqual(updates(), [[MessageType.REFLESH_IP, [a.id]]])
+})
+
+test('a master announces itself to the servers with the first version of its term, where there was one before', () => {
+  const harness = new Harness()
+  const a = harness.join()
+  harness.settle()
+  assert.ok(!a.inbox.some(([type]) => type === MessageType.REFLESH_MASTER))
+  harness.isPersisting = false
+  harness.restart()
+  a.inbox.length = 0
+  harness.join(a)
+  harness.persist()
+  harness.isPersisting = true
+  harness.join()
+  const updates = a.inbox.filter(([type]) => isTopologyUpdate([type]))
+  assert.deepEqual(updates.slice(0, 2), [[MessageType.REFLESH_MASTER, []], [MessageType.ADD_CACHE_SERVER, [harness.connected().at(-1)!.id]]]) // prettier-ignore
 })
 
 test('a client gets the whole topology at once, then every change; a slow one the whole again', () => {

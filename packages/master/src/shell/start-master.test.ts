@@ -140,11 +140,11 @@ test('a master without its state takes over what the running servers follow, and
   await returned.next(MessageType.DISTRIBUTION_REQUEST)
   returned.link.send([MessageType.DISTRIBUTION_RESPOND, update, []])
   const [, whole] = await returned.next(MessageType.DISTRIBUTION_RESPOND)
-  const [, difference] = await returned.next(MessageType.DISTRIBUTION_RESPOND)
+  const [, difference] = await returned.next(MessageType.REFLESH_MASTER)
   const after = decodeTopology(difference, decodeTopology(whole, undefined)!)!
   assert.ok(isNewer(after, before) && after.epoch > before.epoch)
   assert.deepEqual([after.servers, after.primary], [before.servers, before.primary])
-  await client.next(MessageType.DISTRIBUTION_RESPOND)
+  await client.next(MessageType.REFLESH_MASTER)
   const { events } = (await (await connect(second, 'admin')).ask('EVENTS')) as { events: { type: string }[] }
   assert.deepEqual(events.map(({ type }) => type), ['MASTER_STARTED', 'TOPOLOGY_ADOPTED', 'SETTLED']) // prettier-ignore
 })
