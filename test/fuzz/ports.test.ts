@@ -66,6 +66,7 @@ class Lab {
   readonly #world = new World(1)
   readonly #network = new Network(this.#world, CALM)
   readonly #cluster = new SimCluster(this.#network, {
+    masters: 1,
     slotCount: SLOTS,
     budgets: [16 * 1024 * 1024],
     zones: ['zone'],

@@ -7,6 +7,8 @@ export interface Arguments {
   readonly first: number
   /** Seeds from the first on; with mutants the most that each is tried with, undefined: as many as it names itself. */
   readonly count: number | undefined
+  /** In each cluster; undefined: as many as the seed says, or with mutants as many as each names itself. */
+  readonly masters: number | undefined
   readonly isTraced: boolean
   readonly untilFailure: boolean
   /** The bug to plant into this process. */
@@ -25,6 +27,7 @@ export function readArguments(args: readonly string[]): Arguments {
     options: {
       seed: { type: 'string', default: '1' },
       count: { type: 'string' },
+      masters: { type: 'string' },
       trace: { type: 'boolean', default: false },
       'until-failure': { type: 'boolean', default: false },
       mutant: { type: 'string' },
@@ -39,6 +42,7 @@ export function readArguments(args: readonly string[]): Arguments {
   return {
     first: wholeNumber('seed', values.seed, 0),
     count: values.count === undefined ? undefined : wholeNumber('count', values.count, 1),
+    masters: values.masters === undefined ? undefined : wholeNumber('masters', values.masters, 1),
     isTraced: values.trace,
     untilFailure: values['until-failure'],
     mutant: values.mutant === undefined ? undefined : findMutant(values.mutant),

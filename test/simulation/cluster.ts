@@ -1,28 +1,27 @@
-import { defaultTiming, NONE, type Address, type Topology } from '@icf/common'
+import { formatAddress } from '@icf/common/node'
+import { NONE, type Address, type Topology } from '@icf/common'
 import { CacheServer, type Incarnation, type RunningCacheServer } from '@icf/cache-server/shell'
 import { connectOn, type Client } from '@icf/client/shell'
-import { serveMaster } from '@icf/master/shell'
 import { pino, type Logger } from 'pino'
 import { Violation } from './checkers/violation.js'
-import { Disk, DISK_FULL } from './disk.js'
+import { SimMasters } from './masters/masters.js'
 import type { Network } from './virtual/network.js'
 import { VirtualProcess } from './virtual/process.js'
 import { WallClocks } from './wall-clocks.js'
 
 const CLUSTER = 'sim'
-const MASTER: Address = { host: 'master', port: 7000 }
 const NO_MEMORY = { residentBytes: () => 0, follow: () => undefined }
 
 /** What a cache server says when a backup lacked a write. */
 const MENDING = 'backups lacked a write'
-
-const RESTART_MS = 300
 
 /** Clocks of two processes may differ in their rate by less than a tenth: docs/failure-model.md. */
 const SLOWEST_CLOCK = 0.96
 const FASTEST_CLOCK = 1.04
 
 export interface ClusterOptions {
+  /** How many there are: one is alone, several vote. */
+  readonly masters: number
   readonly slotCount: number
   /** What the entries of one server may take, in bytes: of one machine after the other, and so on from the first. */
   readonly budgets: readonly number[]
@@ -51,7 +50,6 @@ function byMachine<T>(machine: string, items: readonly T[]): T {
 
 /** A cluster of real masters, cache servers and clients, each on a virtual process. */
 export class SimCluster {
-  readonly disk = new Disk()
   #servers: SimServer[] = []
   /** Living ones. */
   readonly clients: SimClient[] = []
@@ -61,9 +59,7 @@ export class SimCluster {
   clientDied: (client: SimClient) => void = () => undefined
   /** Of all kinds, dead ones included. */
   #processes: VirtualProcess[] = []
-  /** Undefined from its start until it serves, and after its death. */
-  master: Awaited<ReturnType<typeof serveMaster>> | undefined
-  masterProcess!: VirtualProcess
+  readonly masters: SimMasters
   readonly #logger: Logger
   #nextPort = 7100
   #nextName = 1
@@ -84,37 +80,12 @@ export class SimCluster {
         },
       },
     )
-    this.startMaster()
-  }
-
-  startMaster(): void {
-    const process = this.#process('master', MASTER.host)
-    this.masterProcess = process
-    this.master = undefined
-    process.turn('starts', () => {
-      void serveMaster(process.runtime, {
-        address: MASTER,
-        cluster: CLUSTER,
-        coordination: this.disk.coordinate(process),
-        timing: defaultTiming,
-        ring: { virtualNodes: 32, seed: 7 },
-        slotCount: this.options.slotCount,
-        logger: this.#logger,
-      }).then(
-        (master) => {
-          if (process.isAlive) this.master = master
-        },
-        (error: Error) => this.#masterFailed(process, error),
-      )
-    })
-  }
-
-  /** As a supervisor does: it is started again when it can not save its state. */
-  #masterFailed(process: VirtualProcess, error: Error): void {
-    if (error.message !== DISK_FULL) throw error
-    process.kill()
-    this.network.world.after(RESTART_MS, () => {
-      if (!this.masterProcess.isAlive) this.startMaster()
+    this.masters = new SimMasters({
+      count: options.masters,
+      cluster: CLUSTER,
+      slotCount: options.slotCount,
+      logger: this.#logger,
+      newProcess: (machine) => this.#process('master', machine),
     })
   }
 
@@ -128,7 +99,7 @@ export class SimCluster {
       const starting = new CacheServer(process.runtime, {
         address,
         cluster: CLUSTER,
-        masters: [MASTER],
+        masters: this.masters.addresses,
         advertised: {
           host: address.host,
           respPort: 0,
@@ -157,7 +128,7 @@ export class SimCluster {
     const process = this.#process('client', `client-${this.#nextName}`)
     const client = await new Promise<Client>((resolve, reject) =>
       process.turn('starts', () => {
-        const masters = [`${MASTER.host}:${MASTER.port}`]
+        const masters = this.masters.addresses.map(formatAddress)
         const options = { masters, cluster: CLUSTER, timeoutMs, connectTimeoutMs: 600_000 }
         connectOn(process.runtime, options, this.options.slotCount).then(resolve, reject)
       }),
@@ -186,9 +157,9 @@ export class SimCluster {
     return (this.#processes = this.#processes.filter(({ isAlive }) => isAlive))
   }
 
-  /** What is in effect by the master's word. */
+  /** What is in effect by the active master's word. */
   get topology(): Topology | undefined {
-    return this.masterProcess.isAlive ? this.master?.core?.topology : undefined
+    return this.masters.topology
   }
 
   /** The living server of each seat. */
@@ -200,7 +171,7 @@ export class SimCluster {
   /** Whether every slot has complete copies on two machines, both of them with a living process; also by what is decided. */
   get isDoubled(): boolean {
     const { topology } = this
-    if (!topology || this.disk.isBehind) return false
+    if (!topology || this.masters.decisions.isBehind) return false
     const seats = this.seats(topology)
     for (let slot = 0; slot < topology.primary.length; slot++) {
       const [first, second] = [topology.primary[slot]!, topology.backup[slot]!]

@@ -1,5 +1,5 @@
-import type { Topology } from '@icf/common'
 import { loneTerm, type MasterOptions } from '@icf/master/shell'
+import type { Decisions } from './masters/decisions.js'
 import type { VirtualProcess } from './virtual/process.js'
 
 type Coordination = MasterOptions['coordination']
@@ -11,15 +11,14 @@ export const DISK_FULL = 'ENOSPC'
 /** How long nobody may be active after a term was lost, at most, in milliseconds. */
 const MAX_GAP_MS = 1200
 
-/** The file in which a master keeps its state: it outlives the process, may be slow or full, and can be lost. */
-export class Disk {
+/** The file in which a master that is alone keeps its state: it outlives the process, may be slow or full, and can be lost. */
+export class Disk implements Decisions {
   /** How long a commit takes, in milliseconds. */
   commitMs = 1
   isFull = false
   /** How long a term lasts at most, in milliseconds, until it is lost while its process lives. */
   longestTermMs = Infinity
-  /** Told of each state when it is safe, and before its master knows. */
-  written: ((topology: Topology, before: Topology | undefined) => void) | undefined
+  written: Decisions['written']
   /** What a living master wants to be safe, and is not yet. */
   #wanted: State | undefined
   #states: State[] = []
@@ -27,12 +26,10 @@ export class Disk {
   /** Of the process and term that use it now. */
   #term = 0
 
-  /** Whether this version was ever safe. */
   hasCommitted(epoch: number, version: number): boolean {
     return this.#committed.has(`${epoch}.${version}`)
   }
 
-  /** Whether a decision has been taken that is not in effect yet. */
   get isBehind(): boolean {
     return this.#wanted !== undefined
   }

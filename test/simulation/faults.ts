@@ -99,11 +99,14 @@ export class Faults {
 
   #faults(): Record<string, Fault> {
     const { cluster } = this
+    const { masters } = cluster
     const { random } = this.#world
     const trouble = this.#trouble
     const slow = new SlowWays(cluster, trouble)
     const replaced = new ReplacedPrimary(cluster, trouble)
     const unheard = new UnheardHandover(cluster, trouble)
+    /** Only a state that a master keeps alone can be lost. */
+    const loneWeight = (weight: number): number => (masters.loneDisk ? weight : 0)
     return {
       join: { weight: 3, begin: () => trouble.join() },
       leave: { weight: 2, begin: () => trouble.leave() },
@@ -141,27 +144,27 @@ export class Faults {
         isHarsh: true,
         begin: () => trouble.pause([trouble.client()?.process]),
       },
-      'pause master': { weight: 1, isHarsh: true, begin: () => trouble.pause([cluster.masterProcess]) },
+      'pause master': { weight: 1, isHarsh: true, begin: () => trouble.pause([masters.acting.process]) },
       'pause master in the middle': {
         weight: 1,
         isHarsh: true,
-        begin: () => trouble.pause([cluster.masterProcess], random.integer(0, 6)),
+        begin: () => trouble.pause([masters.acting.process], random.integer(0, 6)),
       },
       'restart master': { weight: 2, begin: () => trouble.restartMaster((process) => process.kill()) },
       'restart master in the middle': {
         weight: 2,
         begin: () => trouble.restartMaster((process) => process.killMidTurn(random.integer(0, 6))),
       },
-      'lose state': { weight: 1, isAlone: true, begin: () => trouble.restartWithoutState() },
+      'lose state': { weight: loneWeight(1), isAlone: true, begin: () => trouble.restartWithoutState() },
       // Whether slots were handed over only the next master can tell: calls to them wait for it.
       'lose state as it commits': {
-        weight: 1,
+        weight: loneWeight(1),
         isHarsh: true,
         isAlone: true,
         begin: () => trouble.restartMasterAsItCommits(true),
       },
       'lose state of an unheard handover': {
-        weight: 2,
+        weight: loneWeight(2),
         isHarsh: true,
         isAlone: true,
         begin: () => unheard.begin(),
@@ -176,7 +179,7 @@ export class Faults {
       },
       'cut server from master': {
         weight: 1,
-        begin: () => trouble.cut([trouble.server()?.process], [cluster.masterProcess]),
+        begin: () => trouble.cut([trouble.server()?.process], masters.processes),
       },
       'cut servers apart': {
         weight: 1,
@@ -199,7 +202,7 @@ export class Faults {
       'cut master off': {
         weight: 1,
         isHarsh: true,
-        begin: () => trouble.cut([cluster.masterProcess], cluster.processes),
+        begin: () => trouble.cut([masters.acting.process], cluster.processes),
       },
       'cut the cluster in two': {
         weight: 1,

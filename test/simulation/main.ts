@@ -3,7 +3,7 @@ import { plant } from './mutants/plant.js'
 import { runMutants } from './mutants/run.js'
 
 /**
- * `npm run simulate -- --seed N [--count M] [--trace] [--until-failure] [--mutant NAME]`: the same seed gives the same run.
+ * `npm run simulate -- --seed N [--count M] [--masters 2] [--trace] [--until-failure] [--mutant NAME]`: the same seed gives the same run.
  * `npm run simulate -- --mutants [NAME…] [--jobs 2]`: whether planted bugs are caught.
  */
 const args = read()

@@ -2,7 +2,13 @@ import type { Arguments } from './arguments.js'
 import { simulate } from './simulation.js'
 
 /** Runs one seed after the other and says how they ended. @returns whether one failed */
-export async function runSeeds({ first, count = 1, isTraced, untilFailure }: Arguments): Promise<boolean> {
+export async function runSeeds({
+  first,
+  count = 1,
+  masters,
+  isTraced,
+  untilFailure,
+}: Arguments): Promise<boolean> {
   const failed: number[] = []
   const faults: Record<string, number> = {}
   let [ran, virtualMs, steps, answered] = [0, 0, 0, 0]
@@ -10,7 +16,10 @@ export async function runSeeds({ first, count = 1, isTraced, untilFailure }: Arg
   for (let seed = first; seed < first + count && !(untilFailure && failed.length > 0); seed++)
     try {
       ran++
-      const outcome = await simulate(seed, isTraced ? (line) => console.log(line) : undefined)
+      const outcome = await simulate(seed, {
+        masters,
+        trace: isTraced ? (line) => console.log(line) : undefined,
+      })
       virtualMs += outcome.virtualMs
       steps += outcome.steps
       answered += outcome.answered

@@ -31,13 +31,14 @@ export interface Scenario {
  * A small cluster, since a seed has to be cheap: what goes wrong in large ones goes wrong in small ones.
  * @param isPatient whether it lives long enough for a fault that has to be seen to
  */
-export function chooseScenario(random: Random, isPatient: boolean): Scenario {
+export function chooseScenario(random: Random, isPatient: boolean, masters: number): Scenario {
   const machineCount = random.integer(2, 6)
   const mayEvict = random.chance(0.15)
   const hasLong = !mayEvict && random.chance(0.1)
   const pauseMs = random.pick([20, 60, 200])
   return {
     cluster: {
+      masters,
       slotCount: random.chance(0.002) ? 16384 : random.pick([4, 16, 16, 64]),
       budgets: mayEvict
         ? random.pick([[16], [64], [16, 64], [16, 64, 64]]).map((size) => size * KIB)

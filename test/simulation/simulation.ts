@@ -8,6 +8,7 @@ import { TopologyOrderChecker } from './checkers/topology-order.js'
 import { Violation } from './checkers/violation.js'
 import { SimCluster } from './cluster.js'
 import { Faults } from './faults.js'
+import { mastersOf } from './masters/number.js'
 import { chooseScenario, type Scenario } from './scenario.js'
 import { Network } from './virtual/network.js'
 import { World } from './virtual/world.js'
@@ -24,6 +25,16 @@ const READ_MS = 30_000
 /** Every so many seeds a cluster lives longer, at several times the cost. */
 const PATIENT_EVERY = 64
 
+export interface SimulationOptions {
+  readonly trace?: ((line: string) => void) | undefined
+  /** Default: as many as the seed says. */
+  readonly masters?: number | undefined
+  /** How far the time of day of a process is off at most. Default half a day. */
+  readonly mostWallErrorMs?: number
+  /** After which a master that is alone loses its term at the latest, time and again, while things go wrong. Default never. */
+  readonly longestTermMs?: number
+}
+
 export interface Outcome {
   readonly seed: number
   readonly steps: number
@@ -38,17 +49,10 @@ export interface Outcome {
  * One cluster's life, all of it decided by the seed: the real masters, cache servers and clients on virtual processes,
  * clocks, disks and a network, under readers and writers, while all kinds of things go wrong; then quiet, in which the
  * cluster must settle with nothing lost.
- * @param mostWallErrorMs how far the time of day of a process is off at most
- * @param longestTermMs after which the master loses its term at the latest, time and again, while things go wrong
  * @throws Violation, and whatever else the processes throw
  */
-export function simulate(
-  seed: number,
-  trace?: (line: string) => void,
-  mostWallErrorMs = HALF_A_DAY_MS,
-  longestTermMs = Infinity,
-): Promise<Outcome> {
-  return new Simulation(seed, trace, mostWallErrorMs, longestTermMs).run()
+export function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
+  return new Simulation(seed, options).run()
 }
 
 class Simulation {
@@ -62,20 +66,24 @@ class Simulation {
 
   constructor(
     private readonly seed: number,
-    trace: ((line: string) => void) | undefined,
-    mostWallErrorMs: number,
-    longestTermMs: number,
+    {
+      trace,
+      masters = mastersOf(seed),
+      mostWallErrorMs = HALF_A_DAY_MS,
+      longestTermMs = Infinity,
+    }: SimulationOptions,
   ) {
     this.#world = new World(seed, trace)
-    this.#scenario = chooseScenario(this.#world.random, seed % PATIENT_EVERY === 0)
+    this.#scenario = chooseScenario(this.#world.random, seed % PATIENT_EVERY === 0, masters)
     this.#world.log(JSON.stringify(this.#scenario))
     this.#cluster = new SimCluster(
       new Network(this.#world, this.#scenario.weather),
       this.#scenario.cluster,
       new WallClocks(seed, mostWallErrorMs),
     )
-    this.#cluster.disk.longestTermMs = longestTermMs
-    this.#order = new TopologyOrderChecker(this.#cluster.disk)
+    const { loneDisk, decisions } = this.#cluster.masters
+    if (loneDisk) loneDisk.longestTermMs = longestTermMs
+    this.#order = new TopologyOrderChecker(decisions)
   }
 
   async run(): Promise<Outcome> {
@@ -163,8 +171,9 @@ class Simulation {
   }
 
   #isSettled(): boolean {
-    const { topology, master, masterProcess, servers } = this.#cluster
-    if (!topology || !master?.core || !masterProcess.canRun) return false
+    const { topology, masters, servers } = this.#cluster
+    const { process: masterProcess, node: master } = masters.acting
+    if (!topology || !master?.core || !masters.processes.every(({ canRun }) => canRun)) return false
     const snapshot = master.core.snapshot(masterProcess.now())
     return (
       servers.length > 0 &&
@@ -190,7 +199,8 @@ class Simulation {
   }
 
   #describe(): string {
-    const { master, masterProcess, servers } = this.#cluster
+    const { masters, servers } = this.#cluster
+    const { process: masterProcess, node: master } = masters.acting
     const snapshot = master?.core?.snapshot(masterProcess.now())
     return JSON.stringify(
       { ...snapshot, servers: servers.map(({ process }) => process.name) },

@@ -15,7 +15,7 @@ for (const uploadMs of [3000, 30_000])
     const world = new World(1)
     const bytesPerMs = limits.maxValueBytes / uploadMs
     const network = new Network(world, { ...CALM, bytesPerMs })
-    const options = { slotCount: 16, budgets: [512 * MIB], zones: ['zone'] }
+    const options = { masters: 1, slotCount: 16, budgets: [512 * MIB], zones: ['zone'] }
     const cluster = new SimCluster(network, options)
     const until = async (what: string, isDone: () => boolean): Promise<void> => {
       let isReached = false

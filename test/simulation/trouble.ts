@@ -54,18 +54,21 @@ export class Trouble {
   /** Ends all that is wrong, for good. */
   heal(): void {
     const { cluster } = this
+    const { masters } = cluster
     this.#isHealed = true
     this.#network.healAll()
     // Who was to stop, or to die, within its next turn does so still.
     for (const afterMs of [0, 200])
       this.#world.after(afterMs, () => {
         for (const process of cluster.processes) process.goOn()
-        if (!cluster.masterProcess.isAlive) cluster.startMaster()
+        for (const master of masters.all) if (!master.process.isAlive) masters.start(master)
       })
-    cluster.disk.written = undefined
-    cluster.disk.isFull = false
-    cluster.disk.commitMs = 1
-    cluster.disk.longestTermMs = Infinity
+    masters.decisions.written = undefined
+    for (const { disk } of masters.all) {
+      disk.isFull = false
+      disk.commitMs = 1
+    }
+    if (masters.loneDisk) masters.loneDisk.longestTermMs = Infinity
     if (cluster.servers.every(({ isLeaving }) => isLeaving)) cluster.startServer(this.room.machines[0]!)
   }
 
@@ -118,8 +121,8 @@ export class Trouble {
   /** Never the last member that was not asked to leave before, nor one that takes itself for it: its data would rightly be lost. */
   leave(who?: SimServer): number | undefined {
     const { random } = this.#world
-    const { topology, servers, disk } = this.cluster
-    if (!topology || disk.isBehind) return undefined
+    const { topology, servers, masters } = this.cluster
+    if (!topology || masters.decisions.isBehind) return undefined
     const active = new Set(topology.servers.flatMap((info) => (info?.state === 'active' ? [info.id] : [])))
     const staying = servers.filter(
       ({ isLeaving, incarnation }) => !isLeaving && incarnation && active.has(incarnation.id),
@@ -127,8 +130,7 @@ export class Trouble {
     if (staying.length < 2) return undefined
     const server = who ?? random.pick(staying)
     if (!staying.includes(server)) return undefined
-    const { masterProcess } = this.cluster
-    if (!server.running || !masterProcess.canRun || !server.process.canRun) return undefined
+    if (!server.running || !masters.acting.process.canRun || !server.process.canRun) return undefined
     const { id, core } = server.incarnation
     const knows = core.slots.topology.servers
     if (!knows.some((other) => other && other.id !== id && other.state === 'active')) return undefined
@@ -140,9 +142,9 @@ export class Trouble {
 
   /** The promise is for one thing at a time: nobody else is dead, stopped or cut off, or was a moment ago. */
   canDestroy(): boolean {
-    const { masterProcess, isDoubled } = this.cluster
+    const { masters, isDoubled } = this.cluster
     const isUndisturbed = this.#world.now >= this.#disturbedUntil
-    return isDoubled && isUndisturbed && !this.#isStateUncertain && masterProcess.canRun
+    return isDoubled && isUndisturbed && !this.#isStateUncertain && masters.acting.process.canRun
   }
 
   /** Preferably the primary of a slot of which its backup has more: what it said is missing must not come back. */
@@ -205,7 +207,7 @@ export class Trouble {
     const pausedMs = this.pause([process], this.#world.random.integer(0, 4))
     if (pausedMs === undefined) return undefined
     const cutMs = this.#ms()
-    this.later(pausedMs, () => void this.cut([process], [this.cluster.masterProcess], cutMs))
+    this.later(pausedMs, () => void this.cut([process], this.cluster.masters.processes, cutMs))
     return pausedMs + cutMs
   }
 
@@ -278,21 +280,23 @@ export class Trouble {
 
   /** Its state is not lost, or was found again. */
   get canRestartMaster(): boolean {
-    return this.cluster.masterProcess.canRun && !this.#isStateUncertain
+    return this.cluster.masters.acting.process.canRun && !this.#isStateUncertain
   }
 
   restartMaster(how: (process: VirtualProcess) => void, isStateLost = false): number | undefined {
     const { cluster } = this
     const { random } = this.#world
-    const { masterProcess } = cluster
+    const { masters } = cluster
+    const master = masters.acting
+    const { process } = master
     if (!this.canRestartMaster) return undefined
-    how(masterProcess)
+    how(process)
     this.#isStateUncertain = true
     const ms = random.chance(0.4) ? random.between(20, 200) : random.between(20, LONGEST_DOWN_MS)
     this.later(ms, () => {
-      masterProcess.kill()
+      process.kill()
       if (isStateLost) this.#loseState()
-      cluster.startMaster()
+      masters.start(master)
       this.#world.after(LONGEST_MS, () => (this.#isStateUncertain = false))
     })
     return ms + LONGEST_MS
@@ -320,33 +324,34 @@ export class Trouble {
 
   /** It dies when a version is safe, perhaps one by which slots were handed over, and some or none have heard of that. */
   restartMasterAsItCommits(isStateLost = false): number | undefined {
-    const { disk } = this.cluster
+    const { decisions } = this.cluster.masters
     const { random } = this.#world
-    if (!this.canRestartMaster || disk.written) return undefined
+    if (!this.canRestartMaster || decisions.written) return undefined
     if (this.join() === undefined || random.chance(0.2)) this.leave()
     const isMove = random.chance(0.7)
     let left = random.integer(0, 4)
-    disk.written = ({ primary }, before) => {
+    decisions.written = ({ primary }, before) => {
       if ((isMove && before?.primary.every((seat, slot) => seat === primary[slot])) || left-- > 0) return
-      disk.written = undefined
+      decisions.written = undefined
       if (isStateLost && random.chance(0.6)) this.#stopOneThatGives(primary, before)
       this.restartMaster((process) => process.killMidTurn(random.integer(0, 4)), isStateLost)
     }
-    this.#world.after(COMMITS_WITHIN_MS, () => (disk.written = undefined))
+    this.#world.after(COMMITS_WITHIN_MS, () => (decisions.written = undefined))
     return COMMITS_WITHIN_MS + 2 * LONGEST_MS
   }
 
+  /** Of a master that is alone. */
   #loseState(): void {
-    const { disk } = this.cluster
+    const disk = this.cluster.masters.loneDisk
     const { random } = this.#world
-    if (random.chance(0.5)) disk.lose()
-    else disk.goBack(random.integer(1, 5))
+    if (random.chance(0.5)) disk?.lose()
+    else disk?.goBack(random.integer(1, 5))
     // Then what the next master begins with is not safe yet when it hears of something newer.
     if (random.chance(0.3)) this.slowDisk()
   }
 
   slowDisk(): number {
-    const { disk } = this.cluster
+    const { disk } = this.cluster.masters.acting
     const ms = this.#ms()
     disk.commitMs = this.#world.random.between(50, 2000)
     this.later(ms, () => (disk.commitMs = 1))
@@ -354,7 +359,7 @@ export class Trouble {
   }
 
   fullDisk(): number {
-    const { disk } = this.cluster
+    const { disk } = this.cluster.masters.acting
     const ms = this.#ms()
     disk.isFull = true
     this.later(ms, () => (disk.isFull = false))

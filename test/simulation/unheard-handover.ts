@@ -25,19 +25,19 @@ export class UnheardHandover {
   /** @returns for how long something is wrong at most, in ms; undefined: not possible now */
   begin(): number | undefined {
     const { trouble } = this
-    const { disk } = this.cluster
+    const { decisions } = this.cluster.masters
     const { world } = this.cluster.network
-    if (!trouble.canRestartMaster || disk.written) return undefined
+    if (!trouble.canRestartMaster || decisions.written) return undefined
     if (trouble.join() === undefined && trouble.leave() === undefined) return undefined
     const written = (next: Topology, before: Topology | undefined): void => {
       const giver = before && this.#giver(next, before)
       if (!giver?.process.canRun) return
-      disk.written = undefined
+      decisions.written = undefined
       this.#cutOff(giver.process)
     }
-    disk.written = written
+    decisions.written = written
     world.after(MOVES_WITHIN_MS, () => {
-      if (disk.written === written) disk.written = undefined
+      if (decisions.written === written) decisions.written = undefined
     })
     return MOVES_WITHIN_MS + MOST_SERVED_MS + LONGEST_DOWN_MS + LONGEST_MS
   }
@@ -53,11 +53,12 @@ export class UnheardHandover {
 
   #cutOff(giver: VirtualProcess): void {
     const { cluster, trouble } = this
-    const { masterProcess: master, network } = cluster
+    const { masters, network } = cluster
+    const { process: master } = masters.acting
     const servedMs = network.world.random.between(LEAST_SERVED_MS, MOST_SERVED_MS)
     trouble.disturb(servedMs + LONGEST_DOWN_MS)
     for (const other of cluster.processes) if (other !== giver) network.cut(giver, other)
-    const isReplaced = (): boolean => cluster.masterProcess !== master
+    const isReplaced = (): boolean => masters.acting.process !== master
     trouble.later(servedMs, () => {
       trouble.restartMaster((process) => process.kill(), true)
       trouble.once(isReplaced, LOOK_MS, () => {

@@ -1,5 +1,5 @@
 import { compareVersions, NONE, type Topology } from '@icf/common'
-import type { Disk } from '../disk.js'
+import type { Decisions } from '../masters/decisions.js'
 import { Violation } from './violation.js'
 
 /** What a topology is told from others by. */
@@ -10,7 +10,7 @@ export class TopologyOrderChecker {
   readonly #latest = new Map<string, Stamp>()
   readonly #sound = new WeakSet<Topology>()
 
-  constructor(private readonly disk: Disk) {}
+  constructor(private readonly decisions: Decisions) {}
 
   /** @param who an incarnation of a server */
   follows(who: string, topology: Topology): void {
@@ -31,7 +31,7 @@ export class TopologyOrderChecker {
       throw new Violation(
         `invariant 5: ${who} went from ${before.epoch}.${before.version} to ${epoch}.${version}`,
       )
-    if (!this.disk.hasCommitted(epoch, version))
+    if (!this.decisions.hasCommitted(epoch, version))
       throw new Violation(`invariant 6: ${who} follows ${epoch}.${version}, which is not safe yet`)
     this.#latest.set(who, stamp)
     return true

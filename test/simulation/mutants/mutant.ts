@@ -12,6 +12,8 @@ export interface Mutant {
   readonly breaks: string
   /** Seeds that are tried before it counts as survived. A rare one says in a comment why it needs more than usual. */
   readonly seeds?: number
+  /** In the clusters that it is tried with. Default one. */
+  readonly masters?: number
   /** It is not caught yet, because this does not happen, or too seldom. */
   readonly survives?: string
 }

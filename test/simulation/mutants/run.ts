@@ -16,7 +16,7 @@ export type Verdict =
   /** Nothing is proven: it could not be run, or it did not end in time. */
   | { readonly kind: 'broken'; readonly output: string }
 
-type Range = Pick<Arguments, 'first' | 'count'>
+type Range = Pick<Arguments, 'first' | 'count'> & Partial<Pick<Arguments, 'masters'>>
 
 /**
  * Plants each of these bugs into a process of its own, and says which seed catches it.
@@ -50,16 +50,17 @@ export async function runMutants(
 /** Runs seeds with this bug until one fails that does not fail without it. */
 export async function tryMutant(
   mutant: Mutant,
-  { first, count = mutant.seeds ?? DEFAULT_SEEDS }: Range,
+  { first, count = mutant.seeds ?? DEFAULT_SEEDS, masters = mutant.masters ?? 1 }: Range,
 ): Promise<Verdict> {
   const end = first + count
+  const cluster = ['--masters', String(masters)]
   for (let seed = first; seed < end;) {
-    const { code, output } = await simulator(seed, end - seed, ['--mutant', mutant.name])
+    const { code, output } = await simulator(seed, end - seed, [...cluster, '--mutant', mutant.name])
     if (code === 0) break
     const failure = code === 1 ? /^seed (\d+) failed: (.*)$/m.exec(output) : null
     if (!failure) return { kind: 'broken', output }
     const failed = Number(failure[1])
-    const without = await simulator(failed, 1, [])
+    const without = await simulator(failed, 1, cluster)
     if (without.code === 0)
       return { kind: 'caught', seed: failed, seeds: failed - first + 1, violation: failure[2]! }
     seed = failed + 1

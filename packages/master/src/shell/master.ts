@@ -5,6 +5,7 @@ import type { MasterOptions } from './master-options.js'
 
 export { loneTerm } from './lone-coordination.js'
 export type { MasterOptions } from './master-options.js'
+export { VotingCoordination, type VotingOptions } from './voting/voting-coordination.js'
 
 export interface RunningMaster {
   readonly id: string

@@ -104,8 +104,12 @@ export function encodeState(
   return `{"sha256":"${digest(body)}","state":${body}}\n`
 }
 
-/** @throws IcfError STATE_UNAVAILABLE */
-export function decodeState(text: string, path: string): StoredState & { readonly cluster: string } {
+/** @param slotCount that it must have. @throws IcfError STATE_UNAVAILABLE */
+export function decodeState(
+  text: string,
+  path: string,
+  slotCount = SLOT_COUNT,
+): StoredState & { readonly cluster: string } {
   const { sha256, state } = parse(text, path) as { sha256: unknown; state: Record<string, unknown> }
   if (typeof state !== 'object' || state === null || digest(JSON.stringify(state)) !== sha256)
     throw damaged(path, 'its checksum is wrong')
@@ -116,7 +120,7 @@ export function decodeState(text: string, path: string): StoredState & { readonl
     )
   return {
     cluster: String(state.cluster),
-    topology: readTopology(state, path),
+    topology: readTopology(state, path, slotCount),
     retired: (state.retired as [string, Retired['how']][]).map(([id, how]) => ({ id, how })),
     // The first release did not store these two.
     departures: (state.departures as DeparturesState | undefined) ?? NO_DEPARTURES,
@@ -135,7 +139,7 @@ function parse(text: string, path: string): object {
   throw damaged(path, 'it is no JSON object')
 }
 
-function readTopology(state: Record<string, unknown>, path: string): Topology {
+function readTopology(state: Record<string, unknown>, path: string, slotCount: number): Topology {
   const column = (name: string): Uint8Array => new Uint8Array(Buffer.from(String(state[name]), 'base64'))
   const { epoch, version, ring, servers, transitions, pins, masters } = state
   let topology: Topology
@@ -153,7 +157,7 @@ function readTopology(state: Record<string, unknown>, path: string): Topology {
       // The first release did not store them.
       masters,
     ]
-    topology = decodeTopology(wire, undefined)!
+    topology = decodeTopology(wire, undefined, slotCount)!
   } catch (cause) {
     throw damaged(path, (cause as Error).message)
   }

@@ -44,6 +44,8 @@ export interface VotingOptions {
   /** Where other masters are, or will be. This one may be among them. */
   readonly peers: readonly Address[]
   readonly timing: Timing
+  /** As of MasterOptions. */
+  readonly slotCount?: number
   readonly store: VoteStore
   readonly logger: Logger
 }
@@ -308,8 +310,18 @@ export class VotingCoordination implements Coordination, Votes {
   /** Those with a vote have to find each other, also such as nobody named to this one. */
   #learn(state: KeptState): void {
     if (state.masters.every((id) => this.#council.isKnown(id))) return
-    const news = this.#council.learn(storedIn(state)?.topology.masters ?? [])
+    const news = this.#council.learn(this.#mastersIn(state))
     for (const { id, host, port } of news) if (id !== this.#id) this.#peers.add({ host, port })
+  }
+
+  /** None of a state that it can not read: it may vote all the same. */
+  #mastersIn(state: KeptState): readonly MasterInfo[] {
+    try {
+      return storedIn(state, this.#options.slotCount)?.topology.masters ?? []
+    } catch (error) {
+      if (!(error instanceof IcfError)) throw error
+      return []
+    }
   }
 
   /** No process is there any more that could be active. */
@@ -355,7 +367,7 @@ export class VotingCoordination implements Coordination, Votes {
   #lead(epoch: number, state: KeptState): void {
     let stored: StoredState | undefined
     try {
-      stored = storedIn(state)
+      stored = storedIn(state, this.#options.slotCount)
     } catch (error) {
       this.#options.logger.error(
         { error, epoch },
@@ -441,6 +453,6 @@ export class VotingCoordination implements Coordination, Votes {
 }
 
 /** Undefined of a cluster that was only founded. */
-function storedIn({ body }: KeptState): StoredState | undefined {
-  return body.length === 0 ? undefined : readBody(body, 'the state that voters keep')
+function storedIn({ body }: KeptState, slotCount: number | undefined): StoredState | undefined {
+  return body.length === 0 ? undefined : readBody(body, 'the state that voters keep', slotCount)
 }
