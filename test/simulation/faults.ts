@@ -1,5 +1,7 @@
 import type { AnswerChecker } from './checkers/answers.js'
 import type { SimCluster } from './cluster.js'
+import { faultsOfMasters } from './masters/faults.js'
+import { MasterTroubles } from './masters/master-troubles.js'
 import { ReplacedPrimary } from './replaced-primary.js'
 import { SlowWays } from './slow-ways.js'
 import { LONGEST_MS, SEEN_TO_WITHIN_MS, Trouble, type Room } from './trouble.js'
@@ -15,7 +17,7 @@ export interface FaultOptions extends Room {
   readonly isPatient: boolean
 }
 
-interface Fault {
+export interface Fault {
   /** How often it is chosen, beside the others. */
   readonly weight: number
   /** Whether it may destroy data together with anything else. */
@@ -44,7 +46,11 @@ export class Faults {
   ) {
     this.#trouble = new Trouble(cluster, options)
     this.#world = cluster.network.world
-    this.#all = Object.entries(this.#faults())
+    this.#all = Object.entries({
+      ...this.#faults(),
+      ...(cluster.masters.terms &&
+        faultsOfMasters(new MasterTroubles(cluster, this.#trouble), this.#trouble)),
+    })
     this.#schedule()
   }
 

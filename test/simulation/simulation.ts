@@ -3,6 +3,8 @@ import { AnswerChecker } from './checkers/answers.js'
 import { checkApart } from './checkers/apart.js'
 import { checkBounds } from './checkers/bounds.js'
 import { checkCopies } from './checkers/copies.js'
+import { DecisionChecker } from './checkers/decisions.js'
+import { checkOneMaster } from './checkers/one-master.js'
 import { OneOwnerChecker } from './checkers/one-owner.js'
 import { TopologyOrderChecker } from './checkers/topology-order.js'
 import { Violation } from './checkers/violation.js'
@@ -18,6 +20,8 @@ import { CALL_TIMEOUT_MS, Workload } from './workload.js'
 /** How long a cluster may take to form, and to be whole again once nothing is wrong any more, in ms. */
 const FORM_MS = 30_000
 const SETTLE_MS = 60_000
+/** Until a master is active, in ms: others are dialed anew, which may wait for an attempt that was lost, and vote. */
+const ACTIVE_MS = 15_000
 /** Until what expires has done so. */
 const EXPIRY_MS = 25_000
 const READ_MS = 30_000
@@ -62,6 +66,8 @@ class Simulation {
   readonly #answers = new AnswerChecker()
   readonly #owners = new OneOwnerChecker()
   readonly #order: TopologyOrderChecker
+  /** Where several masters decide. */
+  readonly #decisions: DecisionChecker | undefined
   readonly #followed = new Map<object, Topology>()
 
   constructor(
@@ -81,9 +87,10 @@ class Simulation {
       this.#scenario.cluster,
       new WallClocks(seed, mostWallErrorMs),
     )
-    const { loneDisk, decisions } = this.#cluster.masters
+    const { loneDisk, terms, decisions } = this.#cluster.masters
     if (loneDisk) loneDisk.longestTermMs = longestTermMs
     this.#order = new TopologyOrderChecker(decisions)
+    this.#decisions = terms && new DecisionChecker(terms)
   }
 
   async run(): Promise<Outcome> {
@@ -112,6 +119,7 @@ class Simulation {
     workload.end()
     this.#answers.excuse(this.#world.now)
     const healed = this.#world.now
+    await this.#until('a master is active', ACTIVE_MS, () => cluster.masters.isActive)
     await this.#until(
       'the cluster settles',
       SETTLE_MS,
@@ -151,7 +159,7 @@ class Simulation {
 
   /** After every event. */
   #check(): void {
-    const { servers, clients } = this.#cluster
+    const { servers, clients, masters } = this.#cluster
     for (const { process, incarnation } of servers)
       if (incarnation)
         this.#follows(
@@ -162,6 +170,8 @@ class Simulation {
     this.#owners.check(servers, this.#scenario.cluster.slotCount)
     for (const { process, client } of clients) this.#order.hasSeen(process.name, client.topology)
     checkBounds(servers)
+    if (masters.terms) checkOneMaster(masters.terms)
+    this.#decisions?.check()
   }
 
   #follows(who: object, name: string, topology: Topology): void {

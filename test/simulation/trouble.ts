@@ -1,5 +1,6 @@
 import type { Topology } from '@icf/common'
 import type { SimClient, SimCluster, SimServer } from './cluster.js'
+import type { SimMaster } from './masters/masters.js'
 import type { Network } from './virtual/network.js'
 import type { VirtualProcess } from './virtual/process.js'
 import { CALL_TIMEOUT_MS } from './workload.js'
@@ -64,6 +65,7 @@ export class Trouble {
         for (const master of masters.all) if (!master.process.isAlive) masters.start(master)
       })
     masters.decisions.written = undefined
+    if (masters.terms) masters.terms.proposed = undefined
     for (const { disk } of masters.all) {
       disk.isFull = false
       disk.commitMs = 1
@@ -283,19 +285,21 @@ export class Trouble {
     return this.cluster.masters.acting.process.canRun && !this.#isStateUncertain
   }
 
-  restartMaster(how: (process: VirtualProcess) => void, isStateLost = false): number | undefined {
-    const { cluster } = this
+  /** @param lose what is lost of it while it is down */
+  restartMaster(
+    how: (process: VirtualProcess) => void,
+    { master = this.cluster.masters.acting, lose }: { master?: SimMaster; lose?: () => void } = {},
+  ): number | undefined {
+    const { masters } = this.cluster
     const { random } = this.#world
-    const { masters } = cluster
-    const master = masters.acting
     const { process } = master
-    if (!this.canRestartMaster) return undefined
+    if (!this.canRestartMaster || !process.isAlive) return undefined
     how(process)
     this.#isStateUncertain = true
     const ms = random.chance(0.4) ? random.between(20, 200) : random.between(20, LONGEST_DOWN_MS)
     this.later(ms, () => {
-      process.kill()
-      if (isStateLost) this.#loseState()
+      master.process.kill()
+      lose?.()
       masters.start(master)
       this.#world.after(LONGEST_MS, () => (this.#isStateUncertain = false))
     })
@@ -309,7 +313,7 @@ export class Trouble {
     if (random.chance(0.7)) this.join()
     this.later(
       random.between(0, 40),
-      () => void this.restartMaster((process) => process.killMidTurn(random.integer(0, 6)), true),
+      () => void this.restartMaster((process) => process.killMidTurn(random.integer(0, 6)), this.losingState),
     )
     return 2 * LONGEST_MS
   }
@@ -334,11 +338,16 @@ export class Trouble {
       if ((isMove && before?.primary.every((seat, slot) => seat === primary[slot])) || left-- > 0) return
       decisions.written = undefined
       if (isStateLost && random.chance(0.6)) this.#stopOneThatGives(primary, before)
-      this.restartMaster((process) => process.killMidTurn(random.integer(0, 4)), isStateLost)
+      this.restartMaster(
+        (process) => process.killMidTurn(random.integer(0, 4)),
+        isStateLost ? this.losingState : {},
+      )
     }
     this.#world.after(COMMITS_WITHIN_MS, () => (decisions.written = undefined))
     return COMMITS_WITHIN_MS + 2 * LONGEST_MS
   }
+
+  readonly losingState = { lose: (): void => this.#loseState() }
 
   /** Of a master that is alone. */
   #loseState(): void {
@@ -350,16 +359,14 @@ export class Trouble {
     if (random.chance(0.3)) this.slowDisk()
   }
 
-  slowDisk(): number {
-    const { disk } = this.cluster.masters.acting
+  slowDisk({ disk } = this.cluster.masters.acting): number {
     const ms = this.#ms()
     disk.commitMs = this.#world.random.between(50, 2000)
     this.later(ms, () => (disk.commitMs = 1))
     return ms + 2000
   }
 
-  fullDisk(): number {
-    const { disk } = this.cluster.masters.acting
+  fullDisk({ disk } = this.cluster.masters.acting): number {
     const ms = this.#ms()
     disk.isFull = true
     this.later(ms, () => (disk.isFull = false))

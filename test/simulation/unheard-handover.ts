@@ -60,7 +60,7 @@ export class UnheardHandover {
     for (const other of cluster.processes) if (other !== giver) network.cut(giver, other)
     const isReplaced = (): boolean => masters.acting.process !== master
     trouble.later(servedMs, () => {
-      trouble.restartMaster((process) => process.kill(), true)
+      trouble.restartMaster((process) => process.kill(), trouble.losingState)
       trouble.once(isReplaced, LOOK_MS, () => {
         for (const other of cluster.processes) network.heal(giver, other)
         // What it waits for from the dead one would not come.

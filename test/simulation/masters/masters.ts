@@ -72,10 +72,16 @@ export class SimMasters {
     return node?.core?.topology
   }
 
-  /** In place of the process that was there. */
+  /** Whether one of several can act; one that is alone always can. */
+  get isActive(): boolean {
+    return this.terms === undefined || (this.acting.process.canRun && this.topology !== undefined)
+  }
+
+  /** In place of the process that was there, which dies if it has not yet. */
   start(master: SimMaster): void {
     const { cluster, slotCount, logger, newProcess } = this.#options
     const process = newProcess(master.address.host)
+    ;(master.process as VirtualProcess | undefined)?.kill()
     master.process = process
     master.node = undefined
     process.turn('starts', () => {

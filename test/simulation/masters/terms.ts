@@ -22,6 +22,8 @@ interface Watched {
 /** Stands between several masters and their votes, and sees all terms and what is decided in them. */
 export class Terms implements Decisions {
   written: Decisions['written']
+  /** Told of whose decision is about to be sent to the voters. */
+  proposed: ((process: VirtualProcess) => void) | undefined
   /** Since the checkers looked last. */
   readonly events: TermEvent[] = []
   readonly #committed = new Set<string>()
@@ -76,6 +78,7 @@ export class Terms implements Decisions {
     const { process, term } = watched
     const { topology } = state
     watched.isBehind = true
+    this.proposed?.(process)
     try {
       await term.commit(state)
     } finally {
