@@ -29,6 +29,12 @@ export function faultsOfMasters(masters: MasterTroubles, trouble: Trouble): Reco
     'cut masters apart': { weight: 2, isHarsh: true, begin: () => masters.cutApart() },
     'cut master from some': { weight: 2, isHarsh: true, begin: () => masters.cutFromSome() },
     'cut master from servers': { weight: 1, isHarsh: true, begin: () => masters.cutFromServers() },
+    'restart all masters on slow disks': {
+      weight: 1,
+      isHarsh: true,
+      begin: () => masters.restartAllOnSlowDisks(),
+    },
+    'part the voters': { weight: 3, isHarsh: true, begin: () => masters.partVoters() },
     'slow disk of a master': { weight: 1, isHarsh: true, begin: () => trouble.slowDisk(masters.any()) },
     'full disk of a master': { weight: 1, isHarsh: true, begin: () => trouble.fullDisk(masters.any()) },
   }

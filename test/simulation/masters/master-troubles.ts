@@ -90,7 +90,8 @@ export class MasterTroubles {
     if (!terms || terms.proposed || !trouble.canRestartMaster) return undefined
     trouble.join()
     let left = random.integer(0, 4)
-    const stoppedMs = random.between(100, LONGEST_DOWN_MS)
+    // Or just about when the next one is elected.
+    const stoppedMs = random.chance(0.5) ? random.between(100, LONGEST_DOWN_MS) : random.between(400, 1_000)
     terms.proposed = (process) => {
       if (left-- > 0) return
       terms.proposed = undefined
@@ -99,6 +100,30 @@ export class MasterTroubles {
         const master = this.cluster.masters.all.find((one) => one.process === process)
         if (isDeath && master) trouble.restartMaster((one) => one.killMidTurn(sends), { master })
         else if (process.canRun) trouble.stop(process, stoppedMs, sends)
+      })
+    }
+    this.#world.after(DECIDES_WITHIN_MS, () => (terms.proposed = undefined))
+    return DECIDES_WITHIN_MS + LONGEST_DOWN_MS + LONGEST_MS
+  }
+
+  /**
+   * What the servers have of a decision, and no master's disk, must not have been in effect: all masters are started again,
+   * and decide while no server is heard of.
+   */
+  restartAllOnSlowDisks(): number | undefined {
+    const { masters } = this.cluster
+    const { terms } = masters
+    const { random } = this.#world
+    const { trouble } = this
+    if (!terms || terms.proposed || !trouble.canRestartMaster) return undefined
+    for (const master of masters.all) trouble.slowDisk(master)
+    trouble.join()
+    terms.proposed = () => {
+      terms.proposed = undefined
+      trouble.later(random.between(10, 200), () => {
+        trouble.pause(this.cluster.servers.map(({ process }) => process))
+        this.restartAll()
+        for (const { disk } of masters.all) disk.commitMs = 1
       })
     }
     this.#world.after(DECIDES_WITHIN_MS, () => (terms.proposed = undefined))
@@ -128,6 +153,20 @@ export class MasterTroubles {
       [one.process],
       servers.map(({ process }) => process),
     )
+  }
+
+  /** The active one with some of the servers on one side, all else on the other: all know it at once, and go on by themselves. */
+  partVoters(): number | undefined {
+    const { masters, servers, processes, network } = this.cluster
+    const side = [masters.acting.process, ...this.trouble.some(servers.map(({ process }) => process))]
+    const others = processes.filter((process) => !side.includes(process))
+    const ms = this.#world.random.between(LONGEST_MS / 3, LONGEST_MS)
+    for (const one of side)
+      for (const other of others) {
+        this.trouble.cutBetween(one, other, ms)
+        for (const socket of network.socketsBetween(one, other)) network.reset(socket)
+      }
+    return ms
   }
 
   /** It is another one when it is started again, and takes the seat of the one that it was. */
