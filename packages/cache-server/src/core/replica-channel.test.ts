@@ -176,6 +176,21 @@ describe('a replica channel', () => {
     assert.equal(channel.holdsWrites, false)
   })
 
+  it('holds with a refused write what waits for all that was put in before it', () => {
+    channel.connected(port)
+    const write = put(1)
+    const [repetition, other] = [pending(), new PendingWrite(6, 'k', undefined, undefined, 0, true)]
+    channel.expect(repetition)
+    channel.expect(other)
+    channel.flush()
+    channel.acknowledge(1, acknowledged, new Set([5]))
+    channel.acknowledge(2, acknowledged)
+    assert.deepEqual(done, [other])
+    assert.deepEqual(channel.heldSlots(), [5])
+    assert.deepEqual(channel.endMend(5), [write, repetition])
+    assert.equal(channel.holdsWrites, false)
+  })
+
   it('counts what is on its way', () => {
     channel.connected(port)
     channel.fill(entry('k', 1), 0, undefined)

@@ -70,8 +70,8 @@ export class ReplicaChannel {
   readonly #inFlight: Batch[] = []
   /** How many of them have been sent on the present link. */
   #sent = 0
-  /** Writes that the peer refused, and those of slots that are mended there. */
-  readonly #held: PendingWrite[] = []
+  /** By slot: writes that the peer refused, all after them, and those of slots that are mended there. */
+  readonly #held = new Map<number, PendingWrite[]>()
   /** Slots whose complete copy is mended. */
   readonly #mending = new Set<number>()
   #epoch = 0
@@ -215,9 +215,8 @@ export class ReplicaChannel {
   /** @returns the writes of the slot that waited for that */
   endMend(slot: number): PendingWrite[] {
     this.#mending.delete(slot)
-    const held = this.#held.splice(0)
-    const done: PendingWrite[] = []
-    for (const write of held) (write.slot === slot ? done : this.#held).push(write)
+    const done = this.#held.get(slot) ?? []
+    this.#held.delete(slot)
     return done
   }
 
@@ -234,7 +233,8 @@ export class ReplicaChannel {
 
   /**
    * The peer has processed all batches up to `number`. Writes of the slots it refused are held: what they wait for is settled
-   * when a newer topology comes, which it knows already, or when its copy has been made anew or mended.
+   * when a newer topology comes, which it knows already, or when its copy has been made anew or mended. So are those that come
+   * after them: one may stand for all that was put in before it.
    */
   acknowledge(number: number, done: (write: PendingWrite) => void, refused?: ReadonlySet<unknown>): void {
     let count = 0
@@ -244,8 +244,8 @@ export class ReplicaChannel {
       this.fillBytesInFlight -= batch.fillBytes
       this.bytesInFlight -= batch.bytes
       for (const write of batch.writes)
-        if (refused?.has(write.slot) || (this.#mending.size > 0 && this.#mending.has(write.slot)))
-          this.#held.push(write)
+        if (refused?.has(write.slot) || this.#mending.has(write.slot) || this.#held.has(write.slot))
+          this.hold(write)
         else done(write)
       if (batch.ends) for (const { slot, stored } of batch.ends) if (!refused?.has(slot)) stored()
     }
@@ -264,17 +264,18 @@ export class ReplicaChannel {
   }
 
   get holdsWrites(): boolean {
-    return this.#held.length > 0
+    return this.#held.size > 0
   }
 
   /** Of which it holds writes. */
   heldSlots(): number[] {
-    return [...new Set(this.#held.map(({ slot }) => slot))]
+    return [...this.#held.keys()]
   }
 
   /** Takes out the writes that shall no longer wait for what was sent of them to this peer, and all that are held. */
   takeWrites(isMoved: (write: PendingWrite) => boolean): PendingWrite[] {
-    const taken = this.#held.splice(0)
+    const taken = [...this.#held.values()].flat()
+    this.#held.clear()
     const batches = this.#open ? [...this.#inFlight, this.#open] : this.#inFlight
     for (const { writes } of batches) {
       let kept = 0
@@ -288,7 +289,9 @@ export class ReplicaChannel {
 
   /** Holds a write (again) until a newer topology comes, or its slot is mended. */
   hold(write: PendingWrite): void {
-    this.#held.push(write)
+    const held = this.#held.get(write.slot)
+    if (held) held.push(write)
+    else this.#held.set(write.slot, [write])
   }
 
   /** What was put in before a long value does not wait for it: it may be what makes room for it. */
