@@ -15,6 +15,12 @@ export interface AdminCommands {
     readonly args: SelectedServers
     readonly result: { readonly servers: readonly string[]; readonly slots: number }
   }
+  /** Takes a master that will not come back out of those that vote. */
+  readonly FORGET_MASTER: {
+    /** Id, beginning of an id, or host:port. */
+    readonly args: { readonly master: string }
+    readonly result: { readonly id: string; readonly host: string; readonly port: number }
+  }
   /**
    * Makes a standby the active master. What that decides first is in effect when STATUS, asked of it, names a later epoch.
    */

@@ -22,6 +22,8 @@ export interface Administration {
   shutdown(selectors: readonly string[], isDryRun: boolean): Promise<AdminResult<'SHUTDOWN_CACHE'>>
   /** Gives silent servers up, with what only they have. */
   forget(selectors: readonly string[], isDryRun: boolean): Promise<AdminResult<'FORGET'>>
+  /** @param selector of a master that is gone for good: id, beginning of an id, or host:port */
+  forgetMaster(selector: string): Promise<AdminResult<'FORGET_MASTER'>>
   /** @param to the standby that is to be active: id, beginning of an id, or host:port; undefined: whichever can */
   failover(to: string | undefined): Promise<AdminResult<'FAILOVER'>>
   events(since: number): readonly LoggedEvent[]
@@ -43,6 +45,7 @@ const commands: Commands = {
   PLAN: (on) => on.plan(),
   SHUTDOWN_CACHE: (on, { servers, dryRun }) => on.shutdown(readSelectors(servers), dryRun === true),
   FORGET: (on, { servers, dryRun }) => on.forget(readSelectors(servers), dryRun === true),
+  FORGET_MASTER: (on, { master }) => on.forgetMaster(readMaster(master) ?? ''),
   FAILOVER: (on, { to }) => on.failover(readMaster(to)),
   EVENTS: (on, { since }) => ({ events: on.events(readNumber(since)) }),
 }

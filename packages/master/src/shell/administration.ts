@@ -8,6 +8,8 @@ import { statusOf, type SelfDescription } from './status.js'
 interface Self extends SelfDescription {
   /** @throws IcfError INVALID_ARGUMENT when there is no other master; as of `Votes` */
   handOver(to: string | undefined): Promise<MasterStatus>
+  /** @throws IcfError as `handOver` */
+  forget(selector: string): Promise<MasterStatus>
 }
 
 /**
@@ -37,6 +39,11 @@ export function administrationOf(
       const slots = term.core.onlyCopiesOf(servers)
       if (!isDryRun) await term.order('forget', servers)
       return { servers, slots }
+    },
+    async forgetMaster(selector) {
+      active()
+      const { id, host, port } = await self.forget(selector)
+      return { id, host, port }
     },
     async failover(to) {
       const { epoch } = active()

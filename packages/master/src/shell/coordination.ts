@@ -54,6 +54,12 @@ export interface Votes {
    *   not, and the standby is not active, so far
    */
   handOver(to: string | undefined): Promise<MasterStatus>
+  /**
+   * A master that will not come back is to have no vote any more. Resolves when it has none.
+   * @param selector id, beginning of an id, or host:port of it
+   * @throws IcfError UNKNOWN_SERVER, INVALID_ARGUMENT, STANDBY: nothing was done; TIMEOUT, TERM_LOST: it may yet be
+   */
+  forget(selector: string): Promise<MasterStatus>
   /** This master ends: it has no term any more. */
   stop(): void
   /** False while this master can not save its vote. */

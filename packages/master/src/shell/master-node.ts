@@ -12,7 +12,7 @@ import { checkRole, MasterCore } from '../core/index.js'
 import { ActiveTerm } from './active-term.js'
 import type { Administration } from './admin.js'
 import { administrationOf } from './administration.js'
-import type { Term } from './coordination.js'
+import type { Term, Votes } from './coordination.js'
 import { EventLog } from './event-log.js'
 import { listenHttp } from './http-port.js'
 import { Links } from './links.js'
@@ -121,9 +121,12 @@ export class MasterNode {
    * @throws IcfError INVALID_ARGUMENT when there is no other master
    */
   async handOver(to: string | undefined): Promise<MasterStatus> {
-    const { votes } = this.#options.coordination
-    if (votes) return votes.handOver(to)
-    throw new IcfError('INVALID_ARGUMENT', 'this master has no standby: start masters with --peers')
+    return this.#requireVotes().handOver(to)
+  }
+
+  /** Takes a master out of those that vote. As of `Votes`. @throws IcfError INVALID_ARGUMENT when there is no other master */
+  async forget(selector: string): Promise<MasterStatus> {
+    return this.#requireVotes().forget(selector)
   }
 
   /** As `close`; but an active master hands over first, where a standby can take it: within about a second. */
@@ -265,6 +268,12 @@ export class MasterNode {
     this.#active = undefined
     void active.end(new IcfError('TERM_LOST', `${why}: what was asked may or may not take effect`))
     void this.#campaign()
+  }
+
+  #requireVotes(): Votes {
+    const { votes } = this.#options.coordination
+    if (votes) return votes
+    throw new IcfError('INVALID_ARGUMENT', 'this master has no standby: start masters with --peers')
   }
 
   #requireActive(): ActiveTerm {

@@ -71,6 +71,19 @@ describe('who is to vote', () => {
     assert.deepEqual(council.masters, ['A', 'B6', 'C'])
   })
 
+  it('is no master that was given up, until it is there again', () => {
+    settle()
+    keeper.forget('B')
+    assert.deepEqual(keeper.listed(council).map(({ id }) => id), ['A', 'B']) // prettier-ignore
+    assert.deepEqual(settle(), ['A'])
+    assert.deepEqual(keeper.listed(council).map(({ id }) => id), ['A']) // prettier-ignore
+    list()
+    keeper.masterSeen(master('B', 2))
+    list()
+    now += defaultTiming.deadAfterMs
+    assert.deepEqual(settle(), ['A', 'B', 's1', 's2', 's3'])
+  })
+
   it('is no server that is not in the topology', () => {
     keeper.inEffect(topologyWith({ servers: servers.slice(0, 1), masters: keeper.listed(council) }))
     assert.deepEqual(settle(), ['A', 'B', 's1'])

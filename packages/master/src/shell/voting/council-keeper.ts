@@ -10,8 +10,8 @@ import { chooseCouncil, sameCouncil, type Candidate } from '../../core/index.js'
 
 interface Master {
   readonly info: MasterInfo
-  /** Another one is at its address: its process is gone, and with its disk it would be itself. */
-  readonly isReplaced: boolean
+  /** For good, as far as anybody knows: an operator says so; or another one is at its address, which with its disk would be itself. */
+  readonly isGone: boolean
 }
 
 /** Knows which masters there are, and who is there to vote; and so who is to vote next. */
@@ -36,18 +36,24 @@ export class CouncilKeeper {
   masterSeen(info: MasterInfo): void {
     for (const [id, master] of this.#masters)
       if (id !== info.id && isAtOneAddress(master.info, info))
-        this.#masters.set(id, { ...master, isReplaced: true })
-    this.#masters.set(info.id, { info, isReplaced: false })
+        this.#masters.set(id, { ...master, isGone: true })
+    this.#masters.set(info.id, { info, isGone: false })
   }
 
   /** Masters that others know: those that were met tell better themselves. @returns those that are new */
   learn(masters: readonly MasterInfo[]): MasterInfo[] {
     const news = masters.filter(({ id }) => !this.#masters.has(id))
     for (const info of news) {
-      const isReplaced = [...this.#masters.values()].some((met) => isAtOneAddress(met.info, info))
-      this.#masters.set(info.id, { info, isReplaced })
+      const isGone = [...this.#masters.values()].some((met) => isAtOneAddress(met.info, info))
+      this.#masters.set(info.id, { info, isGone })
     }
     return news
+  }
+
+  /** It will not come back: it is to have no vote any more. */
+  forget(id: string): void {
+    const master = this.#masters.get(id)
+    if (master) this.#masters.set(id, { ...master, isGone: true })
   }
 
   isKnown(id: string): boolean {
@@ -89,7 +95,7 @@ export class CouncilKeeper {
     const [voters, others] = [[], []] as [MasterInfo[], MasterInfo[]]
     for (const master of this.#masters.values())
       if (votes(master)) voters.push(master.info)
-      else if (!master.isReplaced) others.push(master.info)
+      else if (!master.isGone) others.push(master.info)
     return [...voters, ...others].slice(0, limits.maxMasters).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
@@ -109,7 +115,7 @@ export class CouncilKeeper {
     const listedBefore = this.clock.now() - this.#longestLeaseMs
     const waited = [...this.#listedAt].filter(([, at]) => at <= listedBefore).map(([id]) => id)
     return [...new Set([...present.masters, ...waited])]
-      .filter((id) => this.#masters.get(id)?.isReplaced !== true)
+      .filter((id) => this.#masters.get(id)?.isGone !== true)
       .map((id) => ({ id, machine: this.#masters.get(id)?.info.machine ?? '' }))
   }
 

@@ -248,6 +248,30 @@ describe('masters that vote', () => {
     await activeOf([second, third])
   })
 
+  it('give one up that an operator says is gone, and take it again when it is back', async (t) => {
+    const first = await new TestMaster('stays', []).start(t)
+    const second = await new TestMaster('gone', [first.node.address]).start(t)
+    await voter(t, 'a', [first, second])
+    await councilOf([first, second], 1)
+    const { id } = second.node
+    await assert.rejects(first.node.forget(id), { code: 'INVALID_ARGUMENT', message: /is connected: end its process/ }) // prettier-ignore
+    await assert.rejects(first.node.forget(first.node.id), { code: 'INVALID_ARGUMENT', message: /is the active one/ }) // prettier-ignore
+    await assert.rejects(first.node.forget('nobody'), { code: 'UNKNOWN_SERVER' })
+    await assert.rejects(second.node.forget(first.node.id), { code: 'STANDBY' })
+    await second.node.close()
+    await until(() => first.node.otherMasters.some(({ alive }) => !alive))
+    const address = `127.0.0.1:${second.node.address.port}`
+    assert.equal((await first.node.forget(address)).id, id)
+    const { accepted } = await first.stored()
+    assert.deepEqual([accepted!.voters, accepted!.former], [[first.node.id], undefined])
+    await waitUntil(async () => (await first.topology()).masters.length === 1, {
+      what: 'the topology to list one',
+    })
+    assert.deepEqual(first.node.otherMasters, [])
+    await second.start(t)
+    await councilOf([first, second], 1)
+  })
+
   it('are ready as what they are, and a standby not when it follows nobody', async (t) => {
     const first = await new TestMaster('up', []).start(t)
     const second = await new TestMaster('beside', [first.node.address]).start(t)

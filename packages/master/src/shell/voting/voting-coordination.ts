@@ -26,9 +26,11 @@ import { Election, isAlone, type ElectionEffect, type ElectionEvent } from '../.
 import type { Coordination, Term, Votes } from '../coordination.js'
 import { encodeState, type StoredState } from '../state-file.js'
 import { chooseHeir } from './choose-heir.js'
+import { selectOne } from '../select.js'
 import { CouncilKeeper } from './council-keeper.js'
 import { DurableBallot } from './durable-ballot.js'
 import { aloneWith, Founding, hasOwnState } from './founding.js'
+import { GivenUp } from './given-up.js'
 import { HandOver } from './hand-over.js'
 import { readBody } from './kept-body.js'
 import { MasterPeers, type PeerMaster } from './master-peers.js'
@@ -58,6 +60,7 @@ export class VotingCoordination implements Coordination, Votes {
   readonly #options: VotingOptions
   readonly #peers: MasterPeers
   readonly #council: CouncilKeeper
+  readonly #givenUp: GivenUp
   readonly #founding = new Founding()
   /** By its id, the link on which a voter is asked. */
   readonly #voters = new Map<string, Link>()
@@ -83,6 +86,7 @@ export class VotingCoordination implements Coordination, Votes {
   constructor(runtime: Runtime, options: VotingOptions) {
     this.#runtime = runtime
     this.#options = options
+    this.#givenUp = new GivenUp(runtime)
     this.#council = new CouncilKeeper(runtime, options.timing.deadAfterMs)
     this.#peers = new MasterPeers(runtime, {
       self: () => this.#id,
@@ -164,12 +168,33 @@ export class VotingCoordination implements Coordination, Votes {
     return { ...this.others().find(({ id }) => id === active)!, role: 'active' }
   }
 
+  async forget(selector: string): Promise<MasterStatus> {
+    if (!this.#term) throw notActive()
+    const master = selectOne('master', this.#everybody(), selector)
+    const name = `master ${formatAddress(master)}`
+    if (master.role === 'active')
+      throw new IcfError('INVALID_ARGUMENT', `${name} is the active one: hand over first`)
+    if (master.alive)
+      throw new IcfError('INVALID_ARGUMENT', `${name} is connected: end its process before it is forgotten`)
+    this.#council.forget(master.id)
+    if (master.isVoter) await this.#givenUp.untilDone(master.id)
+    this.#mastersChanged()
+    return master
+  }
+
+  /** This one, which is active, and the others. */
+  #everybody(): MasterStatus[] {
+    const { id, host, port } = this.#self!
+    return [{ id, host, port, httpPort: null, role: 'active', alive: true, isVoter: true }, ...this.others()]
+  }
+
   /** Nothing is asked or answered any more, and what waits to take effect is given up. */
   stop(): void {
     this.#hasEnded = true
     this.#handOver?.failed('now, as this master ends')
     this.#runtime.clear(this.#ticker)
     this.#peers.stop()
+    this.#givenUp.end()
     this.#term?.end()
     this.#own?.stop()
   }
@@ -419,6 +444,7 @@ export class VotingCoordination implements Coordination, Votes {
   #agreed(): void {
     this.#isProposing = false
     if (this.#proposed) this.#council.inEffect(this.#proposed)
+    this.#givenUp.agreed(this.#newest!)
     this.#term?.agreed()
     this.#proposeNext()
     this.#mastersChanged()
@@ -429,17 +455,13 @@ export class VotingCoordination implements Coordination, Votes {
     this.#term = undefined
     if (heir === undefined) this.#handOver?.failed('now, as another one is active')
     else this.#handOver?.ended()
+    this.#givenUp.end()
     term?.end()
   }
 
   #beginHandOver(to: string | undefined): HandOver {
-    if (!this.#term) throw new IcfError('STANDBY', 'this master is not the active one any more')
-    const { host, port } = this.#self!
-    const self = { id: this.#id, host, port, httpPort: null, alive: true, isVoter: true } as const
-    const handOver = new HandOver(
-      this.#runtime,
-      chooseHeir([{ ...self, role: 'active' }, ...this.others()], to),
-    )
+    if (!this.#term) throw notActive()
+    const handOver = new HandOver(this.#runtime, chooseHeir(this.#everybody(), to))
     this.#handOver = handOver
     const over = (): void => {
       this.#handOver = undefined
@@ -455,4 +477,8 @@ export class VotingCoordination implements Coordination, Votes {
 /** Undefined of a cluster that was only founded. */
 function storedIn({ body }: KeptState, slotCount: number | undefined): StoredState | undefined {
   return body.length === 0 ? undefined : readBody(body, 'the state that voters keep', slotCount)
+}
+
+function notActive(): IcfError {
+  return new IcfError('STANDBY', 'this master is not the active one any more')
 }
