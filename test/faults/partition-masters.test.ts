@@ -9,7 +9,7 @@ const skip = enterPrivateNetwork() ?? false
 /** A call that nobody can answer waits for the end of the cut, which lasts as long as a call has by default. */
 const CALL_TIMEOUT_MS = 20_000
 
-describe('under load, of two masters the active one is', { concurrency: CLUSTERS }, () => {
+describe('under load', () => {
   const lab = new PartitionLab({ masters: 2 })
   const patient = new PartitionLab({ masters: 2, callTimeoutMs: CALL_TIMEOUT_MS })
   after(async () => {
@@ -17,48 +17,57 @@ describe('under load, of two masters the active one is', { concurrency: CLUSTERS
     await patient.close()
   })
 
-  it('cut off from all', { skip }, (t) =>
-    lab.cut(t, ({ network, masters: [active] }) => network.cut([active!], network.except(active!)), {
-      takeover: true,
-    }),
-  )
+  describe('of two masters the active one is', { concurrency: CLUSTERS }, () => {
+    it('cut off from all', { skip }, (t) =>
+      lab.cut(t, ({ network, masters: [active] }) => network.cut([active!], network.except(active!)), {
+        takeover: true,
+      }),
+    )
 
-  it('deaf', { skip }, (t) =>
-    lab.cut(t, ({ network, masters: [active] }) => network.cut([active!], network.except(active!), 'in'), {
-      takeover: true,
-    }),
-  )
+    it('deaf', { skip }, (t) =>
+      lab.cut(t, ({ network, masters: [active] }) => network.cut([active!], network.except(active!), 'in'), {
+        takeover: true,
+      }),
+    )
 
-  it('mute', { skip }, (t) =>
-    lab.cut(t, ({ network, masters: [active] }) => network.cut([active!], network.except(active!), 'out'), {
-      takeover: true,
-    }),
-  )
+    it('mute', { skip }, (t) =>
+      lab.cut(t, ({ network, masters: [active] }) => network.cut([active!], network.except(active!), 'out'), {
+        takeover: true,
+      }),
+    )
 
-  it('cut off from all, together with a server', { skip }, (t) =>
-    lab.cut(
-      t,
-      ({ network, masters: [active], servers: [first] }) =>
-        network.cut([active!, first!], network.except(active!, first!)),
-      { takeover: true },
-    ),
-  )
+    it('cut off from all, together with a server', { skip }, (t) =>
+      lab.cut(
+        t,
+        ({ network, masters: [active], servers: [first] }) =>
+          network.cut([active!, first!], network.except(active!, first!)),
+        { takeover: true },
+      ),
+    )
 
-  it('cut off from the other one, and goes on', { skip }, (t) =>
-    lab.cut(t, ({ network, masters: [active, standby] }) => network.cut([active!], [standby!]), {
-      takeover: false,
-    }),
-  )
+    it('cut off from the other one, and goes on', { skip }, (t) =>
+      lab.cut(t, ({ network, masters: [active, standby] }) => network.cut([active!], [standby!]), {
+        takeover: false,
+      }),
+    )
 
-  it('cut off from all and back, five times', { skip }, (t) =>
-    lab.flap(t, ({ network, masters: [active] }) => network.cut([active!], network.except(active!))),
-  )
+    it('cut off from all and back, five times', { skip }, (t) =>
+      lab.flap(t, ({ network, masters: [active] }) => network.cut([active!], network.except(active!))),
+    )
 
-  it('cut off from half of the servers', { skip }, (t) =>
-    patient.cut(t, ({ network, masters: [active], servers }) => network.cut([active!], servers.slice(0, 2))),
-  )
+    it('cut off from half of the servers', { skip }, (t) =>
+      patient.cut(t, ({ network, masters: [active], servers }) =>
+        network.cut([active!], servers.slice(0, 2)),
+      ),
+    )
 
-  it('cut off from the servers', { skip }, (t) =>
-    patient.cut(t, ({ network, masters: [active], servers }) => network.cut([active!], servers)),
-  )
+    it('cut off from the servers', { skip }, (t) =>
+      patient.cut(t, ({ network, masters: [active], servers }) => network.cut([active!], servers)),
+    )
+  })
+
+  it('and afterwards a server is shut down', { skip }, async (t) => {
+    await lab.shutOneDown(t)
+    await patient.shutOneDown(t)
+  })
 })

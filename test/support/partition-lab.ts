@@ -87,6 +87,15 @@ export class PartitionLab {
     })
   }
 
+  /** After all cuts: each cluster still does what it is told to, and lets a server go. */
+  async shutOneDown(t: TestContext): Promise<void> {
+    const shutOneDown = async (cluster: Cluster): Promise<void> => {
+      const [exit] = await cluster.shutdown(cluster.members[0]!)
+      assert.deepEqual(exit, { code: 0, signal: null })
+    }
+    await Promise.all(this.#labs.map(({ lab }) => lab.endure(t, {}, shutOneDown)))
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#labs.map(({ lab }) => lab.close()))
   }
