@@ -4,6 +4,7 @@ import { after, describe, it, type TestContext } from 'node:test'
 import type { Cluster } from '../support/cluster.js'
 import { waitUntil } from '@icf/testkit/wait'
 import { FaultLab } from '../support/fault-lab.js'
+import { runIcf } from '../support/icf.js'
 import type { Workload } from '../support/workload/workload.js'
 
 const lab = new FaultLab({ servers: 3, masters: 2, keys: 20_000 })
@@ -37,6 +38,26 @@ describe('under load', () => {
       )
       assert.equal(back.epoch, taken.epoch)
       assert.notEqual(await cluster.activeMaster(), active)
+    })
+  })
+
+  it('the active master hands over: to whom an operator names, and when it is told to end', async (t) => {
+    await withStandby(t, async (cluster, workload, first, before) => {
+      const second = 1 - first
+      const to = cluster.masterAddresses[second]!
+      const taken = await runIcf(['failover', '--to', to, '--json', ...cluster.connectArgs])
+      assert.equal(taken.code, 0, taken.stderr)
+      const { epoch, master } = JSON.parse(taken.stdout) as { epoch: number; master: { port: number } }
+      assert.ok(epoch > before)
+      assert.ok(to.endsWith(`:${master.port}`))
+      assert.equal(await cluster.activeMaster(), second)
+      await workload.progress(2000)
+      assert.deepEqual(await cluster.endMaster(second), { code: 0, signal: null })
+      await cluster.untilStatus('the other to be active', (status) => status.epoch > epoch)
+      await workload.progress(2000)
+      cluster.restartMaster(second)
+      await cluster.untilMastersVote()
+      assert.equal(await cluster.activeMaster(), first)
     })
   })
 

@@ -107,6 +107,12 @@ describe('an operator', () => {
     assert.ok(follower.isRunning, follower.transcript())
   })
 
+  it('is told that a master which is alone has nobody to hand over to', async () => {
+    const { code, stderr } = await runIcf(['failover', ...cluster.connectArgs])
+    assert.equal(code, 2)
+    assert.match(stderr, /this master has no standby: start masters with --peers/)
+  })
+
   it('waits until all is settled, and is told when that takes too long: exit code 3', async () => {
     assert.equal((JSON.parse(await succeeds('status', '--wait', '--json')) as Status).settled, true)
     for (const server of cluster.members) cluster.kill(server, 'SIGKILL')

@@ -161,6 +161,14 @@ export class Cluster {
     await master.child.exited
   }
 
+  /** Tells it to end, and resolves when it has. */
+  endMaster(index = 0): Promise<Exit> {
+    const master = this.#masters[index]!
+    master.isExpected = false
+    master.child.signal('SIGTERM')
+    return master.child.exited
+  }
+
   /** Stops it, or lets it go on: nothing else is expected of anybody. */
   pauseMaster(signal: 'SIGSTOP' | 'SIGCONT', index = 0): void {
     this.#masters[index]!.child.signal(signal)

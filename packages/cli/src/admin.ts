@@ -94,6 +94,11 @@ export class AdminClient {
     return this.#ask('FORGET', { servers, dryRun })
   }
 
+  /** @param to id, beginning of an id, or host:port of the standby that is to be active; null: one that can */
+  failover(to: string | null): Promise<AdminResult<'FAILOVER'>> {
+    return this.#ask('FAILOVER', { to })
+  }
+
   async events(since: number, follow: boolean): Promise<readonly LoggedEvent[]> {
     const { events } = await this.#ask('EVENTS', { since, follow })
     return events

@@ -3,9 +3,8 @@ import { test } from 'node:test'
 import { describeError } from './errors.js'
 import { makeProgram } from './program.js'
 
-const names = 'up master cache get set del ttl where load verify status ring events shutdown forget'.split(
-  ' ',
-)
+const names =
+  'up master cache get set del ttl where load verify status ring events shutdown forget failover'.split(' ')
 
 test('every command is there, with a summary and a description', () => {
   const { commands } = makeProgram()
@@ -17,7 +16,7 @@ test('every command is there, with a summary and a description', () => {
 })
 
 /** They say what one call is to do: in the environment they would mean every later one as well. */
-const ONE_SHOT = ['--ttl', '--file', '--prefix', '--dry-run', '--wait', '--follow', '--since']
+const ONE_SHOT = ['--to', '--ttl', '--file', '--prefix', '--dry-run', '--wait', '--follow', '--since']
 
 test('every option that is no single call’s can be given in the environment, and its name says how', () => {
   const commands = makeProgram().commands

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addCache } from './commands/cache.js'
 import { addDel } from './commands/del.js'
 import { addEvents } from './commands/events.js'
+import { addFailover } from './commands/failover.js'
 import { addForget } from './commands/forget.js'
 import { addGet } from './commands/get.js'
 import { addLoad } from './commands/load.js'
@@ -32,6 +33,7 @@ A cluster on several machines:
   icf status --masters 10.0.0.1:7000 --wait
   icf shutdown 10.0.0.2:7100        empty a cache server without a miss, then it exits
   icf forget 10.0.0.3:7100          give up one that is silent and will not come back
+  icf failover                      make a standby the active master, where there is one
 
 Options come after the command; "icf COMMAND --help" lists them, and says which can also be given in the environment:
   ICF_MASTERS=10.0.0.1:7000 ICF_JSON=true icf status
@@ -63,7 +65,7 @@ export function makeProgram(): Command {
   program.commandsGroup('Folders:')
   for (const add of [addLoad, addVerify]) add(program)
   program.commandsGroup('Operate a cluster:')
-  for (const add of [addStatus, addRing, addEvents, addShutdown, addForget]) add(program)
+  for (const add of [addStatus, addRing, addEvents, addShutdown, addForget, addFailover]) add(program)
   program.commandsGroup('Help:')
   program.helpCommand('help [command]', 'print help for a command')
   program.hook('preSubcommand', (_, subcommand) => normalizeEnvironment(subcommand))

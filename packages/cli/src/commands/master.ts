@@ -47,7 +47,8 @@ export function addMaster(program: Command): void {
     .summary('run a master in the foreground')
     .description(
       'Runs a master: it holds no data, knows who is there, and says which server serves what. Logs go to stderr; one line ' +
-        'on stdout says when it is ready. SIGTERM or Ctrl-C ends it; the cache servers and clients go on without it.',
+        'on stdout says when it is ready. SIGTERM or Ctrl-C ends it, within about a second: an active master hands over to a standby ' +
+        'first, where there is one; else the cache servers and clients go on without it. A second signal ends it at once.',
     )
     .addOption(option('--port <port>', 'port to listen on').argParser(port).default(7000))
     .addOption(hostOption())
@@ -130,7 +131,7 @@ async function master(options: MasterOptions): Promise<number> {
   })
   const stopped = new Promise<number>((resolve, reject) =>
     onStopSignal({
-      first: () => void running.close().then(() => resolve(Exit.DONE), reject),
+      first: () => void running.retire().then(() => resolve(Exit.DONE), reject),
       again: (signal) => process.exit(signalExitCode(signal)),
     }),
   )

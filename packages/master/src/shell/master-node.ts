@@ -6,6 +6,7 @@ import {
   type MasterInfo,
   type MasterStatus,
   type Runtime,
+  type Timer,
 } from '@icf/common'
 import { formatAddress, type Address, type Link, type Listener } from '@icf/common/node'
 import { checkRole, MasterCore } from '../core/index.js'
@@ -22,6 +23,9 @@ import { listenNative } from './native-port.js'
 
 /** Cache servers that lost their master look for it several times in this time. */
 const RETURN_WINDOW_MS = 500
+
+/** A master that is to end gives the next one so much time to be active. */
+const RETIRE_MS = 1000
 
 /**
  * A master process: its ports and its links, which stay, and the terms in which it is the active master. Between them it
@@ -131,11 +135,7 @@ export class MasterNode {
 
   /** As `close`; but an active master hands over first, where a standby can take it: within about a second. */
   async retire(): Promise<void> {
-    try {
-      if (this.#active && !this.#closing && this.#options.coordination.votes) await this.handOver(undefined)
-    } catch (error) {
-      this.#options.logger.info({ error }, 'no standby takes over before this master ends')
-    }
+    if (this.#active && !this.#closing && this.#options.coordination.votes) await this.#passOn()
     await this.close()
   }
 
@@ -153,6 +153,17 @@ export class MasterNode {
     await written
     for (const port of this.#ports) await port.close()
     await this.#options.coordination.end()
+  }
+
+  async #passOn(): Promise<void> {
+    let timer: Timer | undefined
+    const enough = new Promise<void>((resolve) => (timer = this.#runtime.setTimeout(resolve, RETIRE_MS)))
+    try {
+      await Promise.race([this.handOver(undefined), enough])
+    } catch (error) {
+      this.#options.logger.info({ error }, 'no standby takes over before this master ends')
+    }
+    this.#runtime.clear(timer)
   }
 
   async #listen(): Promise<void> {

@@ -1,8 +1,10 @@
 import { IcfError, type MasterStatus, type Runtime, type Timer } from '@icf/common'
 import { formatAddress } from '@icf/common/node'
 
-/** For so long an active master waits for its heir to have everything, and to be active, in ms. */
-const PATIENCE_MS = 1000
+/** For so long an active master proposes nothing, and waits for its heir to have everything, in ms. */
+const HAVE_MS = 1000
+/** For so long, once it is active no more, it waits for its heir to be, in ms. */
+const FOLLOW_MS = 3000
 
 /** An active master's attempt to make a standby the active one. */
 export class HandOver {
@@ -10,7 +12,7 @@ export class HandOver {
   readonly done: Promise<string>
   #resolve!: (active: string) => void
   #reject!: (error: IcfError) => void
-  readonly #timer: Timer
+  #timer: Timer | undefined
   /** Whether the term has ended, and the heir is told. */
   #hasEnded = false
 
@@ -19,11 +21,13 @@ export class HandOver {
     readonly heir: MasterStatus,
   ) {
     this.done = new Promise((resolve, reject) => ([this.#resolve, this.#reject] = [resolve, reject]))
-    this.#timer = runtime.setTimeout(() => this.failed(`within ${PATIENCE_MS} ms`), PATIENCE_MS)
+    this.#waitFor(HAVE_MS)
   }
 
   ended(): void {
     this.#hasEnded = true
+    this.runtime.clear(this.#timer)
+    this.#waitFor(FOLLOW_MS)
   }
 
   /** That master has a later term, and its first decision is kept here. */
@@ -42,5 +46,9 @@ export class HandOver {
         ? new IcfError('TERM_LOST', `${name} was to be active, and is not ${why}: "icf status" tells who is`)
         : new IcfError('TIMEOUT', `${name} does not have the newest state ${why}: this master goes on`),
     )
+  }
+
+  #waitFor(ms: number): void {
+    this.#timer = this.runtime.setTimeout(() => this.failed(`within ${ms} ms`), ms)
   }
 }
