@@ -73,10 +73,19 @@ export class IcfProcesses {
     await this.#status('--wait', '--timeout', '120s')
   }
 
+  /** @returns how long it took from asking for it to the next master's first version, in ms */
+  async failover(): Promise<number> {
+    const { seconds } = (await this.#icf('failover')) as { seconds: number }
+    return seconds * 1000
+  }
+
   async #status(...options: string[]): Promise<Status> {
-    const args = ['status', '--json', '--masters', this.masters.join(','), ...options]
-    const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...args])
-    return JSON.parse(stdout) as Status
+    return (await this.#icf('status', ...options)) as Status
+  }
+
+  async #icf(...args: string[]): Promise<unknown> {
+    const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...args, '--json', '--masters', this.masters.join(',')]) // prettier-ignore
+    return JSON.parse(stdout) as unknown
   }
 
   async end(): Promise<void> {
