@@ -119,7 +119,7 @@ class Simulation {
     workload.end()
     this.#answers.excuse(this.#world.now)
     const healed = this.#world.now
-    await this.#until('a master is active', ACTIVE_MS, () => cluster.masters.isActive)
+    await this.#until('a master is active', ACTIVE_MS, () => cluster.masters.isActive, 12)
     await this.#until(
       'the cluster settles',
       SETTLE_MS,
@@ -144,7 +144,7 @@ class Simulation {
     })
   }
 
-  async #until(what: string, withinMs: number, isDone: () => boolean): Promise<void> {
+  async #until(what: string, withinMs: number, isDone: () => boolean, invariant = 9): Promise<void> {
     let steps = 0
     let hasHappened = false
     await this.#world.run(this.#world.now + withinMs, () => {
@@ -153,7 +153,7 @@ class Simulation {
     })
     if (!hasHappened)
       throw new Violation(
-        `invariant 9: within ${withinMs} ms it does not happen that ${what}: ${this.#describe()}`,
+        `invariant ${invariant}: within ${withinMs} ms it does not happen that ${what}: ${this.#describe()}`,
       )
   }
 

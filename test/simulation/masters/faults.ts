@@ -29,8 +29,9 @@ export function faultsOfMasters(masters: MasterTroubles, trouble: Trouble): Reco
     'cut masters apart': { weight: 2, isHarsh: true, begin: () => masters.cutApart() },
     'cut master from some': { weight: 2, isHarsh: true, begin: () => masters.cutFromSome() },
     'cut master from servers': { weight: 1, isHarsh: true, begin: () => masters.cutFromServers() },
+    'restart a bound master': { weight: 3, isHarsh: true, begin: () => masters.restartBound() },
     'restart all masters on slow disks': {
-      weight: 1,
+      weight: 2,
       isHarsh: true,
       begin: () => masters.restartAllOnSlowDisks(),
     },

@@ -130,12 +130,45 @@ export class MasterTroubles {
     return DECIDES_WITHIN_MS + LONGEST_DOWN_MS + LONGEST_MS
   }
 
+  /** The active one is sure of its term by the other masters' word alone; one of them is started again at once, and does not hear it any more. */
+  restartBound(): number | undefined {
+    const { masters, servers } = this.cluster
+    const { random } = this.#world
+    const { trouble } = this
+    const { process: active } = masters.acting
+    const bound = random.pick(masters.all.filter(({ process }) => process !== active))
+    if (!trouble.canRestartMaster || !bound.process.canRun) return undefined
+    const ms = random.between(1_500, LONGEST_MS)
+    trouble.cut(
+      [active],
+      servers.map(({ process }) => process),
+      ms,
+    )
+    trouble.later(random.between(600, 1_200), () => {
+      bound.process.kill()
+      trouble.later(random.between(1, 60), () => {
+        masters.start(bound)
+        trouble.cutBetween(active, bound.process, random.between(300, 1_500))
+      })
+    })
+    return ms + LONGEST_MS
+  }
+
+  /** Perhaps the links of one of them to the servers break by then: those were bound, and still are. */
   cutApart(): number | undefined {
-    const { masters } = this.cluster
-    const one = this.any()
+    const { masters, servers, network } = this.cluster
+    const { random } = this.#world
+    const one = random.chance(0.6) ? masters.acting : this.any()
+    const ms = random.between(LONGEST_MS / 5, LONGEST_MS)
+    if (random.chance(0.6))
+      this.trouble.later(random.between(0.1, 1) * ms, () => {
+        for (const { process } of servers)
+          for (const socket of network.socketsBetween(one.process, process)) network.reset(socket)
+      })
     return this.trouble.cut(
       [one.process],
       masters.processes.filter((process) => process !== one.process),
+      ms,
     )
   }
 

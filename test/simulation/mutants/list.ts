@@ -1,5 +1,6 @@
 import { cacheServerMutants } from './cache-server.js'
 import { clientMutants } from './client.js'
+import { electionMutants } from './election.js'
 import { masterMutants } from './master.js'
 import type { Mutant } from './mutant.js'
 import { survivors } from './survivors.js'
@@ -8,6 +9,7 @@ import { survivors } from './survivors.js'
 export const mutants: readonly Mutant[] = [
   ...cacheServerMutants,
   ...masterMutants,
+  ...electionMutants,
   ...clientMutants,
   ...survivors,
 ]

@@ -1,0 +1,118 @@
+import type { Mutant } from './mutant.js'
+
+const ELECTION = 'packages/master/dist/core/election'
+const VOTING = 'packages/master/dist/shell/voting'
+const BALLOT = 'packages/common/dist/ballot.js'
+
+/**
+ * What has to come together for some bugs is too rare in whole clusters, so `election.test.ts` of the master is to catch them:
+ * that the voters of before are not asked about a change, which fails only in a partition between a version and the change;
+ * and that a vote is given twice in an epoch. Versions rise through all terms, so that epochs count for nothing in the order
+ * of states shows in few clusters, too: `ballot.test.ts` catches that.
+ */
+export const electionMutants: readonly Mutant[] = [
+  // --- who decides
+  {
+    name: 'less-than-half-decide',
+    file: `${ELECTION}/quorum.js`,
+    find: `2 * voters.filter(agrees).length > voters.length`,
+    replace: `2 * voters.filter(agrees).length + 1 >= voters.length`,
+    breaks: 'any two groups that decide have a voter in common',
+    masters: 2,
+  },
+  {
+    name: 'servers-decide-without-a-master',
+    file: `${ELECTION}/quorum.js`,
+    find: `return isMajority ? masters.some(agrees) :`,
+    replace: `return isMajority ? true :`,
+    breaks: 'a majority decides only with a master in it: all masters decide without any server',
+    masters: 2,
+    // All masters have to die before their disks have what the servers have, and to find none of these.
+    seeds: 1000,
+  },
+  {
+    name: 'candidate-keeps-its-own-state',
+    file: `${ELECTION}/candidacy.js`,
+    find: `if (newer && compareStamps(newer, this.#newest) > 0)`,
+    replace: `if (newer && !this.#newest)`,
+    breaks: 'the active master goes on from the newest state of all',
+    masters: 2,
+  },
+  {
+    name: 'voter-hides-what-it-keeps',
+    file: BALLOT,
+    find: `const newer = compareStamps(this.#accepted, has) > 0 ? this.#accepted : undefined;`,
+    replace: `const newer = undefined;`,
+    breaks: 'each voter tells the candidate the newest state that it keeps',
+    masters: 2,
+  },
+
+  // --- one vote in an epoch
+  {
+    name: 'later-promise-not-kept',
+    file: BALLOT,
+    find: `const isYes = epoch >= this.#epoch;`,
+    replace: `const isYes = true;`,
+    breaks: 'who voted in a later term obeys no older one',
+    masters: 2,
+    // What an older master said has to come between a vote and the word of the one that was voted for.
+    seeds: 1000,
+  },
+  {
+    name: 'answers-before-it-is-saved',
+    file: `${VOTING}/durable-ballot.js`,
+    find: `await this.#safe();`,
+    replace: `void this.#safe();`,
+    breaks: 'what a master promised or keeps is on its disk before it answers',
+    masters: 2,
+    // A master has to die before its disk has what it said, and who else has that to be away.
+    seeds: 1000,
+  },
+
+  // --- until when
+  {
+    name: 'bound-voter-votes',
+    file: BALLOT,
+    find: `epoch > this.#epoch && now >= this.#boundUntil`,
+    replace: `epoch > this.#epoch`,
+    breaks: 'a voter that is bound votes for nobody else',
+    masters: 2,
+  },
+  {
+    name: 'restarted-voter-is-free',
+    file: `${VOTING}/voting-coordination.js`,
+    find: `mayBeBound ? this.#runtime.now() + boundMs : -Infinity`,
+    replace: `-Infinity`,
+    breaks: 'a master that is started again may have been bound before',
+    masters: 2,
+    // It has to be the only voter that binds itself to the active master, and back at once.
+    seeds: 1000,
+  },
+  {
+    name: 'bound-for-longer-than-sure',
+    file: `${ELECTION}/leadership.js`,
+    find: `const TRUSTED_SHARE = 0.8;`,
+    replace: `const TRUSTED_SHARE = 1.1;`,
+    breaks: 'the active master counts on its voters only for as long as they are bound by any clock',
+    masters: 2,
+    // The clocks of the master and of its voters have to differ by nearly as much as they may.
+    seeds: 1000,
+  },
+  {
+    name: 'leases-after-the-term',
+    file: 'packages/master/dist/core/master-core.js',
+    find: `const mayGive = this.#now < this.#validUntil;`,
+    replace: `const mayGive = true;`,
+    breaks: 'invariant 1: a master renews leases only while no other can be active',
+    masters: 2,
+  },
+  // --- one order
+  {
+    name: 'stale-master-fences',
+    file: 'packages/master/dist/core/admission.js',
+    find: `return validUntil !== Infinity && epoch > this.#versions.epoch;`,
+    replace: `return false;`,
+    breaks: 'a stale master fences nobody who follows a later one',
+    masters: 2,
+  },
+]
