@@ -105,6 +105,8 @@ export const electionMutants: readonly Mutant[] = [
     replace: `const mayGive = true;`,
     breaks: 'invariant 1: a master renews leases only while no other can be active',
     masters: 2,
+    // Who lost a majority has to reach a server whose slots the next one gives away.
+    seeds: 1000,
   },
   // --- one order
   {
@@ -114,5 +116,7 @@ export const electionMutants: readonly Mutant[] = [
     replace: `return false;`,
     breaks: 'a stale master fences nobody who follows a later one',
     masters: 2,
+    // A server has to hear of the later term before the older master does.
+    seeds: 1000,
   },
 ]
