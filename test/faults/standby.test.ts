@@ -86,4 +86,26 @@ describe('under load', () => {
       assert.equal(await cluster.activeMaster(), standby)
     })
   })
+
+  it('a standby that is lost is forgotten, and has a vote again when it is back all the same', async (t) => {
+    await lab.endure(t, {}, async (cluster) => {
+      await cluster.untilMastersVote()
+      const standby = 1 - (await cluster.activeMaster())
+      const forget = (): ReturnType<typeof runIcf> =>
+        runIcf(['forget', '--master', cluster.masterAddresses[standby]!, ...cluster.connectArgs])
+      const early = await forget()
+      assert.notEqual(early.code, 0)
+      assert.match(early.stderr, /is connected: end its process before it is forgotten/)
+      await cluster.killMaster(standby)
+      await cluster.untilStatus('the standby to be missed', ({ masters }) =>
+        masters.some(({ alive }) => !alive),
+      )
+      const { code, stdout, stderr } = await forget()
+      assert.equal(code, 0, stderr)
+      assert.match(stdout, /has no vote any more/)
+      await cluster.untilStatus('one master to be left', ({ masters }) => masters.length === 1)
+      cluster.restartMaster(standby)
+      await cluster.untilMastersVote()
+    })
+  })
 })

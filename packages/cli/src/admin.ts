@@ -94,6 +94,11 @@ export class AdminClient {
     return this.#ask('FORGET', { servers, dryRun })
   }
 
+  /** @param master id, beginning of an id, or host:port of one that will not come back */
+  forgetMaster(master: string): Promise<AdminResult<'FORGET_MASTER'>> {
+    return this.#ask('FORGET_MASTER', { master })
+  }
+
   /** @param to id, beginning of an id, or host:port of the standby that is to be active; null: one that can */
   failover(to: string | null): Promise<AdminResult<'FAILOVER'>> {
     return this.#ask('FAILOVER', { to })

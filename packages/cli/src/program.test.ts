@@ -16,7 +16,17 @@ test('every command is there, with a summary and a description', () => {
 })
 
 /** They say what one call is to do: in the environment they would mean every later one as well. */
-const ONE_SHOT = ['--to', '--ttl', '--file', '--prefix', '--dry-run', '--wait', '--follow', '--since']
+const ONE_SHOT = [
+  '--to',
+  '--master',
+  '--ttl',
+  '--file',
+  '--prefix',
+  '--dry-run',
+  '--wait',
+  '--follow',
+  '--since',
+]
 
 test('every option that is no single call’s can be given in the environment, and its name says how', () => {
   const commands = makeProgram().commands
