@@ -1,6 +1,4 @@
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
-import { AdminSession } from '../admin-session.js'
 import type { AdminOptions } from '../admin.js'
 import type { UpOptions } from '../commands/up.js'
 import { CliError, Exit, fileProblem } from '../errors.js'
@@ -10,7 +8,6 @@ import { onStopSignal, signalExitCode } from '../signals.js'
 import { pendingOf } from '../status-text.js'
 import type { Status } from '@icf/common'
 import { styleFor } from '../style.js'
-import { formatDuration } from '../units.js'
 import { masterAddresses, refuseOneForAll, serverArgs } from './arguments.js'
 import { bannerLines, commandName } from './banner.js'
 import { ClusterFile } from './cluster-file.js'
@@ -19,10 +16,10 @@ import type { Ending, Member } from './member.js'
 import { planPorts } from './port-plan.js'
 import { requireFreePorts, requireUnusedFolder } from './preflight.js'
 import { StatusWatch } from './status-watch.js'
+import { untilStatus } from './until-status.js'
 
 const SETTLE_TIMEOUT_MS = 60_000
 const REQUEST_TIMEOUT_MS = 2000
-const POLL_MS = 50
 
 /** Arguments that every process of a kind gets. */
 export interface PassedOn {
@@ -93,43 +90,21 @@ async function start(cluster: LocalCluster, serverCount: number, admin: AdminOpt
   const progress = new Progress('starting', () => ({ text: state }))
   try {
     await cluster.startMasters()
-    cluster.learn(await cluster.whileStarting(untilStatus(admin, isAnswer, () => undefined)))
+    cluster.learn(
+      await cluster.whileStarting(untilStatus(admin, SETTLE_TIMEOUT_MS, isAnswer, () => undefined)),
+    )
     state = `${serverCount} cache servers`
     await cluster.startServers()
     const isThere = (status: Status): boolean => status.settled && status.servers.length === serverCount
     cluster.learn(
-      await cluster.whileStarting(untilStatus(admin, isThere, (status) => (state = pendingOf(status)))),
+      await cluster.whileStarting(
+        untilStatus(admin, SETTLE_TIMEOUT_MS, isThere, (status) => (state = pendingOf(status))),
+      ),
     )
     return true
   } finally {
     progress.stop()
   }
-}
-
-/** @throws CliError when it takes too long */
-async function untilStatus(
-  options: AdminOptions,
-  isWanted: (status: Status) => boolean,
-  seen: (status: Status) => void,
-): Promise<Status> {
-  const deadline = performance.now() + SETTLE_TIMEOUT_MS
-  const session = new AdminSession(options)
-  try {
-    for (;;) {
-      const status = await session.ask((admin) => admin.status())
-      if (isWanted(status)) return status
-      seen(status)
-      if (performance.now() > deadline) throw notSettled(status)
-      await setTimeout(POLL_MS)
-    }
-  } finally {
-    session.close()
-  }
-}
-
-function notSettled(status: Status): CliError {
-  const message = `the cluster did not settle within ${formatDuration(SETTLE_TIMEOUT_MS)}: ${pendingOf(status)}`
-  return new CliError(Exit.FAILED, 'TIMEOUT', message)
 }
 
 function announce(cluster: LocalCluster, options: UpOptions): void {
