@@ -1,6 +1,6 @@
 import type { Answer, Ballot } from '@icf/common'
 import { Candidacy } from './candidacy.js'
-import { isAlone } from './quorum.js'
+import { electors, isAlone } from './quorum.js'
 import { Leadership, MAX_UNANSWERED } from './leadership.js'
 import type { Agreed, Ask } from './messages.js'
 
@@ -200,7 +200,10 @@ export class Election<State extends Agreed> {
     if (!own.accepted || this.#isUnfit) return
     this.#review = this.#candidacy(now, own.accepted, true, timing.boundMs)
     this.#review.supportedBy(self)
-    this.#askMore(this.#review)
+    // It is told who votes: there may be hundreds of others.
+    const voters = electors(own.accepted)
+    const asked = [...this.#connected.keys()].filter((id) => voters.has(id))
+    for (const ask of this.#review.ask(asked, this.#nextNumber)) this.#emitAsk(ask)
   }
 
   #reviewed(review: Candidacy<State>, now: number): void {
