@@ -131,7 +131,7 @@ test('a process that is neither a master nor a cache server is refused at once',
   const stranger = new FakeProcess({ role: 'admin', cluster: 'icf', id: '', details: [] })
   await stranger.start()
   const connecting = connect({ masters: [`127.0.0.1:${stranger.port}`], connectTimeoutMs: 60_000 })
-  await assert.rejects(connecting, { code: 'INVALID_ARGUMENT', message: /is no master: name a master/ })
+  await assert.rejects(connecting, { code: 'INVALID_ARGUMENT', message: /is no master: name one/ })
   await stranger.stop()
 })
 

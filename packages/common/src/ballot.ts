@@ -131,9 +131,12 @@ export class Ballot<State extends Stamp> {
   }
 
   #vote(now: number, { number, epoch, isTrial, has, ended }: VoteQuestion): Answer<State> {
-    if (ended !== undefined) this.release(ended)
-    const isYes = epoch > this.#epoch && now >= this.#boundUntil
-    if (isYes && !isTrial) this.#epoch = epoch
+    const isFree = now >= this.#boundUntil || ended === this.#epoch
+    const isYes = epoch > this.#epoch && isFree
+    if (isYes && !isTrial) {
+      this.#epoch = epoch
+      this.#boundUntil = -Infinity
+    }
     const newer = compareStamps(this.#accepted, has) > 0 ? this.#accepted : undefined
     return { number, isYes, epoch: this.#epoch, newer }
   }

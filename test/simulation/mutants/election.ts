@@ -51,8 +51,8 @@ export const electionMutants: readonly Mutant[] = [
   {
     name: 'later-promise-not-kept',
     file: BALLOT,
-    find: `const isYes = epoch >= this.#epoch;`,
-    replace: `const isYes = true;`,
+    find: `const isYes = epoch >= this.#epoch && !isDoubted;`,
+    replace: `const isYes = !isDoubted;`,
     breaks: 'who voted in a later term obeys no older one',
     masters: 2,
     // What an older master said has to come between a vote and the word of the one that was voted for.
@@ -73,8 +73,8 @@ export const electionMutants: readonly Mutant[] = [
   {
     name: 'bound-voter-votes',
     file: BALLOT,
-    find: `epoch > this.#epoch && now >= this.#boundUntil`,
-    replace: `epoch > this.#epoch`,
+    find: `const isFree = now >= this.#boundUntil || ended === this.#epoch;`,
+    replace: `const isFree = true;`,
     breaks: 'a voter that is bound votes for nobody else',
     masters: 2,
   },

@@ -1,10 +1,12 @@
 import {
   IcfError,
   MessageType,
+  readMasters,
   readRefusal,
   readTiming,
   type ErrorCode,
   type Introduction,
+  type MasterPlace,
   type Message,
   type Runtime,
   type Timing,
@@ -20,8 +22,8 @@ const MAX_DELAY_MS = 200
 export interface MasterLinkOptions {
   readonly address: Address
   introduce(): Introduction
-  /** @param id of the master */
-  connected(timing: Timing, id: string): void
+  /** @param id of the master. @param masters that it knows */
+  connected(timing: Timing, id: string, masters: readonly MasterPlace[]): void
   lost(): void
   /**
    * Nobody answered, or not now; or what did will not have this server, or is no master.
@@ -92,17 +94,17 @@ export class MasterLink {
 
   #opened(link: Link): void {
     this.#refusedAt = undefined
-    const timing = readMaster(link)
-    if (timing instanceof IcfError) {
+    const master = readMaster(link)
+    if (master instanceof IcfError) {
       link.handlers = { message: () => undefined, close: () => this.#redialer.lost() }
       link.terminate()
-      return this.#failed(timing)
+      return this.#failed(master)
     }
     this.#link = link
     this.#problem = undefined
     this.#told.clear()
     watchLiveness(this.#runtime, link)
-    this.#options.connected(timing, link.remote.id)
+    this.#options.connected(master.timing, link.remote.id, master.knows)
     link.handlers = {
       message: (message) => {
         if (message[0] === MessageType.REFUSED) this.#failed(readRefusal(message))
@@ -125,14 +127,17 @@ export class MasterLink {
 }
 
 /** @returns what is wrong, when no master is at the other end, or it says what makes no sense */
-function readMaster({ remote, remoteAddress }: Link): Timing | IcfError {
+function readMaster({
+  remote,
+  remoteAddress,
+}: Link): { timing: Timing; knows: readonly MasterPlace[] } | IcfError {
   if (remote.role !== 'master')
     return new IcfError(
       'WRONG_ROLE',
       `${remoteAddress} is a ${remote.role.replace('-', ' ')}, not a master: check --masters`,
     )
   try {
-    return readTiming(remote)
+    return { timing: readTiming(remote), knows: readMasters(remote, 'cache-server') }
   } catch (cause) {
     return new IcfError('PROTOCOL', `${remoteAddress}: ${(cause as IcfError).message}`, { cause })
   }

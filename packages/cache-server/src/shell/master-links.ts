@@ -1,14 +1,4 @@
-import {
-  MessageType,
-  readMasters,
-  type ErrorCode,
-  type IcfError,
-  type Introduction,
-  type MasterInfo,
-  type Message,
-  type Runtime,
-  type Timing,
-} from '@icf/common'
+import type { ErrorCode, IcfError, Introduction, MasterInfo, Message, Runtime, Timing } from '@icf/common'
 import { MasterSet, type Address, type Link } from '@icf/common/node'
 import { MasterLink } from './master-link.js'
 
@@ -90,8 +80,9 @@ export class MasterLinks {
     const link: MasterLink = new MasterLink(this.#runtime, {
       address,
       introduce: () => options.introduce(),
-      connected: (timing, id) => {
-        this.#set.opened(where, id)
+      connected: (timing, id, masters) => {
+        if (this.#links.get(where) !== link) return
+        this.#set.opened(where, id, masters)
         this.#adjust()
         options.connected(where, timing)
       },
@@ -105,18 +96,18 @@ export class MasterLinks {
         options.failed(where, error, isNews)
         if (link.refusedAt !== undefined) this.#gone(link)
       },
-      message: (message, from) => {
-        if (message[0] !== MessageType.MASTERS) return options.message(message, from)
-        this.#set.told(where, readMasters(message))
-        this.#adjust()
-      },
+      message: (message, from) => options.message(message, from),
     })
     return link
   }
 
   #gone(link: MasterLink): void {
     const id = this.#set.idAt(link.where)
-    if (id !== undefined) this.#options.gone(id)
+    // One name may stand for several, and one master be known by several: it is gone when nothing is found by any of them.
+    const isGone = [...this.#links.values()].every(
+      ({ where, refusedAt }) => refusedAt !== undefined || this.#set.idAt(where) !== id,
+    )
+    if (id !== undefined && isGone) this.#options.gone(id)
     let since = Infinity
     for (const { refusedAt } of this.#links.values()) {
       if (refusedAt === undefined) return

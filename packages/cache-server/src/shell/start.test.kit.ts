@@ -26,7 +26,7 @@ let lastMember = 0
 /** Another member of the cluster, a master if nothing else is said: it answers heartbeats. */
 export class FakeMember extends FakeProcess {
   private constructor(self: Partial<Introduction>) {
-    const details = self.role === 'cache-server' ? [] : timingDetails(defaultTiming)
+    const details = self.role === 'cache-server' ? [] : timingDetails(defaultTiming, [])
     super({ role: 'master', cluster: 'test', id: `member ${++lastMember}`, details, ...self })
     this.on('message', (link: Link, message: Message) => {
       if (this.isActive && message[0] === MessageType.KEEP_ALIVE)

@@ -112,16 +112,14 @@ export class Masters {
       opened: (link) => {
         if (link.remote.role === 'cache-server') return this.#askServer(where, link)
         watchLiveness(this.#runtime, link, options.pingIntervalMs)
-        this.#set.opened(where, link.remote.id)
+        if (this.#channels.get(where) !== channel) return
+        this.#set.opened(where, link.remote.id, readMasters(link.remote, 'client'))
         this.#adjust()
         options.connected(master)
       },
       message: (link, message) => {
         if (message[0] === MessageType.REFUSED) options.failed(master, readRefusal(message))
-        else if (message[0] === MessageType.MASTERS) {
-          this.#set.told(where, readMasters(message))
-          this.#adjust()
-        } else this.#receive(link, message)
+        else this.#receive(link, message)
         if (link.remote.role === 'cache-server') this.#answered(master, channel)
       },
       lost: (link) => {
@@ -175,9 +173,20 @@ export class Masters {
 }
 
 function notMaster({ remote, remoteAddress }: Link): IcfError | undefined {
-  if (remote.role === 'master' || remote.role === 'cache-server') return undefined
+  if (remote.role === 'cache-server') return undefined
+  if (remote.role === 'master') return unreadable(remote, remoteAddress)
   return new IcfError(
     'INVALID_ARGUMENT',
-    `masters: ${remoteAddress} is no master: name a master, or a cache server while no master is there`,
+    `masters: ${remoteAddress} is no master: name one, or a cache server while no master is there`,
   )
+}
+
+/** What is wrong with what a master says of others. */
+function unreadable(remote: Introduction, where: string): IcfError | undefined {
+  try {
+    readMasters(remote, 'client')
+    return undefined
+  } catch (cause) {
+    return new IcfError('PROTOCOL', `${where}: ${(cause as IcfError).message}`, { cause })
+  }
 }

@@ -26,25 +26,29 @@ describe('the masters to which a link is wanted', () => {
     assert.deepEqual(wanted(), ['a:1', 'b:1', 'd:1'])
   })
 
-  it('are not looked for elsewhere when they were found at an address that was named, also once they are lost', () => {
-    set.opened('a:1', 'x')
+  it('are not looked for elsewhere while they are reached at an address that was named', () => {
+    set.opened('a:1', 'x', [])
     set.follow([listed('x', 'c')])
-    assert.deepEqual(wanted(), ['a:1', 'b:1'])
-    set.lost('a:1')
     assert.deepEqual(wanted(), ['a:1', 'b:1'])
   })
 
+  it('are looked for where the topology lists them once they are lost: they may have moved there', () => {
+    set.opened('a:1', 'x', [])
+    set.lost('a:1')
+    set.follow([listed('x', 'c')])
+    assert.deepEqual(wanted(), ['a:1', 'b:1', 'c:1'])
+  })
+
   it('are looked for where the topology lists them when another process is where they were', () => {
-    set.opened('a:1', 'x')
+    set.opened('a:1', 'x', [])
     set.follow([listed('x', 'c')])
     set.lost('a:1')
-    set.opened('a:1', 'y')
+    set.opened('a:1', 'y', [])
     assert.deepEqual(wanted(), ['a:1', 'b:1', 'c:1'])
   })
 
   it('are also those of which one tells that is connected, for as long as it is', () => {
-    set.opened('a:1', 'x')
-    set.told('a:1', [listed('x', 'a'), listed('y', 'c')])
+    set.opened('a:1', 'x', [listed('x', 'a'), listed('y', 'c')])
     assert.deepEqual(wanted(), ['a:1', 'b:1', 'c:1'])
     set.lost('a:1')
     assert.deepEqual(wanted(), ['a:1', 'b:1'])
@@ -61,14 +65,14 @@ describe('the masters to which a link is wanted', () => {
       ['a:1', 'b:1', 'c:1'].map((where) => set.idAt(where)),
       ['x', undefined, 'y'],
     )
-    set.opened('a:1', 'z')
+    set.opened('a:1', 'z', [])
     set.lost('a:1')
     assert.equal(set.idAt('a:1'), 'z')
   })
 
   it('are one when two addresses lead to the same process: the newer link stays, until it is lost', () => {
-    set.opened('a:1', 'x')
-    set.opened('b:1', 'x')
+    set.opened('a:1', 'x', [])
+    set.opened('b:1', 'x', [])
     assert.deepEqual(wanted(), ['b:1'])
     set.lost('a:1')
     assert.deepEqual(wanted(), ['b:1'])

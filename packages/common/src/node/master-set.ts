@@ -1,5 +1,5 @@
 import type { Address } from '../runtime.js'
-import type { MasterInfo } from '../topology/topology.js'
+import type { MasterPlace } from '../wire/introduction.js'
 import { formatAddress } from './address.js'
 
 /**
@@ -9,9 +9,9 @@ import { formatAddress } from './address.js'
  */
 export class MasterSet {
   readonly #named: Map<string, Address>
-  #listed: readonly MasterInfo[] = []
+  #listed: readonly MasterPlace[] = []
   /** By the address of the one who told it. */
-  readonly #told = new Map<string, readonly MasterInfo[]>()
+  readonly #told = new Map<string, readonly MasterPlace[]>()
   /** Id of whoever answered there last. */
   readonly #seen = new Map<string, string>()
   /** Where a link is open. */
@@ -21,13 +21,8 @@ export class MasterSet {
     this.#named = new Map(named.map((address) => [formatAddress(address), address]))
   }
 
-  follow(listed: readonly MasterInfo[]): void {
+  follow(listed: readonly MasterPlace[]): void {
     this.#listed = listed
-  }
-
-  /** The master there knows these. */
-  told(where: string, masters: readonly MasterInfo[]): void {
-    this.#told.set(where, masters)
   }
 
   /** At an address that was named there is something else. */
@@ -35,10 +30,11 @@ export class MasterSet {
     this.#named.delete(where)
   }
 
-  /** A link is open to a master with that id. An older link to the same process is not wanted any more. */
-  opened(where: string, id: string): void {
-    for (const other of this.#open) if (this.#seen.get(other) === id) this.#open.delete(other)
+  /** A link is open to a master with that id, which knows these. An older link to the same process is not wanted any more. */
+  opened(where: string, id: string, masters: readonly MasterPlace[]): void {
+    for (const other of this.#open) if (this.#seen.get(other) === id) this.lost(other)
     this.#seen.set(where, id)
+    this.#told.set(where, masters)
     this.#open.add(where)
   }
 
@@ -58,14 +54,16 @@ export class MasterSet {
     const wanted = new Map<string, Address>()
     for (const [where, address] of this.#named)
       if (!this.#isReachedElsewhere(where)) wanted.set(where, address)
-    // Whoever was named is looked for where he was found: how he calls himself may lead nowhere from here.
-    const found = new Set([...this.#named.keys()].map((where) => this.#seen.get(where)))
+    // Whoever is found at an address that was named need not be looked for by his own, which may lead nowhere from here.
+    const found = new Set(
+      [...this.#open].filter((where) => this.#named.has(where)).map((where) => this.#seen.get(where)),
+    )
     for (const { id, host, port } of this.#others())
       if (!found.has(id)) wanted.set(formatAddress({ host, port }), { host, port })
     return wanted
   }
 
-  #others(): MasterInfo[] {
+  #others(): MasterPlace[] {
     return [this.#listed, ...this.#told.values()].flat()
   }
 

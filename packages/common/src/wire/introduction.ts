@@ -1,3 +1,4 @@
+import type { MasterInfo } from '../topology/topology.js'
 import { checkTiming, type Timing } from '../timing.js'
 import type { Address } from '../runtime.js'
 import { count, text } from './checks.js'
@@ -13,9 +14,39 @@ export interface Introduction {
   readonly details: readonly unknown[]
 }
 
-/** Of a master to a cache server. */
-export function timingDetails({ heartbeatIntervalMs, leaseMs, deadAfterMs }: Timing): readonly number[] {
-  return [heartbeatIntervalMs, leaseMs, deadAfterMs]
+/** Where a master is: enough to find out the rest. */
+export type MasterPlace = Pick<MasterInfo, 'id' | 'host' | 'port'>
+
+/** Details are few. Any master knows the others, so that some of them are enough. */
+const TOLD_MASTERS = 9
+
+/** Of a master to a cache server. @param masters that it knows: a standby has no topology to tell, but one of them has */
+export function timingDetails(
+  { heartbeatIntervalMs, leaseMs, deadAfterMs }: Timing,
+  masters: readonly MasterPlace[],
+): readonly (number | string)[] {
+  return [heartbeatIntervalMs, leaseMs, deadAfterMs, ...mastersDetails(masters)]
+}
+
+/** Of a master to a client. @param masters that it knows */
+export function mastersDetails(masters: readonly MasterPlace[]): readonly (number | string)[] {
+  return masters.slice(0, TOLD_MASTERS).flatMap(({ id, host, port }) => [id, host, port])
+}
+
+/**
+ * What a master tells a cache server or a client of masters; earlier releases tell nothing.
+ * @throws IcfError PROTOCOL
+ */
+export function readMasters({ details }: Introduction, opener: 'cache-server' | 'client'): MasterPlace[] {
+  const flat = opener === 'cache-server' ? details.slice(3) : details
+  const masters: MasterPlace[] = []
+  for (let at = 0; at < flat.length; at += 3)
+    masters.push({
+      id: text(flat[at], 'id of a master'),
+      host: text(flat[at + 1], 'host of a master'),
+      port: count(flat[at + 2], 'port of a master', 65_535),
+    })
+  return masters
 }
 
 /** @throws IcfError INVALID_ARGUMENT for what makes no sense */

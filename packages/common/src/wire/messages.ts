@@ -54,8 +54,6 @@ export const MessageType = {
   VOTE: 39,
   /** voter → master: its answer to VOTE and SPARE_MASTER. */
   VOTED: 40,
-  /** standby → cache server, client: all masters that it knows. */
-  MASTERS: 41,
 
   /** operator → master. */
   ADMIN_REQUEST: 48,

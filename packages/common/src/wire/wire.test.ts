@@ -9,8 +9,8 @@ import { encodeTopology } from '../topology/codec.js'
 import { emptyTopology } from '../topology/topology.js'
 import { CommandCode, commandArity, openCommands, readCommandsHeader, REPEAT } from './commands.js'
 import { readCopiesReport, slotsCopiedMessage, slotsHandedOffMessage } from './copies.js'
-import { helloMessage, readHello } from './handshake.js'
-import { clientDetails, meantServer, primaryDetails, readChannel, readTiming, timingDetails } from './introduction.js' // prettier-ignore
+import { helloMessage, readHello, readWelcome, welcomeMessage } from './handshake.js'
+import { clientDetails, mastersDetails, meantServer, primaryDetails, readChannel, readMasters, readTiming, timingDetails } from './introduction.js' // prettier-ignore
 import { keepAliveMessage, leaseMessage, Leaving, readKeepAlive, readLease } from './keep-alive.js'
 import { MessageType, type Message } from './messages.js'
 import * as probing from './probe.js'
@@ -124,7 +124,17 @@ describe('what is written is read', () => {
       id: 'a'.repeat(40),
       details,
     })
-    assert.deepEqual(readTiming(about('master', timingDetails(defaultTiming))), defaultTiming)
+    const masters = ['m1', 'm2'].map((id) => ({ id, host: 'h', port: 7000 }))
+    const [toServer, toClient] = [timingDetails(defaultTiming, masters), mastersDetails(masters)]
+    assert.deepEqual(readTiming(about('master', toServer)), defaultTiming)
+    assert.deepEqual(readMasters(about('master', toServer), 'cache-server'), masters)
+    assert.deepEqual(readMasters(about('master', toClient), 'client'), masters)
+    assert.deepEqual(readMasters(about('master', []), 'client'), [])
+    for (const wrong of [['m'], [5, 'h', 1], ['m', 'h', -1], [...toClient, 'm']])
+      assert.throws(() => readMasters(about('master', wrong), 'client'), { code: 'PROTOCOL' })
+    const many = Array.from({ length: limits.maxMasters }, () => masters[0]!)
+    for (const details of [timingDetails(defaultTiming, many), mastersDetails(many)])
+      readWelcome(sent(welcomeMessage(about('master', details))), 'c')
     assert.equal(meantServer(about('client', clientDetails('server'))), 'server')
     const primary = about('cache-server', primaryDetails(5, 'server'))
     assert.deepEqual([readChannel(primary), meantServer(primary)], [5, 'server'])

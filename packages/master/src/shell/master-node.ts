@@ -1,6 +1,5 @@
 import {
   IcfError,
-  mastersMessage,
   readRegistration,
   type Introduction,
   type MasterInfo,
@@ -8,7 +7,7 @@ import {
   type Runtime,
   type Timer,
 } from '@icf/common'
-import { formatAddress, type Address, type Link, type Listener } from '@icf/common/node'
+import { formatAddress, type Address, type Listener } from '@icf/common/node'
 import { checkRole, MasterCore } from '../core/index.js'
 import { ActiveTerm } from './active-term.js'
 import type { Administration } from './admin.js'
@@ -177,7 +176,8 @@ export class MasterNode {
       votes: coordination.votes,
       administration,
       admit: (hello) => this.#admit(hello),
-      opened: (link) => this.#opened(link),
+      masters: () => this.#masters,
+      opened: (link) => this.#links.opened(link),
     })
     this.#ports.push(native)
     this.#address = native.address
@@ -185,11 +185,6 @@ export class MasterNode {
     coordination.votes?.serve(this.#self, () => {
       this.#active?.dispatch({ type: 'masters', masters: this.#masters })
     })
-  }
-
-  #opened(link: Link): void {
-    this.#links.opened(link)
-    if (!this.#active) link.send(mastersMessage(this.#masters))
   }
 
   async #listenHttp(administration: Administration): Promise<void> {

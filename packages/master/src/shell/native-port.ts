@@ -1,4 +1,12 @@
-import { timingDetails, type Introduction, type Role, type Runtime, type Timing } from '@icf/common'
+import {
+  mastersDetails,
+  timingDetails,
+  type Introduction,
+  type MasterInfo,
+  type Role,
+  type Runtime,
+  type Timing,
+} from '@icf/common'
 import { listen, type Address, type Link, type Listener } from '@icf/common/node'
 import type { Votes } from './coordination.js'
 import { serveAdmin, type Administration } from './admin.js'
@@ -11,6 +19,8 @@ export interface NativePortOptions {
   /** Where masters vote: others may connect. */
   readonly votes: Votes | undefined
   readonly administration: Administration
+  /** That it knows, itself among them. */
+  masters(): readonly MasterInfo[]
   /** @throws IcfError the refusal */
   admit(hello: Introduction): void
   /** A cache server or client has connected. */
@@ -39,7 +49,15 @@ export function listenNative(runtime: Runtime, options: NativePortOptions): Prom
   })
 }
 
-function detailsFor(role: Role, { timing, votes }: NativePortOptions): readonly unknown[] {
-  if (role === 'cache-server') return timingDetails(timing)
-  return role === 'master' ? (votes?.details() ?? []) : []
+function detailsFor(role: Role, { timing, votes, masters }: NativePortOptions): readonly unknown[] {
+  switch (role) {
+    case 'cache-server':
+      return timingDetails(timing, masters())
+    case 'client':
+      return mastersDetails(masters())
+    case 'master':
+      return votes?.details() ?? []
+    default:
+      return []
+  }
 }

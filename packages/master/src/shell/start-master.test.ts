@@ -44,7 +44,8 @@ async function start(t: TestContext, options: Partial<StartMasterOptions> = {}):
 test('a server joins, is welcomed with the timing, and gets the topology; so does a client', async (t) => {
   const master = await start(t)
   const server = await enter(master, 'a')
-  assert.deepEqual(server.link.remote.details, [100_000, 300_000, 600_000])
+  const place = [master.id, master.address.host, master.address.port]
+  assert.deepEqual(server.link.remote.details, [100_000, 300_000, 600_000, ...place])
   const [, update, joined] = await server.next(MessageType.ADD_CACHE_SERVER)
   assert.deepEqual(joined, ['a'.repeat(40)])
   assert.ok(decodeTopology(update, undefined)!.primary.every((seat) => seat === 0))

@@ -118,6 +118,7 @@ export function decodeState(
       'STATE_UNAVAILABLE',
       `${path} was written by another release of icf (format ${String(state.format)})`,
     )
+  if (!Array.isArray(state.retired)) throw damaged(path, 'it does not say who must not come back')
   return {
     cluster: String(state.cluster),
     topology: readTopology(state, path, slotCount),

@@ -1,4 +1,4 @@
-import type { Answer, Ballot } from '@icf/common'
+import { compareStamps, type Answer, type Ballot, type Stamp } from '@icf/common'
 import { Candidacy } from './candidacy.js'
 import { electors, isAlone } from './quorum.js'
 import { Leadership, MAX_UNANSWERED } from './leadership.js'
@@ -10,7 +10,7 @@ export type ElectionEvent<State> =
   | { readonly type: 'connected'; readonly voter: string; readonly isMaster: boolean }
   | { readonly type: 'disconnected'; readonly voter: string }
   | { readonly type: 'answered'; readonly voter: string; readonly answer: Answer<State> }
-  /** This master can not go on with the state that it was elected with: it leaves that to others for good. */
+  /** This master can not go on with the state that it was elected with: it leaves that to others, until it keeps a newer one. */
   | { readonly type: 'unfit' }
   /** Somebody follows what a master of this later term made. */
   | { readonly type: 'surpassed'; readonly epoch: number }
@@ -84,13 +84,14 @@ export class Election<State extends Agreed> {
   readonly #connected = new Map<string, boolean>()
   /** By voter, the numbers of the questions that it has not answered on the present link, oldest first. */
   readonly #unanswered = new Map<string, Set<number>>()
-  #isUnfit = false
+  /** The newest that it knew when it could not go on with it. */
+  #unfitWith: Stamp | undefined
   #role: 'standby' | Candidacy<State> | Leadership<State> = 'standby'
   /** When it asks for votes, if it is not bound before; undefined while it is. */
   #askAt: number | undefined
   #beatAt = -Infinity
   /** Of a standby that is bound: who would vote for it all the same. */
-  #review: Candidacy<State> | undefined
+  #review: { readonly of: number; readonly trial: Candidacy<State> } | undefined
   #reviewAt = -Infinity
   /** How long it waits for votes, and at most before it asks again: each time longer, for disks may be slow. */
   #patienceMs: number
@@ -115,6 +116,10 @@ export class Election<State extends Agreed> {
     return this.#role instanceof Leadership ? this.#role.validUntil : -Infinity
   }
 
+  get #isUnfit(): boolean {
+    return this.#unfitWith !== undefined && compareStamps(this.#options.own.accepted, this.#unfitWith) <= 0
+  }
+
   step(now: number, event: ElectionEvent<State>): ElectionEffect<State>[] {
     this.#effects = []
     switch (event.type) {
@@ -134,7 +139,7 @@ export class Election<State extends Agreed> {
         this.#answered(now, event.voter, event.answer)
         break
       case 'unfit':
-        this.#isUnfit = true
+        this.#unfitWith = this.#role instanceof Leadership ? this.#role.newest : this.#options.own.accepted
         if (this.#role instanceof Leadership) this.#depose()
         break
       case 'surpassed':
@@ -168,7 +173,7 @@ export class Election<State extends Agreed> {
       else if (now >= this.#beatAt + timing.beatMs) this.#beat(role, now)
     } else if (now < own.boundUntil) {
       this.#follow()
-      if (now >= this.#reviewAt) this.#lookAround(now)
+      if (now >= Math.max(this.#reviewAt, this.#yieldsUntil)) this.#lookAround(now)
     } else if (this.#isOutvoted() || (role !== 'standby' && now >= role.givesUpAt)) this.#giveUp(role, now)
     else if (role === 'standby' && now >= this.#yieldsUntil) this.#stand(now)
   }
@@ -198,19 +203,21 @@ export class Election<State extends Agreed> {
     const { self, own, timing } = this.#options
     this.#reviewAt = now + timing.boundMs
     if (!own.accepted || this.#isUnfit) return
-    this.#review = this.#candidacy(now, own.accepted, true, timing.boundMs)
-    this.#review.supportedBy(self)
+    const trial = this.#candidacy(now, own.accepted, true, timing.boundMs)
+    trial.supportedBy(self)
+    this.#review = { of: own.epoch, trial }
     // It is told who votes: there may be hundreds of others.
     const voters = electors(own.accepted)
     const asked = [...this.#connected.keys()].filter((id) => voters.has(id))
-    for (const ask of this.#review.ask(asked, this.#nextNumber)) this.#emitAsk(ask)
+    for (const ask of trial.ask(asked, this.#nextNumber)) this.#emitAsk(ask)
   }
 
-  #reviewed(review: Candidacy<State>, now: number): void {
+  #reviewed(now: number): void {
     const { self, own, timing } = this.#options
-    if (!review.isWon || !review.newest.masters.includes(self)) return
+    const { of, trial } = this.#review!
+    if (!trial.isWon || !trial.newest.masters.includes(self)) return
     this.#review = undefined
-    own.doubt(own.epoch, now + DOUBT_BOUNDS * timing.boundMs)
+    own.doubt(of, now + DOUBT_BOUNDS * timing.boundMs)
   }
 
   /** It will ask for votes, unless it is bound before. */
@@ -269,8 +276,8 @@ export class Election<State extends Agreed> {
       if (state) this.#effects.push({ type: 'agreed', state })
       this.#handOver(role, now)
     } else if (this.#review) {
-      this.#review.answered(voter, answer)
-      this.#reviewed(this.#review, now)
+      this.#review.trial.answered(voter, answer)
+      this.#reviewed(now)
     }
   }
 

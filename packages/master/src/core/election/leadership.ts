@@ -41,7 +41,7 @@ export class Leadership<State extends Agreed> {
   constructor(
     private readonly self: string,
     readonly epoch: number,
-    newest: State,
+    readonly newest: State,
     private readonly boundMs: number,
     readonly begunAt: number,
   ) {

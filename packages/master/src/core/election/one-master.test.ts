@@ -61,6 +61,28 @@ describe('an active master', () => {
     assert.ok(happened('agreed'))
   })
 
+  it('leaves its heir the time of a bound before it asks who would vote for itself', () => {
+    step({ type: 'proposed', state: { ...first, epoch: 1, version: 1 } })
+    step({ type: 'handOver', heir: 'B' })
+    assert.ok(happened('deposed'))
+    asks.length = 0
+    run(timing.boundMs)
+    assert.equal(asks.length, 0)
+    run(2 * timing.boundMs)
+    assert.ok(asks.some(({ question }) => question.type === 'vote'))
+  })
+
+  it('that could not go on with a state does not stand until it keeps a newer one', () => {
+    step({ type: 'unfit' })
+    asks.length = 0
+    run(3000)
+    assert.equal(asks.length, 0)
+    const state = { ...first, epoch: 7, version: 1 }
+    ballots.get('A')!.answer(now, { type: 'beat', number: 1, epoch: 7, state })
+    run(3000)
+    assert.ok(asks.some(({ question }) => question.type === 'vote'))
+  })
+
   it('believes no answer to what it has not asked', () => {
     connect('stranger')
     const answer = { isYes: false, epoch: 1000, newer: { epoch: 9, version: 9, ...council } }

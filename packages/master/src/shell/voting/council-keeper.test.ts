@@ -13,6 +13,8 @@ const servers = ['s1', 's2', 's3', 's4'].map((id) => serverInfo(id, { machine: i
 describe('who is to vote', () => {
   let now: number
   let keeper: CouncilKeeper
+  /** Masters. */
+  const connected = new Set<string>()
   let council: Electorate
 
   /** All changes that are due, one after the other. @returns the voters */
@@ -28,7 +30,8 @@ describe('who is to vote', () => {
 
   beforeEach(() => {
     now = 0
-    keeper = new CouncilKeeper({ now: () => now }, defaultTiming.deadAfterMs)
+    connected.clear()
+    keeper = new CouncilKeeper({ now: () => now }, defaultTiming.deadAfterMs, (id) => connected.has(id))
     council = { voters: ['A'], masters: ['A'], former: undefined }
     keeper.masterSeen(master('A', 1))
     keeper.masterSeen(master('B', 2))
@@ -84,6 +87,39 @@ describe('who is to vote', () => {
     assert.deepEqual(settle(), ['A', 'B', 's1', 's2', 's3'])
   })
 
+  it('is no master that was given up in the term of another one, unless it is there', () => {
+    const other = new CouncilKeeper({ now: () => now }, defaultTiming.deadAfterMs, (id) => connected.has(id))
+    for (const info of [master('A', 1), master('B', 2), master('C', 3)]) other.masterSeen(info)
+    for (const id of ['s1', 's2', 's3', 's4']) other.serverSeen(id)
+    settle()
+    const topology = topologyWith({ servers, masters: keeper.listed(council) })
+    keeper = other
+    keeper.began(topology, 0)
+    assert.deepEqual(keeper.listed(council).map(({ id }) => id), ['A', 'B']) // prettier-ignore
+    keeper.masterSeen(master('C', 3))
+    connected.add('C')
+    keeper.began(topology, 0)
+    assert.deepEqual(keeper.listed(council).map(({ id }) => id), ['A', 'B', 'C']) // prettier-ignore
+  })
+
+  it('is a master at another address only once all servers know that, and not at all meanwhile', () => {
+    settle()
+    keeper.masterSeen(master('B', 9))
+    assert.deepEqual(keeper.listed(council), [master('A', 1), master('B', 2)])
+    list()
+    now += defaultTiming.deadAfterMs
+    const first = keeper.next(council)
+    assert.deepEqual(keeper.listed(first), [master('A', 1), master('B', 2)])
+    assert.deepEqual(settle(), ['A'])
+    assert.deepEqual(keeper.listed(council), [master('A', 1), master('B', 9)])
+    list()
+    now += defaultTiming.deadAfterMs - 1
+    assert.deepEqual(settle(), ['A'])
+    now += 1
+    settle()
+    assert.deepEqual(council.masters, ['A', 'B'])
+  })
+
   it('is no server that is not in the topology', () => {
     keeper.inEffect(topologyWith({ servers: servers.slice(0, 1), masters: keeper.listed(council) }))
     assert.deepEqual(settle(), ['A', 'B', 's1'])
@@ -118,15 +154,22 @@ describe('who is to vote', () => {
 describe('the masters of a topology', () => {
   const council: Electorate = { voters: ['A', 'B'], masters: ['A', 'B'], former: undefined }
 
+  let connected: string[] = []
+
   function keeper(...masters: MasterInfo[]): CouncilKeeper {
-    const made = new CouncilKeeper({ now: () => 0 }, defaultTiming.deadAfterMs)
+    const made = new CouncilKeeper({ now: () => 0 }, defaultTiming.deadAfterMs, (id) =>
+      connected.includes(id),
+    )
     for (const each of masters) made.masterSeen(each)
     return made
   }
 
   it('are all that were met, by id, as they are known last', () => {
-    const moved = { ...master('A', 9), httpPort: 80 }
-    assert.deepEqual(keeper(master('C', 3), master('A', 1), moved).listed(council), [moved, master('C', 3)])
+    const changed = { ...master('A', 1), httpPort: 80 }
+    assert.deepEqual(keeper(master('C', 3), master('A', 1), changed).listed(council), [
+      changed,
+      master('C', 3),
+    ])
   })
 
   it('are not those that were replaced, but for such as have a vote still', () => {
@@ -138,12 +181,22 @@ describe('the masters of a topology', () => {
   })
 
   it('are also those that others know', () => {
+    connected = ['C']
     const known = keeper(master('A', 1), master('C', 2))
     assert.deepEqual(known.learn([master('A', 7), master('B', 2), master('D', 4)]), [
       master('B', 2),
       master('D', 4),
     ])
     assert.deepEqual(known.listed(council), [master('A', 1), master('B', 2), master('C', 2), master('D', 4)])
+  })
+
+  it('are of two at one address the one that is there, or else the one that others know', () => {
+    connected = ['C']
+    const known = keeper(master('A', 1), master('C', 2))
+    known.learn([master('D', 2), master('E', 1)])
+    const nobody = { voters: [], masters: [], former: undefined }
+    assert.deepEqual(known.listed(nobody), [master('C', 2), master('E', 1)])
+    connected = []
   })
 
   it('are at most as many as a topology may have, and all with a vote', () => {

@@ -9,26 +9,36 @@ import {
 import { chooseCouncil, sameCouncil, type Candidate } from '../../core/index.js'
 
 interface Master {
+  /** As the topology is to list it. */
   readonly info: MasterInfo
-  /** For good, as far as anybody knows: an operator says so; or another one is at its address, which with its disk would be itself. */
+  /**
+   * It has no vote for much longer: an operator says that it will not come back; or another one is at its address, which with its
+   * disk would be itself; or it is at another one.
+   */
   readonly isGone: boolean
+  /** Where it is by now. It is listed, and gets a vote, there once it has none any more: servers look for it where it was. */
+  readonly moved: MasterInfo | undefined
 }
 
 /** Knows which masters there are, and who is there to vote; and so who is to vote next. */
 export class CouncilKeeper {
   /** By id, all that were met, and those of the topology. */
   readonly #masters = new Map<string, Master>()
-  /** Since when the topology in effect lists a master, by id. */
+  /** Since when the topology in effect lists a master where it does, by id and address. */
   #listedAt = new Map<string, number>()
   /** By id, cache servers that are connected, or were as members: since when they are not. */
   readonly #lostAt = new Map<string, number>()
   #topology: Topology | undefined
   #longestLeaseMs: number
 
-  /** @param deadAfterMs more than a lease, also by another clock */
+  /**
+   * @param deadAfterMs more than a lease, also by another clock
+   * @param isConnected whether that master is there now
+   */
   constructor(
     private readonly clock: Clock,
     private readonly deadAfterMs: number,
+    private readonly isConnected: (id: string) => boolean,
   ) {
     this.#longestLeaseMs = deadAfterMs
   }
@@ -37,15 +47,20 @@ export class CouncilKeeper {
     for (const [id, master] of this.#masters)
       if (id !== info.id && isAtOneAddress(master.info, info))
         this.#masters.set(id, { ...master, isGone: true })
-    this.#masters.set(info.id, { info, isGone: false })
+    const known = this.#masters.get(info.id)
+    const hasMoved = known !== undefined && !isAtOneAddress(known.info, info)
+    if (hasMoved) this.#masters.set(info.id, { info: known.info, isGone: true, moved: info })
+    else this.#masters.set(info.id, { info, isGone: false, moved: undefined })
   }
 
   /** Masters that others know: those that were met tell better themselves. @returns those that are new */
   learn(masters: readonly MasterInfo[]): MasterInfo[] {
     const news = masters.filter(({ id }) => !this.#masters.has(id))
     for (const info of news) {
-      const isGone = [...this.#masters.values()].some((met) => isAtOneAddress(met.info, info))
-      this.#masters.set(info.id, { info, isGone })
+      const others = [...this.#masters.values()].filter((met) => isAtOneAddress(met.info, info))
+      const isGone = others.some((met) => this.isConnected(met.info.id))
+      for (const met of others) if (!isGone) this.#masters.set(met.info.id, { ...met, isGone: true })
+      this.#masters.set(info.id, { info, isGone, moved: undefined })
     }
     return news
   }
@@ -77,14 +92,20 @@ export class CouncilKeeper {
     this.#listedAt.clear()
     this.#topology = undefined
     this.#longestLeaseMs = Math.max(this.deadAfterMs, leaseMs)
-    if (topology) this.inEffect(topology)
+    if (!topology) return
+    // One that is not there, and was given up in another's term, is not to come back by what this one knew of it before.
+    const isListed = (id: string): boolean => topology.masters.some((master) => master.id === id)
+    for (const id of this.#masters.keys())
+      if (!isListed(id) && !this.isConnected(id)) this.#masters.delete(id)
+    this.inEffect(topology)
   }
 
   /** Only servers of it have a say, and masters of which all servers know. */
   inEffect(topology: Topology): void {
     this.#topology = topology
     const now = this.clock.now()
-    this.#listedAt = new Map(topology.masters.map(({ id }) => [id, this.#listedAt.get(id) ?? now]))
+    const listed = topology.masters.map(placeOf)
+    this.#listedAt = new Map(listed.map((place) => [place, this.#listedAt.get(place) ?? now]))
     for (const [id, at] of this.#lostAt) if (at < Infinity && !this.#isMember(id)) this.#lostAt.delete(id)
   }
 
@@ -93,9 +114,13 @@ export class CouncilKeeper {
     const votes = ({ info: { id } }: Master): boolean =>
       present.masters.includes(id) || present.former?.masters.includes(id) === true
     const [voters, others] = [[], []] as [MasterInfo[], MasterInfo[]]
-    for (const master of this.#masters.values())
+    for (const [id, master] of this.#masters) {
       if (votes(master)) voters.push(master.info)
-      else if (!master.isGone) others.push(master.info)
+      else if (master.moved) {
+        this.#masters.set(id, { info: master.moved, isGone: false, moved: undefined })
+        others.push(master.moved)
+      } else if (!master.isGone) others.push(master.info)
+    }
     return [...voters, ...others].slice(0, limits.maxMasters).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
@@ -113,8 +138,11 @@ export class CouncilKeeper {
    */
   #candidates(present: Electorate): Candidate[] {
     const listedBefore = this.clock.now() - this.#longestLeaseMs
-    const waited = [...this.#listedAt].filter(([, at]) => at <= listedBefore).map(([id]) => id)
-    return [...new Set([...present.masters, ...waited])]
+    const hasWaited = ({ info }: Master): boolean =>
+      (this.#listedAt.get(placeOf(info)) ?? Infinity) <= listedBefore
+    const isPresent = (id: string): boolean => present.masters.includes(id)
+    const others = [...this.#masters].filter(([id, master]) => !isPresent(id) && hasWaited(master))
+    return [...present.masters, ...others.map(([id]) => id)]
       .filter((id) => this.#masters.get(id)?.isGone !== true)
       .map((id) => ({ id, machine: this.#masters.get(id)?.info.machine ?? '' }))
   }
@@ -130,6 +158,10 @@ export class CouncilKeeper {
   #isMember(id: string): boolean {
     return this.#topology?.servers.some((server) => server?.id === id) === true
   }
+}
+
+function placeOf({ id, host, port }: MasterInfo): string {
+  return `${id} ${host} ${port}`
 }
 
 function isAtOneAddress(a: MasterInfo, b: MasterInfo): boolean {

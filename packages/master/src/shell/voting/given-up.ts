@@ -18,12 +18,15 @@ export class GivenUp {
   /** Resolves when that master has no vote any more. @throws IcfError TIMEOUT: it may lose it yet; TERM_LOST */
   untilDone(id: string): Promise<void> {
     return new Promise((done, failed) => {
-      const late = new IcfError(
-        'TIMEOUT',
-        `the other voters have not agreed within ${PATIENCE_MS} ms: "icf status" tells who has a vote`,
-      )
-      const timer = this.runtime.setTimeout(() => failed(late), PATIENCE_MS)
-      this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), { timer, done, failed }])
+      const timer = this.runtime.setTimeout(() => {
+        this.#waiting.set(
+          id,
+          this.#waiting.get(id)!.filter((other) => other !== waiting),
+        )
+        failed(late())
+      }, PATIENCE_MS)
+      const waiting: Waiting = { timer, done, failed }
+      this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), waiting])
     })
   }
 
@@ -47,4 +50,11 @@ export class GivenUp {
     }
     this.#waiting.delete(id)
   }
+}
+
+function late(): IcfError {
+  return new IcfError(
+    'TIMEOUT',
+    `the other voters have not agreed within ${PATIENCE_MS} ms: "icf status" tells who has a vote`,
+  )
 }

@@ -53,6 +53,11 @@ export class VotedTerm implements Term {
     if (!this.#isOver) this.ports.surpassed(epoch)
   }
 
+  /** Whether something waits for its turn. */
+  get isWaiting(): boolean {
+    return this.#wanted !== undefined
+  }
+
   /** What is to be proposed next, if there is anything: it is on its way from then on. */
   take(): StoredState | undefined {
     if (this.#wanted) [this.#proposed, this.#wanted] = [this.#wanted, undefined]

@@ -8,11 +8,13 @@ import {
   Ballot,
   defaultTiming,
   isQuestion,
+  masterDetails,
+  questionMessage,
+  readAnswer,
   readMasters,
   readQuestion,
   termBoundMs,
   type KeptState,
-  type MasterInfo,
   type Topology,
 } from '@icf/common'
 import { dial, nodeRuntime, type Address, type Link } from '@icf/common/node'
@@ -249,8 +251,8 @@ describe('masters that vote', () => {
   })
 
   it('give one up that an operator says is gone, and take it again when it is back', async (t) => {
-    const first = await new TestMaster('stays', []).start(t)
-    const second = await new TestMaster('gone', [first.node.address]).start(t)
+    const first = await new TestMaster('keeper', []).start(t)
+    const second = await new TestMaster('given up', [first.node.address]).start(t)
     await voter(t, 'a', [first, second])
     await councilOf([first, second], 1)
     const { id } = second.node
@@ -295,11 +297,8 @@ describe('masters that vote', () => {
     const self = { role: 'client', cluster: CLUSTER, id: '', details: [] } as const
     const link = await dial(nodeRuntime, third.node.address, self, 5000)
     t.after(() => link.terminate())
-    const [masters] = await new Promise<MasterInfo[][]>((resolve) => {
-      link.handlers = { message: (message) => resolve([readMasters(message)]), close: () => undefined }
-    })
     assert.deepEqual(
-      new Set(masters!.map(({ id, port }) => `${id} ${port}`)),
+      new Set(readMasters(link.remote, 'client').map(({ id, port }) => `${id} ${port}`)),
       new Set([first, second, third].map(({ node }) => `${node.id} ${node.address.port}`)),
     )
   })
@@ -313,6 +312,46 @@ describe('masters that vote', () => {
     await until(() => errors.length > 0)
     assert.match(errors[0]!, /this master has a vote as the one at 127\.0\.0\.1:\d+, where cache servers would look for it in vain/) // prettier-ignore
     assert.equal(first.node.isReady, false)
+  })
+
+  it('moved: it has no vote until another one has listed it where it is, and one then', async (t) => {
+    const first = await new TestMaster('at home', []).start(t)
+    const second = await new TestMaster('moves', [first.node.address]).start(t)
+    await voter(t, 'a', [first, second])
+    await councilOf([first, second], 1)
+    await second.node.close()
+    await second.start(t, [], await freePort())
+    const { port } = second.node.address
+    const listed = async (): Promise<boolean> =>
+      (await first.topology()).masters.some((one) => one.port === port)
+    await waitUntil(listed, { what: 'the new address to be listed' })
+    assert.ok(!(await first.stored()).accepted!.masters.includes(second.node.id))
+    await councilOf([first, second], 1)
+    assert.equal((await first.node.handOver(undefined)).port, port)
+    await until(() => second.node.isReady)
+  })
+
+  it('vote for a master whose state they can not read', async (t) => {
+    const second = await new TestMaster('older', [{ host: '127.0.0.1', port: await freePort() }]).start(t)
+    const details = masterDetails({
+      address: { host: '127.0.0.1', port: 9 },
+      httpPort: 0,
+      machine: '',
+      knows: 2,
+    })
+    const link = await dial(nodeRuntime, second.node.address, { role: 'master', cluster: CLUSTER, id: 'newer', details }, 5000) // prettier-ignore
+    t.after(() => link.terminate())
+    const state = { epoch: 2 ** 40, version: 5, voters: ['newer'], masters: ['newer'], former: undefined, body: Buffer.from('{"format":9}') } // prettier-ignore
+    const answered = new Promise<boolean>((resolve) => {
+      link.handlers = {
+        message: (message) => resolve(readAnswer(message).isYes),
+        close: () => resolve(false),
+      }
+    })
+    link.send(questionMessage({ type: 'beat', number: 1, epoch: state.epoch, state }))
+    assert.ok(await answered)
+    await second.node.close()
+    await second.start(t)
   })
 
   it('of which one is left alone is not active, until the other is back', async (t) => {

@@ -76,6 +76,8 @@ export class VotingCoordination implements Coordination, Votes {
   #newest: KeptState | undefined
   /** Of the state that is on its way to the voters, where it has another one than before. */
   #proposed: Topology | undefined
+  /** By the last proposal. */
+  #hasChangedVoters = false
   #isProposing = false
   #handOver: HandOver | undefined
   #elected: ((term: Term) => void) | undefined
@@ -87,7 +89,11 @@ export class VotingCoordination implements Coordination, Votes {
     this.#runtime = runtime
     this.#options = options
     this.#givenUp = new GivenUp(runtime)
-    this.#council = new CouncilKeeper(runtime, options.timing.deadAfterMs)
+    this.#council = new CouncilKeeper(
+      runtime,
+      options.timing.deadAfterMs,
+      (id) => id === this.#id || this.#voters.has(id),
+    )
     this.#peers = new MasterPeers(runtime, {
       self: () => this.#id,
       introduce: () => ({
@@ -165,7 +171,7 @@ export class VotingCoordination implements Coordination, Votes {
   async handOver(to: string | undefined): Promise<MasterStatus> {
     const handOver = this.#handOver ?? this.#beginHandOver(to)
     const active = await handOver.done
-    return { ...this.others().find(({ id }) => id === active)!, role: 'active' }
+    return { ...(this.others().find(({ id }) => id === active) ?? handOver.heir), role: 'active' }
   }
 
   async forget(selector: string): Promise<MasterStatus> {
@@ -294,6 +300,11 @@ export class VotingCoordination implements Coordination, Votes {
   }
 
   #peerOpened(peer: PeerMaster): void {
+    if (formatAddress(peer.details.address) === formatAddress(this.#self!))
+      return this.#options.logger.error(
+        { master: peer.id },
+        'another master says that it is at the address of this one: start it with --advertise-host, and the address by which others reach it',
+      )
     this.#voters.set(peer.id, peer.link)
     if (this.#founding.hasOwn && peer.details.knows !== Knowledge.NOTHING)
       this.#options.logger.error({ master: formatAddress(peer.details.address) }, hasOwnState().message)
@@ -343,8 +354,7 @@ export class VotingCoordination implements Coordination, Votes {
   #mastersIn(state: KeptState): readonly MasterInfo[] {
     try {
       return storedIn(state, this.#options.slotCount)?.topology.masters ?? []
-    } catch (error) {
-      if (!(error instanceof IcfError)) throw error
+    } catch {
       return []
     }
   }
@@ -430,9 +440,12 @@ export class VotingCoordination implements Coordination, Votes {
     if (!term || !newest || this.#isProposing) return
     // What it has proposed is all that the heir needs; the first of a term is that which it is to have.
     if (this.#handOver && newest.epoch === term.epoch) return
-    const state = term.take()
-    const electorate = newest.epoch === term.epoch ? this.#council.next(newest) : newest
-    if (!state && electorate === newest) return
+    // A change of the voters goes by what is in effect: nothing else takes effect with it. They take turns.
+    const isOfVoters = newest.epoch === term.epoch && !(this.#hasChangedVoters && term.isWaiting)
+    const electorate = isOfVoters ? this.#council.next(newest) : newest
+    this.#hasChangedVoters = electorate !== newest
+    const state = this.#hasChangedVoters ? undefined : term.take()
+    if (!state && !this.#hasChangedVoters) return
     const { voters, masters, former } = electorate
     const body = state ? Buffer.from(encodeState(this.#options.cluster, state)) : newest.body
     this.#newest = { epoch: term.epoch, version: newest.version + 1, voters, masters, former, body }
