@@ -190,6 +190,16 @@ describe('the masters of a topology', () => {
     await until(() => gone.some((at) => at >= stopped))
   })
 
+  it('are connected to no more once all is over', async () => {
+    const [named, other] = [await master(), await master()]
+    open(named.address)
+    await until(() => named.links.size === 1)
+    links.stop()
+    links.follow([listed(other)])
+    await until(() => named.links.size === 0)
+    assert.deepEqual([other.hellos.length, links.openCount], [0, 0])
+  })
+
   it('have one link each, by however many addresses they are known', async () => {
     const only = await master()
     open(only.address, { ...only.address, host: 'localhost' })

@@ -29,6 +29,7 @@ export class MasterLinks {
   readonly #set: MasterSet
   /** By `host:port`. */
   readonly #links = new Map<string, MasterLink>()
+  #isStopped = false
 
   constructor(runtime: Runtime, options: MasterLinksOptions) {
     this.#runtime = runtime
@@ -60,11 +61,13 @@ export class MasterLinks {
   }
 
   stop(): void {
+    this.#isStopped = true
     for (const link of this.#links.values()) link.stop()
     this.#links.clear()
   }
 
   #adjust(): void {
+    if (this.#isStopped) return
     const { wanted } = this.#set
     for (const [where, link] of this.#links) {
       if (wanted.has(where)) continue

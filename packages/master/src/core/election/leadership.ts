@@ -96,8 +96,13 @@ export class Leadership<State extends Agreed> {
   answered(voter: string, { number, isYes }: Answer<State>): State | undefined {
     const listener = this.#listener(voter)
     const beat = listener.unanswered.get(number)
-    if (!beat || !isYes) return undefined
+    if (!beat) return undefined
     listener.unanswered.delete(number)
+    if (!isYes) {
+      // It does not obey now, and has kept nothing: it is told again.
+      if (beat.state) listener.sent = listener.keeps
+      return undefined
+    }
     listener.heardAt = Math.max(listener.heardAt, beat.sentAt)
     if (compareStamps(beat.state, listener.keeps) > 0) listener.keeps = beat.state
     const state = this.#agreed()

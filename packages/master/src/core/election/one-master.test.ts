@@ -61,6 +61,15 @@ describe('an active master', () => {
     assert.ok(happened('agreed'))
   })
 
+  it('says again what a voter has not kept that did not obey', () => {
+    deaf.add('s1')
+    ballots.get('B')!.doubt(1, now + timing.boundMs)
+    step({ type: 'proposed', state: { ...first, epoch: 1, version: 1 } })
+    assert.ok(!happened('agreed'))
+    run(timing.boundMs + timing.beatMs)
+    assert.ok(happened('agreed'))
+  })
+
   it('leaves its heir the time of a bound before it asks who would vote for itself', () => {
     step({ type: 'proposed', state: { ...first, epoch: 1, version: 1 } })
     step({ type: 'handOver', heir: 'B' })
