@@ -12,7 +12,7 @@ import { check } from './check.mjs'
 import { prepare, projects, root } from './prepare.mjs'
 import { fileLines } from './test-lines.mjs'
 
-const UNIT_FILES_AT_ONCE = 2
+const UNIT_FILES_AT_ONCE = 3
 const UNIT_FILE_TIMEOUT_MS = 300_000
 const CROSS_PROCESS_FILE_TIMEOUT_MS = 600_000
 const MAX_OUTPUT_CHARS = 100_000
@@ -33,10 +33,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 
 if (!prepare()) total.failed++
 if (total.failed === 0 && wantsChecks() && (await check()).length > 0) total.failed++
-const { unit, crossProcess } = select(testFiles())
-if (patterns.length > 0 && unit.length + crossProcess.length === 0) console.log('No test file matches.')
+const { unit, waiting, light, loaded } = select(testFiles())
 await Promise.all(Array.from({ length: UNIT_FILES_AT_ONCE }, () => runAll(unit, UNIT_FILE_TIMEOUT_MS)))
-await runAll(crossProcess, CROSS_PROCESS_FILE_TIMEOUT_MS)
+await Promise.all([waiting, light].map((files) => runAll(files, CROSS_PROCESS_FILE_TIMEOUT_MS)))
+await runAll(loaded, CROSS_PROCESS_FILE_TIMEOUT_MS)
+if (patterns.length > 0 && filesRun === 0) console.log('No test file matches.')
 if (total.passed + total.failed === 0) {
   console.log('No test ran.')
   process.exitCode = 1
@@ -67,13 +68,21 @@ function testFiles() {
   )
 }
 
-/** Simulations and fuzzers share neither ports nor clocks with anyone; everything else below test/ needs the machine for itself. */
+/**
+ * Simulations and fuzzers share neither ports nor clocks with anyone. Of everything else below test/, which is of real
+ * processes, one file stands still for most of its time: those that need not the whole machine run beside it.
+ */
 function select(files) {
   const wanted = patterns.map((pattern) => pattern.replace(`${root}/`, '').replace(/^\.\//, ''))
   const chosen =
     wanted.length === 0 ? files : files.filter(({ name }) => wanted.some((text) => name.includes(text)))
-  const isAlone = ({ name }) => /^test\/(?!simulation|fuzz)/.test(name)
-  return { unit: chosen.filter((file) => !isAlone(file)), crossProcess: chosen.filter(isAlone) }
+  const kindOf = ({ name }) => {
+    if (!/^test\/(?!simulation|fuzz)/.test(name)) return 'unit'
+    if (name === 'test/faults/pause.test.ts') return 'waiting'
+    return name.startsWith('test/integration/') ? 'light' : 'loaded'
+  }
+  const of = (kind) => chosen.filter((file) => kindOf(file) === kind)
+  return { unit: of('unit'), waiting: of('waiting'), light: of('light'), loaded: of('loaded') }
 }
 
 async function runAll(queue, timeoutMs) {

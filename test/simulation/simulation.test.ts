@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { runMain } from './run-main.js'
 import { simulate } from './simulation.js'
 
-const SEEDS = 1800
+const SEEDS = 2000
 const PROCESSES = 2
 
 /** Run twice. */
