@@ -13,6 +13,7 @@ import { prepare, projects, root } from './prepare.mjs'
 import { fileLines } from './test-lines.mjs'
 
 const UNIT_FILES_AT_ONCE = 3
+const LIGHT_FILES_AT_ONCE = 2
 const UNIT_FILE_TIMEOUT_MS = 300_000
 const CROSS_PROCESS_FILE_TIMEOUT_MS = 600_000
 const MAX_OUTPUT_CHARS = 100_000
@@ -33,10 +34,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 
 if (!prepare()) total.failed++
 if (total.failed === 0 && wantsChecks() && (await check()).length > 0) total.failed++
-const { unit, waiting, light, loaded } = select(testFiles())
-await Promise.all(Array.from({ length: UNIT_FILES_AT_ONCE }, () => runAll(unit, UNIT_FILE_TIMEOUT_MS)))
-await Promise.all([waiting, light].map((files) => runAll(files, CROSS_PROCESS_FILE_TIMEOUT_MS)))
-await runAll(loaded, CROSS_PROCESS_FILE_TIMEOUT_MS)
+const { unit, light, loaded } = select(testFiles())
+await runAll(unit, UNIT_FILES_AT_ONCE, UNIT_FILE_TIMEOUT_MS)
+await runAll(light, LIGHT_FILES_AT_ONCE, CROSS_PROCESS_FILE_TIMEOUT_MS)
+await runAll(loaded, 1, CROSS_PROCESS_FILE_TIMEOUT_MS)
 if (patterns.length > 0 && filesRun === 0) console.log('No test file matches.')
 if (total.passed + total.failed === 0) {
   console.log('No test ran.')
@@ -70,7 +71,7 @@ function testFiles() {
 
 /**
  * Simulations and fuzzers share neither ports nor clocks with anyone. Of everything else below test/, which is of real
- * processes, one file stands still for most of its time: those that need not the whole machine run beside it.
+ * processes, faults under load need the machine for themselves, but for the file that stands still for most of its time.
  */
 function select(files) {
   const wanted = patterns.map((pattern) => pattern.replace(`${root}/`, '').replace(/^\.\//, ''))
@@ -78,15 +79,19 @@ function select(files) {
     wanted.length === 0 ? files : files.filter(({ name }) => wanted.some((text) => name.includes(text)))
   const kindOf = ({ name }) => {
     if (!/^test\/(?!simulation|fuzz)/.test(name)) return 'unit'
-    if (name === 'test/faults/pause.test.ts') return 'waiting'
-    return name.startsWith('test/integration/') ? 'light' : 'loaded'
+    const isLight = !name.startsWith('test/faults/') || name === 'test/faults/pause.test.ts'
+    return isLight ? 'light' : 'loaded'
   }
   const of = (kind) => chosen.filter((file) => kindOf(file) === kind)
-  return { unit: of('unit'), waiting: of('waiting'), light: of('light'), loaded: of('loaded') }
+  return { unit: of('unit'), light: of('light'), loaded: of('loaded') }
 }
 
-async function runAll(queue, timeoutMs) {
-  for (let file = queue.shift(); file; file = queue.shift()) await runFile(file, timeoutMs)
+async function runAll(files, atOnce, timeoutMs) {
+  const queue = [...files]
+  const lane = async () => {
+    for (let file = queue.shift(); file; file = queue.shift()) await runFile(file, timeoutMs)
+  }
+  await Promise.all(Array.from({ length: atOnce }, lane))
 }
 
 /** Runs one file in a process group of its own, and prints what came of it. */
