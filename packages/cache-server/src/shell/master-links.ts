@@ -68,13 +68,14 @@ export class MasterLinks {
 
   #adjust(): void {
     if (this.#isStopped) return
-    const { wanted } = this.#set
+    const before = this.#set.wanted
     for (const [where, link] of this.#links) {
-      if (wanted.has(where)) continue
+      if (before.has(where)) continue
       this.#links.delete(where)
       link.stop()
+      this.#set.lost(where)
     }
-    for (const [where, address] of wanted)
+    for (const [where, address] of this.#set.wanted)
       if (!this.#links.has(where)) this.#links.set(where, this.#open(where, address))
   }
 

@@ -88,13 +88,14 @@ export class Masters {
 
   #adjust(): void {
     if (this.#isClosed) return
-    const { wanted } = this.#set
+    const before = this.#set.wanted
     for (const [where, channel] of this.#channels) {
-      if (wanted.has(where)) continue
+      if (before.has(where)) continue
       this.#channels.delete(where)
       void channel.close()
+      this.#set.lost(where)
     }
-    for (const [where, address] of wanted)
+    for (const [where, address] of this.#set.wanted)
       if (!this.#channels.has(where)) this.#channels.set(where, this.#open(where, address))
   }
 

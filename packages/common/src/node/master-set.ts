@@ -3,8 +3,8 @@ import type { MasterPlace } from '../wire/introduction.js'
 import { formatAddress } from './address.js'
 
 /**
- * To which masters a process keeps a link: to those that were named, to those that the topology lists, and to those of which a
- * standby that is connected tells; to each process one, though it may be known by several addresses. Addresses are told by their
+ * To which masters a process keeps a link: to those that were named, to those that the topology lists, and to those of which one
+ * that is connected tells; to each process one, though it may be known by several addresses. Addresses are told by their
  * `host:port`.
  */
 export class MasterSet {
@@ -38,7 +38,7 @@ export class MasterSet {
     this.#open.add(where)
   }
 
-  /** It broke. */
+  /** It broke, or was ended. */
   lost(where: string): void {
     this.#open.delete(where)
     this.#told.delete(where)

@@ -120,6 +120,27 @@ describe('who is to vote', () => {
     assert.deepEqual(council.masters, ['A', 'B'])
   })
 
+  it('is a master at another address only then, too, when who leads now had met it there before', () => {
+    settle()
+    const topology = topologyWith({ servers, masters: keeper.listed(council) })
+    const heir = new CouncilKeeper({ now: () => now }, defaultTiming.deadAfterMs, () => true)
+    heir.masterSeen(master('A', 1))
+    heir.masterSeen(master('B', 9))
+    // What a standby tells whoever connects changes nothing.
+    assert.deepEqual(heir.listed({ voters: [], masters: [], former: undefined }), [master('A', 1), master('B', 9)]) // prettier-ignore
+    heir.began(topology, 0)
+    assert.deepEqual(heir.listed(council), [master('A', 1), master('B', 2)])
+    assert.deepEqual(heir.next(council).masters, ['A'])
+  })
+
+  it('is not elsewhere because a standby was asked for the masters', () => {
+    keeper.masterSeen(master('B', 9))
+    keeper.listed({ voters: ['A'], masters: ['A'], former: undefined })
+    council = { voters: ['A', 'B', 's1'], masters: ['A', 'B'], former: undefined }
+    assert.deepEqual(keeper.listed(council), [master('A', 1), master('B', 2)])
+    assert.deepEqual(keeper.next(council).masters, ['A'])
+  })
+
   it('is no server that is not in the topology', () => {
     keeper.inEffect(topologyWith({ servers: servers.slice(0, 1), masters: keeper.listed(council) }))
     assert.deepEqual(settle(), ['A', 'B', 's1'])

@@ -97,6 +97,12 @@ export class CouncilKeeper {
     const isListed = (id: string): boolean => topology.masters.some((master) => master.id === id)
     for (const id of this.#masters.keys())
       if (!isListed(id) && !this.isConnected(id)) this.#masters.delete(id)
+    // One that was met elsewhere before this one knew where servers look for it.
+    for (const info of topology.masters) {
+      const known = this.#masters.get(info.id)
+      if (known && !isAtOneAddress(known.info, info))
+        this.#masters.set(info.id, { info, isGone: true, moved: known.moved ?? known.info })
+    }
     this.inEffect(topology)
   }
 
@@ -111,22 +117,20 @@ export class CouncilKeeper {
 
   /** Those that a topology has to list: all that can become active now, and others that were met. */
   listed(present: Electorate): MasterInfo[] {
-    const votes = ({ info: { id } }: Master): boolean =>
-      present.masters.includes(id) || present.former?.masters.includes(id) === true
     const [voters, others] = [[], []] as [MasterInfo[], MasterInfo[]]
-    for (const [id, master] of this.#masters) {
-      if (votes(master)) voters.push(master.info)
-      else if (master.moved) {
-        this.#masters.set(id, { info: master.moved, isGone: false, moved: undefined })
-        others.push(master.moved)
-      } else if (!master.isGone) others.push(master.info)
-    }
+    for (const master of this.#masters.values())
+      if (hasVote(present, master)) voters.push(master.info)
+      else if (master.moved) others.push(master.moved)
+      else if (!master.isGone) others.push(master.info)
     return [...voters, ...others].slice(0, limits.maxMasters).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
   /** One change at a time: first the others and those of before, then the others alone. @returns `present` when all is well */
   next(present: Electorate): Electorate {
     if (present.former) return { ...present, former: undefined }
+    for (const [id, master] of this.#masters)
+      if (master.moved && !hasVote(present, master))
+        this.#masters.set(id, { info: master.moved, isGone: false, moved: undefined })
     const council = chooseCouncil(present, this.#candidates(present), this.#servers())
     if (sameCouncil(council, present)) return present
     return { ...council, former: { voters: present.voters, masters: present.masters } }
@@ -158,6 +162,10 @@ export class CouncilKeeper {
   #isMember(id: string): boolean {
     return this.#topology?.servers.some((server) => server?.id === id) === true
   }
+}
+
+function hasVote({ masters, former }: Electorate, { info: { id } }: Master): boolean {
+  return masters.includes(id) || former?.masters.includes(id) === true
 }
 
 function placeOf({ id, host, port }: MasterInfo): string {
