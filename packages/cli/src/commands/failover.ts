@@ -20,7 +20,7 @@ export function addFailover(program: Command): void {
     .summary('make a standby the active master')
     .description(
       'The active master hands over to a standby, without a gap that a client could notice: before its machine is serviced, ' +
-        'say. It returns once the standby is active. Where that can not be done within a second, the active master goes on.',
+        'say. It returns once the standby is active. Where that can not be done, it says so within 4 s, and the active master goes on.',
     )
     .addOption(
       oneShotOption(

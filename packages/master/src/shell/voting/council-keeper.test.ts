@@ -133,6 +133,14 @@ describe('who is to vote', () => {
     assert.deepEqual(heir.next(council).masters, ['A'])
   })
 
+  it('is no master that was given up after it had moved', () => {
+    settle()
+    keeper.masterSeen(master('B', 9))
+    keeper.forget('B')
+    assert.deepEqual(settle(), ['A'])
+    assert.deepEqual(keeper.listed(council), [master('A', 1)])
+  })
+
   it('is not elsewhere because a standby was asked for the masters', () => {
     keeper.masterSeen(master('B', 9))
     keeper.listed({ voters: ['A'], masters: ['A'], former: undefined })

@@ -68,7 +68,7 @@ export class CouncilKeeper {
   /** It will not come back: it is to have no vote any more. */
   forget(id: string): void {
     const master = this.#masters.get(id)
-    if (master) this.#masters.set(id, { ...master, isGone: true })
+    if (master) this.#masters.set(id, { info: master.info, isGone: true, moved: undefined })
   }
 
   isKnown(id: string): boolean {
