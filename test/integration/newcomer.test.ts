@@ -13,7 +13,7 @@ import { Random } from '@icf/testkit/random'
 import { waitUntil } from '@icf/testkit/wait'
 
 interface ClusterFile {
-  readonly masters: readonly { pid: number; host: string; port: number }[]
+  readonly masters: readonly { id: string; pid: number; host: string; port: number; role: string }[]
   readonly servers: readonly { id: string; pid: number; host: string; port: number }[]
 }
 
@@ -85,6 +85,14 @@ describe('the path of a newcomer', () => {
     })
     await verifies()
     await statusOnceSettled(1)
+  })
+
+  it('nothing is lost when the active master is killed: the other one takes over', async () => {
+    const { id, pid } = readClusterFile().masters.find(({ role }) => role === 'active')!
+    process.kill(pid, 'SIGKILL')
+    await verifies()
+    const isOver = (): boolean => readClusterFile().masters.some((m) => m.id !== id && m.role === 'active')
+    await waitUntil(isOver, { what: 'cluster.json to tell of another active master' })
   })
 
   it('Ctrl-C ends what icf up started', async () => {

@@ -20,7 +20,7 @@ interface Member {
 }
 
 interface ClusterFile {
-  readonly masters: readonly (Member & { httpPort: number })[]
+  readonly masters: readonly (Member & { httpPort: number; role: string })[]
   readonly servers: readonly Member[]
 }
 
@@ -42,7 +42,7 @@ describe('icf up --restart', () => {
   })
 
   it('passes its options on to the processes', async () => {
-    const basePort = await freeBasePort(upOffsets(2, 1))
+    const basePort = await freeBasePort(upOffsets(2, 2))
     up = icf([
       ...['up', '--restart', '--json', '--host', host, '--base-port', basePort, '--dir', dir],
       ...['--servers', 2, '--zone', 'a,b', '--weight', '1,2', '--max-memory', '192mb'],
@@ -83,10 +83,25 @@ describe('icf up --restart', () => {
     assert.deepEqual(servers.map((server) => server.id).sort(), [id, other.id].sort())
   })
 
-  it('leaves the state of its master where it was told to, and nothing else', async () => {
+  it('starts a killed master again: it is the same one, and stands by', async () => {
+    const active = clusterFile().masters.find(({ role }) => role === 'active')!
+    process.kill(active.pid, 'SIGKILL')
+    const isBack = async (): Promise<boolean> => {
+      const { masters } = await status()
+      const self = masters.find(({ port }) => port === active.port)
+      return self?.id === active.id && self.role === 'standby' && self.alive
+    }
+    await waitUntil(isBack, { what: 'it to stand by' })
+    await waitUntil(() => clusterFile().masters.every(({ id, pid }) => id !== '' && pid !== active.pid), {
+      what: 'cluster.json to have both',
+    })
+  })
+
+  it('leaves the state of its masters where it was told to, and nothing else', async () => {
     up.signal('SIGINT')
     assert.deepEqual(await up.exited, { code: 0, signal: null })
-    assert.ok(existsSync(join(dataDir, `master-${started.masters[0]!.port}`, 'state.json')))
+    for (const { port } of started.masters)
+      assert.ok(existsSync(join(dataDir, `master-${port}`, 'state.json')))
     assert.ok(!existsSync(join(dir, 'cluster.json')))
   })
 

@@ -1,4 +1,11 @@
-import { errorFromWire, IcfError, MessageType, type LoggedEvent, type Message } from '@icf/common'
+import {
+  errorFromWire,
+  IcfError,
+  MessageType,
+  readMasters,
+  type LoggedEvent,
+  type Message,
+} from '@icf/common'
 import { dial, nodeRuntime, type Address, type Link } from '@icf/common/node'
 
 interface Pending {
@@ -19,15 +26,26 @@ export class AdminLink {
   /** It broke. */
   onClose: () => void = () => undefined
 
+  /** Those that the master knows, as it said when the link opened. */
+  readonly masters: readonly Address[]
+
+  /** @throws IcfError PROTOCOL */
   private constructor(link: Link) {
+    this.masters = readMasters(link.remote, 'admin')
     this.#link = link
     link.handlers = { message: (message) => this.#receive(message), close: () => this.#lost() }
   }
 
-  /** @throws IcfError UNREACHABLE, TIMEOUT, or the refusal */
+  /** @throws IcfError UNREACHABLE, TIMEOUT, PROTOCOL, or the refusal */
   static async dial(address: Address, cluster: string, timeoutMs: number): Promise<AdminLink> {
     const self = { role: 'admin', cluster, id: '', details: [] } as const
-    return new AdminLink(await dial(nodeRuntime, address, self, timeoutMs))
+    const link = await dial(nodeRuntime, address, self, timeoutMs)
+    try {
+      return new AdminLink(link)
+    } catch (error) {
+      link.terminate()
+      throw error
+    }
   }
 
   /** `host:port` of the master. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
-import { errorToWire, IcfError, MessageType, type Message } from '@icf/common'
-import { listen, nodeRuntime, type Link, type Listener } from '@icf/common/node'
+import { errorToWire, IcfError, mastersDetails, MessageType, type Message } from '@icf/common'
+import { formatAddress, listen, nodeRuntime, parseAddress, type Link, type Listener } from '@icf/common/node'
 import { AdminClient, parseMasters } from './admin.js'
 
 const listeners: Listener[] = []
@@ -15,8 +15,8 @@ afterEach(async () => {
 type Reply = (link: Link, request: number, name: string) => void
 
 /** A master that answers each request by `reply`. */
-async function fakeMaster(reply: Reply, cluster = 'icf'): Promise<string> {
-  const self = { role: 'master', cluster, id: 'm', details: [] } as const
+async function fakeMaster(reply: Reply, cluster = 'icf', details: readonly unknown[] = []): Promise<string> {
+  const self = { role: 'master', cluster, id: 'm', details } as const
   const listener = await listen(nodeRuntime, { host: '127.0.0.1', port: 0 }, cluster, {
     introduce: () => self,
     admit: () => undefined,
@@ -117,6 +117,21 @@ test('when a standby answers, the next master is asked, and whatever comes later
   assert.deepEqual(asked, [{ asked: 'A' }, { asked: 'B' }])
   assert.equal(admin.address, active)
   assert.deepEqual(await admin.request('C'), { asked: 'C' })
+})
+
+test('a standby tells of the active master, which is asked then', async () => {
+  const active = parseAddress(await fakeMaster(answers))
+  const told = mastersDetails([{ id: 'a', ...active }])
+  const admin = await connect(await fakeMaster(standsBy, 'icf', told))
+  assert.deepEqual(await admin.request('A'), { asked: 'A' })
+  assert.equal(admin.address, formatAddress(active))
+})
+
+test('a master that tells nonsense of others is one that does not answer', async () => {
+  const nonsense = await fakeMaster(answers, 'icf', ['a', 'b', 'c'])
+  await assert.rejects(connect(nonsense), refusedBy('PROTOCOL'))
+  const admin = await connect(`${nonsense},${await fakeMaster(answers)}`)
+  assert.deepEqual(await admin.request('A'), { asked: 'A' })
 })
 
 test('a master that is replaced still answers what it was asked before', async () => {

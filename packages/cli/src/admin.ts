@@ -36,9 +36,12 @@ export async function requireMaster({ masters, cluster, timeoutMs }: AdminOption
   }
 }
 
-/** An operator's connection to the active master: to another one, when that which it has turns out to be a standby. */
+/**
+ * An operator's connection to the active master. When the one that it has turns out to be a standby, it goes on to another one:
+ * of those that it was given, or that a master told of.
+ */
 export class AdminClient {
-  readonly #addresses: readonly Address[]
+  readonly #known: Address[]
   readonly #cluster: string
   #link!: AdminLink
   #moving: Promise<void> | undefined
@@ -50,7 +53,7 @@ export class AdminClient {
   onClose: () => void = () => undefined
 
   private constructor({ masters, cluster, timeoutMs }: AdminOptions) {
-    this.#addresses = parseMasters(masters)
+    this.#known = parseMasters(masters)
     this.#cluster = cluster
     this.timeoutMs = timeoutMs
   }
@@ -62,7 +65,7 @@ export class AdminClient {
   static async connect(options: AdminOptions): Promise<AdminClient> {
     const admin = new AdminClient(options)
     const failures: IcfError[] = []
-    if (!(await admin.#connectToOne(admin.#addresses, failures))) throw noMaster(failures)
+    if (!(await admin.#connectToOne(admin.#known, failures))) throw noMaster(failures)
     return admin
   }
 
@@ -126,7 +129,7 @@ export class AdminClient {
         return await link.request(name, args, this.timeoutMs)
       } catch (error) {
         const isOther = !(error instanceof IcfError) || error.code !== 'STANDBY'
-        if (isOther || this.#addresses.length === 1 || standbys.has(link.address)) throw error
+        if (isOther || this.#known.length === 1 || standbys.has(link.address)) throw error
         standbys.add(link.address)
         // Another request may have been quicker.
         if (this.#link === link) await this.#moveOn(standbys)
@@ -147,7 +150,7 @@ export class AdminClient {
 
   /** @throws IcfError STANDBY when none of the others answers */
   async #leave(standbys: ReadonlySet<string>): Promise<void> {
-    const others = this.#addresses.filter((address) => !standbys.has(formatAddress(address)))
+    const others = this.#known.filter((address) => !standbys.has(formatAddress(address)))
     const failures: IcfError[] = []
     if (await this.#connectToOne(others, failures)) return
     const reasons = [
@@ -177,6 +180,8 @@ export class AdminClient {
   #use(link: AdminLink): void {
     this.#link?.retire()
     this.#link = link
+    const names = new Set(this.#known.map(formatAddress))
+    this.#known.push(...link.masters.filter((master) => !names.has(formatAddress(master))))
     link.onEvent = (entry) => this.onEvent(entry)
     link.onClose = () => this.onClose()
     if (this.#isClosed) link.close()

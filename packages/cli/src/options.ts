@@ -14,7 +14,8 @@ export function oneShotOption(flags: string, description: string): Option {
   return new Option(flags, description)
 }
 
-export const DEFAULT_MASTERS = '127.0.0.1:7000'
+/** Those of `icf up`. */
+export const DEFAULT_MASTERS = '127.0.0.1:7000,127.0.0.1:7001'
 export const DEFAULT_CLUSTER = 'icf'
 
 /** What every command that talks to a cluster takes. Durations are in milliseconds, as all numbers here. */

@@ -32,12 +32,12 @@ export function addUp(program: Command): void {
     .summary('run a cluster on this machine, until Ctrl-C')
     .description(
       'Runs a cluster on this machine in the foreground, every master and cache server a process of its own, to try things ' +
-        'out: kill a process and look what happens. Ctrl-C ends it all, and its data. It uses ports from --base-port: masters from ' +
+        'out: kill a process and look what happens. One master is active, the others stand by. Ctrl-C ends it all, and its data. It uses ports from --base-port: masters from ' +
         'base, their HTTP from base+80, cache servers from base+100, their Redis protocol from base+130. DIR/cluster.json ' +
         'names the processes that are alive, DIR/logs has what they log.',
     )
     .addOption(option('--servers <count>', 'cache servers').argParser(integer(1, MAX_SERVERS)).default(3))
-    .addOption(option('--masters <count>', 'masters', 'ICF_UP_MASTERS').argParser(integer(1, 20)).default(1))
+    .addOption(option('--masters <count>', 'masters', 'ICF_UP_MASTERS').argParser(integer(1, 20)).default(2))
     .addOption(
       option('--base-port <port>', 'first of the ports').argParser(integer(1, MAX_BASE_PORT)).default(7000),
     )

@@ -9,7 +9,8 @@ import type { PortPlan } from './port-plan.js'
 export function refuseOneForAll({ port, peers, masters, servers, httpPort, respPort }: UpOptions): void {
   if (port !== undefined) throw usageError('--port: each process has a port of its own, from --base-port on')
   if (peers !== undefined) throw usageError('--peers: the masters of a local cluster know each other')
-  if (httpPort && masters > 1) throw usageError(notShared('--http-port', httpPort, masters, 'master'))
+  if (httpPort && masters > 1)
+    throw usageError(`${notShared('--http-port', httpPort, masters, 'master')}, or start --masters 1`)
   if (respPort && servers > 1) throw usageError(notShared('--resp-port', respPort, servers, 'cache server'))
 }
 

@@ -18,6 +18,16 @@ test('the commands to type work as they stand', () => {
   assert.match(text, /http:\/\/127\.0\.0\.1:7080/)
 })
 
+test('the active one of several masters is one to kill, too', () => {
+  const two = cluster(7000)
+  two.masters.push({ ...two.masters[0]!, pid: 2, port: 7001 })
+  two.masters[0]!.role = 'standby'
+  const input = { cluster: two, clusterName: 'icf', folder: '.icf', icf: 'npx icf' }
+  const text = bannerLines(input, styleFor({})).join('\n')
+  assert.match(text, /^ {2}npx icf status {2}/m)
+  assert.match(text, /^ {2}kill -9 2 +so does the active master, 127\.0\.0\.1:7001$/m)
+})
+
 test('what differs from the defaults is part of the commands', () => {
   const input = { cluster: cluster(9000), clusterName: 'mine', folder: '.icf', icf: 'icf' }
   const text = bannerLines(input, styleFor({})).join('\n')

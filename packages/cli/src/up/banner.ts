@@ -21,6 +21,7 @@ export function bannerLines({ cluster, clusterName, folder, icf }: BannerInput, 
   const command = (text: string): string => `${icf} ${text}${options}`
   const sample = existsSync('node_modules/typescript') ? 'node_modules/typescript' : 'DIR'
   const victim = servers[1] ?? servers[0]
+  const active = masters.length > 1 ? masters.find(({ role }) => role === 'active') : undefined
   const steps: [string, string][] = [
     [command('status'), 'who is there and what they hold'],
     [command('set greeting hello'), 'store a value …'],
@@ -28,6 +29,9 @@ export function bannerLines({ cluster, clusterName, folder, icf }: BannerInput, 
     [command(`load ${sample}`), 'store every file of a folder'],
     ...(victim
       ? [[`kill -9 ${victim.pid}`, `the cache server ${formatAddress(victim)} dies`] as [string, string]]
+      : []),
+    ...(active
+      ? [[`kill -9 ${active.pid}`, `so does the active master, ${formatAddress(active)}`] as [string, string]]
       : []),
     [command(`verify ${sample}`), 'every byte is still there'],
     [`${icf} --help`, 'everything else'],
@@ -60,10 +64,12 @@ export function commandName(argv1: string, env: NodeJS.ProcessEnv = process.env)
 
 /** Only what differs from the defaults needs to be typed. */
 function connectOptions({ masters }: ClusterJson, clusterName: string): string {
-  const list = masters.map(formatAddress).join(',')
+  const listed = masters.map(formatAddress)
+  const list = listed.join(',')
+  const isDefault = listed.every((address) => DEFAULT_MASTERS.split(',').includes(address))
   // A shell may take brackets for a pattern.
   const quoted = list.includes('[') ? `"${list}"` : list
-  const mastersOption = list === DEFAULT_MASTERS ? '' : ` --masters ${quoted}`
+  const mastersOption = isDefault ? '' : ` --masters ${quoted}`
   return mastersOption + (clusterName === DEFAULT_CLUSTER ? '' : ` --cluster ${clusterName}`)
 }
 

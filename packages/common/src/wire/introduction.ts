@@ -28,16 +28,19 @@ export function timingDetails(
   return [heartbeatIntervalMs, leaseMs, deadAfterMs, ...mastersDetails(masters)]
 }
 
-/** Of a master to a client. @param masters that it knows */
+/** Of a master to a client or an operator. @param masters that it knows */
 export function mastersDetails(masters: readonly MasterPlace[]): readonly (number | string)[] {
   return masters.slice(0, TOLD_MASTERS).flatMap(({ id, host, port }) => [id, host, port])
 }
 
 /**
- * What a master tells a cache server or a client of masters; earlier releases tell nothing.
+ * What a master tells a cache server, a client or an operator of masters; earlier releases tell nothing.
  * @throws IcfError PROTOCOL
  */
-export function readMasters({ details }: Introduction, opener: 'cache-server' | 'client'): MasterPlace[] {
+export function readMasters(
+  { details }: Introduction,
+  opener: 'cache-server' | 'client' | 'admin',
+): MasterPlace[] {
   const flat = opener === 'cache-server' ? details.slice(3) : details
   const masters: MasterPlace[] = []
   for (let at = 0; at < flat.length; at += 3)

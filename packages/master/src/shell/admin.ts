@@ -13,6 +13,7 @@ import {
   type Topology,
 } from '@icf/common'
 import type { Link } from '@icf/common/node'
+import type { EventReader } from './event-log.js'
 
 /** What an operator may ask for; the admin links and the HTTP port share it. */
 export interface Administration {
@@ -27,7 +28,7 @@ export interface Administration {
   /** @param to the standby that is to be active: id, beginning of an id, or host:port; undefined: whichever can */
   failover(to: string | undefined): Promise<AdminResult<'FAILOVER'>>
   events(since: number): readonly LoggedEvent[]
-  follow(reader: (event: LoggedEvent) => void): () => void
+  follow(reader: EventReader): () => void
 }
 
 type Arguments = Readonly<Record<string, unknown>>
@@ -56,13 +57,22 @@ export function serveAdmin(link: Link, on: Administration): void {
   link.handlers = {
     message(message) {
       const { request, name, args } = readRequest(message)
-      void respond(link, request, () => run(name, on, args)).then((hasWorked) => {
-        if (!hasWorked || name !== 'EVENTS' || args.follow !== true || unfollow || !link.isOpen) return
-        unfollow = on.follow((event) => link.send([MessageType.EVENT, event]))
+      void respond(link, request, () => {
+        const result = run(name, on, args)
+        if (name === 'EVENTS' && args.follow === true) unfollow ??= follow(link, on)
+        return result
       })
     },
     close: () => unfollow?.(),
   }
+}
+
+/** @throws IcfError STANDBY */
+function follow(link: Link, on: Administration): () => void {
+  return on.follow({
+    next: (event) => link.send([MessageType.EVENT, event]),
+    ended: () => link.close(1000, 'this master is not the active one any more'),
+  })
 }
 
 function run(name: string, on: Administration, args: Arguments): unknown {
@@ -75,15 +85,13 @@ function isCommand(name: string): name is AdminCommand {
   return Object.hasOwn(commands, name)
 }
 
-async function respond(link: Link, request: number, produce: () => unknown): Promise<boolean> {
+async function respond(link: Link, request: number, produce: () => unknown): Promise<void> {
   try {
     link.send([MessageType.ADMIN_RESPONSE, request, true, await produce()])
-    return true
   } catch (error) {
     const { code, message } =
       error instanceof IcfError ? error : new IcfError('INTERNAL', String(error), { cause: error })
     link.send([MessageType.ADMIN_RESPONSE, request, false, errorToWire(code), message])
-    return false
   }
 }
 

@@ -54,6 +54,9 @@ export function administrationOf(
       active()
       return eventLog.since(since)
     },
-    follow: (reader) => eventLog.follow(reader),
+    follow(reader) {
+      active()
+      return eventLog.follow(reader)
+    },
   }
 }

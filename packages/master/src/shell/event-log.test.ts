@@ -18,12 +18,13 @@ test('entries are numbered without gaps, also across a restart', () => {
 test('followers and readers see what is appended, not what is only stamped', () => {
   const log = new EventLog()
   const seen: number[] = []
-  const unfollow = log.follow(({ n }) => seen.push(n))
+  const unfollow = log.follow({ next: ({ n }) => seen.push(n), ended: () => seen.push(0) })
   const stamped = log.stamp([{ type: 'SETTLED' }], TIME)
   assert.deepEqual([log.since(0), seen], [[], []])
   log.append(stamped)
   unfollow()
   log.append(log.stamp([{ type: 'SETTLED' }], TIME))
+  log.endReading()
   assert.deepEqual(seen, [1])
   assert.deepEqual(log.since(1).map(({ n }) => n), [2]) // prettier-ignore
 })
@@ -31,7 +32,7 @@ test('followers and readers see what is appended, not what is only stamped', () 
 test('a term goes on from what another master left: followers see what is new, never what was only stamped', () => {
   const log = new EventLog()
   const seen: number[] = []
-  log.follow(({ n }) => seen.push(n))
+  log.follow({ next: ({ n }) => seen.push(n), ended: () => seen.push(0) })
   log.append(log.stamp([{ type: 'MASTER_STARTED' }], TIME))
   const other = new EventLog()
   other.goOnFrom(log.kept([]))
@@ -40,6 +41,16 @@ test('a term goes on from what another master left: followers see what is new, n
   log.goOnFrom(other.kept([]))
   assert.deepEqual(seen, [1, 2, 3])
   assert.equal(log.stamp([{ type: 'SETTLED' }], TIME)[0]!.n, 4)
+})
+
+test('a follower is told once that no more comes', () => {
+  const log = new EventLog()
+  const seen: number[] = []
+  log.follow({ next: ({ n }) => seen.push(n), ended: () => seen.push(0) })
+  log.endReading()
+  log.endReading()
+  log.append(log.stamp([{ type: 'SETTLED' }], TIME))
+  assert.deepEqual(seen, [0])
 })
 
 test('the log is bounded', () => {

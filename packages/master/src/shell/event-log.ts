@@ -1,5 +1,11 @@
 import type { ClusterEvent, LoggedEvent } from '@icf/common'
 
+export interface EventReader {
+  next(event: LoggedEvent): void
+  /** No more come: the log goes on with the next active master. */
+  ended(): void
+}
+
 const MAX_ENTRIES = 10_000
 /** Entries that the state file carries over a restart. */
 const KEPT_ENTRIES = 100
@@ -7,7 +13,7 @@ const KEPT_ENTRIES = 100
 /** What happened to which server, when. Bounded: the oldest entries are forgotten. */
 export class EventLog {
   readonly #entries: LoggedEvent[] = []
-  readonly #readers = new Set<(event: LoggedEvent) => void>()
+  readonly #readers = new Set<EventReader>()
   #nextNumber = 1
 
   /** A term begins with these: what is new among them is shown, and what was only stamped in an earlier one was not true. */
@@ -26,7 +32,7 @@ export class EventLog {
   append(events: readonly LoggedEvent[]): void {
     this.#entries.push(...events)
     if (this.#entries.length > 2 * MAX_ENTRIES) this.#entries.splice(0, this.#entries.length - MAX_ENTRIES)
-    for (const event of events) for (const reader of this.#readers) reader(event)
+    for (const event of events) for (const reader of this.#readers) reader.next(event)
   }
 
   /** Entries with a greater number, oldest first; at most the newest `MAX_ENTRIES`. */
@@ -39,9 +45,16 @@ export class EventLog {
     return [...this.#entries.slice(-KEPT_ENTRIES), ...next].slice(-KEPT_ENTRIES)
   }
 
-  /** Calls `reader` for each new entry. @returns what ends that */
-  follow(reader: (event: LoggedEvent) => void): () => void {
+  /** Tells `reader` each new entry. @returns what ends that */
+  follow(reader: EventReader): () => void {
     this.#readers.add(reader)
     return () => this.#readers.delete(reader)
+  }
+
+  /** This master is not the active one any more. */
+  endReading(): void {
+    const readers = [...this.#readers]
+    this.#readers.clear()
+    for (const reader of readers) reader.ended()
   }
 }

@@ -248,14 +248,15 @@ test('who comes to a standby stays, and is let in when a term begins', async (t)
   await client.next(MessageType.DISTRIBUTION_RESPOND)
 })
 
-test('whoever follows the events sees those of the next term, too', async (t) => {
+test('whoever follows the events is sent away when the term ends: they go on elsewhere', async (t) => {
   const { master, terms } = await start(t)
-  const admin = await connect(master, 'admin')
-  await admin.ask('EVENTS', { since: 0, follow: true })
+  const [follower, other] = [await connect(master, 'admin'), await connect(master, 'admin')]
+  await follower.ask('EVENTS', { since: 0, follow: true })
   await terms.takeAway()
+  await follower.closed()
   await terms.give()
-  const [, event] = await admin.next(MessageType.EVENT)
-  assert.deepEqual([(event as { n: number }).n, (event as { type: string }).type], [2, 'MASTER_STARTED'])
+  const { events } = (await other.ask('EVENTS', { since: 1 })) as { events: { n: number; type: string }[] }
+  assert.deepEqual(events.map(({ n, type }) => [n, type]), [[2, 'MASTER_STARTED']]) // prettier-ignore
 })
 
 test('leases are given while the term is valid, which may grow', async (t) => {

@@ -272,6 +272,7 @@ export class MasterNode {
     const why = 'this master is not the active one any more'
     this.#options.logger.warn(why)
     this.#active = undefined
+    this.#eventLog.endReading()
     void active.end(new IcfError('TERM_LOST', `${why}: what was asked may or may not take effect`))
     void this.#campaign()
   }

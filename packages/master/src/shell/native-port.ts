@@ -54,10 +54,13 @@ function detailsFor(role: Role, { timing, votes, masters }: NativePortOptions): 
     case 'cache-server':
       return timingDetails(timing, masters())
     case 'client':
+    case 'admin':
       return mastersDetails(masters())
     case 'master':
       return votes?.details() ?? []
-    default:
+    case 'probe':
       return []
+    default:
+      return role satisfies never
   }
 }
