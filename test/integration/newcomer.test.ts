@@ -63,6 +63,14 @@ describe('the path of a newcomer', () => {
     assert.ok(!readClusterFile().servers.some(({ pid }) => pid === cluster.servers[0]!.pid))
   })
 
+  it('nor when the active master is: the other one takes over', async () => {
+    const { id, pid } = readClusterFile().masters.find(({ role }) => role === 'active')!
+    process.kill(pid, 'SIGKILL')
+    await verifies()
+    const isOver = (): boolean => readClusterFile().masters.some((m) => m.id !== id && m.role === 'active')
+    await waitUntil(isOver, { what: 'cluster.json to tell of another active master' })
+  })
+
   it('nor when, after it has settled, a second one is', async () => {
     process.kill(cluster.servers[1]!.pid, 'SIGKILL')
     await verifies()
@@ -85,14 +93,6 @@ describe('the path of a newcomer', () => {
     })
     await verifies()
     await statusOnceSettled(1)
-  })
-
-  it('nothing is lost when the active master is killed: the other one takes over', async () => {
-    const { id, pid } = readClusterFile().masters.find(({ role }) => role === 'active')!
-    process.kill(pid, 'SIGKILL')
-    await verifies()
-    const isOver = (): boolean => readClusterFile().masters.some((m) => m.id !== id && m.role === 'active')
-    await waitUntil(isOver, { what: 'cluster.json to tell of another active master' })
   })
 
   it('Ctrl-C ends what icf up started', async () => {

@@ -1,6 +1,6 @@
 /** Voters of one time, by their ids. */
 export interface Council {
-  /** Masters and cache servers. */
+  /** Masters and cache servers. One that is listed twice has two votes. */
   readonly voters: readonly string[]
   /** Those of them that are masters. */
   readonly masters: readonly string[]

@@ -49,10 +49,22 @@ describe('the council', () => {
     assert.deepEqual(voters, ['m1', 'm2', 's2', 's5', 's6'])
   })
 
+  it('is as large as it can be while a master is away: the active one has two votes where that makes it odd', () => {
+    const voters = (servers: readonly Candidate[]) => chooseCouncil(nobody, masters(2), servers, 'm2').voters
+    assert.deepEqual(voters(servers(3)), ['m1', 'm2', 's1'])
+    assert.deepEqual(voters(servers(3, 4)), ['m1', 'm2', 's1', 's2', 'm2'])
+    assert.deepEqual(voters(servers(3, 4, 5)), ['m1', 'm2', 's1', 's2', 's3'])
+    assert.equal(chooseCouncil(nobody, masters(1), servers(3, 4), 'm1').voters.length, 1)
+    assert.equal(chooseCouncil(nobody, masters(98), servers(3, 4), 'm1').voters.length, 99)
+    assert.equal(chooseCouncil(nobody, masters(99), [], 'm1').voters.length, 99)
+  })
+
   it('is the same in any order', () => {
     const council = { voters: ['m1', 's1', 'm2'], masters: ['m1', 'm2'] }
     assert.ok(sameCouncil(council, { voters: ['s1', 'm2', 'm1'], masters: ['m2', 'm1'] }))
     assert.ok(!sameCouncil(council, { ...council, masters: ['m1'] }))
     assert.ok(!sameCouncil(council, { ...council, voters: ['m1', 'm2', 's2'] }))
+    const twice = (id: string) => ({ ...council, voters: [...council.voters, id] })
+    assert.ok(!sameCouncil(twice('m1'), twice('m2')))
   })
 })

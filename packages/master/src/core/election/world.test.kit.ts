@@ -2,6 +2,7 @@
 import { Ballot, compareStamps, type Answer, type BallotState, type Question } from '@icf/common'
 import type { Random } from '@icf/testkit/random'
 import assert from 'node:assert/strict'
+import { sameCouncil } from './council.js'
 import { Election, type ElectionEffect } from './election.js'
 import type { Agreed } from './messages.js'
 
@@ -183,7 +184,7 @@ export class World {
           if (process.leading !== leading) return
           leading.isHandingOver = false
           this.#step(process, { type: 'handOver', heir: undefined })
-          this.#propose(process, leading.epoch, this.#next(leading))
+          this.#propose(process, leading.epoch, this.#next(process.id, leading))
         }),
       )
     })
@@ -339,7 +340,8 @@ export class World {
         const { run } = process
         this.#later(this.random.next() * 200, () =>
           this.#in(process, run, () => {
-            if (process.leading === leading) this.#propose(process, leading.epoch, this.#next(leading))
+            if (process.leading === leading)
+              this.#propose(process, leading.epoch, this.#next(process.id, leading))
           }),
         )
         return
@@ -361,7 +363,7 @@ export class World {
   }
 
   /** As an active master does: one change of the voters at a time, and only to such as are there. */
-  #next({ epoch, newest }: { readonly epoch: number; readonly newest: State }): State {
+  #next(active: string, { epoch, newest }: { readonly epoch: number; readonly newest: State }): State {
     const next = { ...newest, before: newest, epoch, version: newest.version + 1 }
     const isMaster = (id: string): boolean => this.masters.includes(id)
     if (newest.former) return { ...next, former: undefined }
@@ -373,9 +375,10 @@ export class World {
     ]
     const count = Math.max(0, Math.min(MAX_VOTERS, servers.length + seats.length) - seats.length)
     const voters = [...seats, ...[...new Set(servers)].slice(0, count)]
-    if (voters.length === newest.voters.length && voters.every((id) => newest.voters.includes(id)))
-      return next
-    return { ...next, voters, masters: seats, former: { voters: newest.voters, masters: newest.masters } }
+    if (voters.length % 2 === 0 && !seats.every((id) => this.isUp(id))) voters.push(active)
+    const council = { voters, masters: seats }
+    if (sameCouncil(council, newest)) return next
+    return { ...next, ...council, former: { voters: newest.voters, masters: newest.masters } }
   }
 
   #ask(process: Process, voter: string, question: Question<State>): void {

@@ -125,13 +125,19 @@ export class CouncilKeeper {
     return [...voters, ...others].slice(0, limits.maxMasters).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  /** One change at a time: first the others and those of before, then the others alone. @returns `present` when all is well */
-  next(present: Electorate): Electorate {
+  /**
+   * One change at a time: first the others and those of before, then the others alone.
+   * @param self the active master
+   * @returns `present` when all is well
+   */
+  next(present: Electorate, self: string): Electorate {
     if (present.former) return { ...present, former: undefined }
     for (const [id, master] of this.#masters)
       if (master.moved && !hasVote(present, master))
         this.#masters.set(id, { info: master.moved, isGone: false, moved: undefined })
-    const council = chooseCouncil(present, this.#candidates(present), this.#servers())
+    const masters = this.#candidates(present)
+    const isOneAway = !masters.every(({ id }) => this.isConnected(id))
+    const council = chooseCouncil(present, masters, this.#servers(), isOneAway ? self : undefined)
     if (sameCouncil(council, present)) return present
     return { ...council, former: { voters: present.voters, masters: present.masters } }
   }

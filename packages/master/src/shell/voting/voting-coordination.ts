@@ -442,7 +442,7 @@ export class VotingCoordination implements Coordination, Votes {
     if (this.#handOver && newest.epoch === term.epoch) return
     // A change of the voters goes by what is in effect: nothing else takes effect with it. They take turns.
     const isOfVoters = newest.epoch === term.epoch && !(this.#hasChangedVoters && term.isWaiting)
-    const electorate = isOfVoters ? this.#council.next(newest) : newest
+    const electorate = isOfVoters ? this.#council.next(newest, this.#id) : newest
     this.#hasChangedVoters = electorate !== newest
     const state = this.#hasChangedVoters ? undefined : term.take()
     if (!state && !this.#hasChangedVoters) return
