@@ -163,6 +163,7 @@ class Pair {
       termBegan: () => undefined,
       reconnect: () => undefined,
       mending: () => undefined,
+      differs: () => undefined,
       ended: () => undefined,
     })
     return core

@@ -147,6 +147,10 @@ export class Messages {
       fc.tuple(this.#id, small).map((origin) => [ReplicaOp.ORIGIN, ...origin]),
       fc.tuple(this.#slot, small).map((written) => [ReplicaOp.WRITTEN, ...written]),
       this.#slot.map((slot) => [ReplicaOp.PARTED, slot]),
+      fc
+        .tuple(this.#slot, small, fc.array(this.#key, { maxLength: 4 }))
+        .map((compare) => [ReplicaOp.COMPARE, ...compare]),
+      fc.tuple(this.#slot, small, fc.nat({ max: 1 })).map((list) => [ReplicaOp.LIST, ...list]),
     )
     return fc
       .tuple(this.#stamp, small, fc.array(operation, { maxLength: 8 }))
@@ -155,9 +159,25 @@ export class Messages {
 
   /** Backup → primary. */
   acknowledgement(): fc.Arbitrary<unknown[]> {
-    return fc
-      .tuple(small, this.#stamp, fc.array(this.#slot, { maxLength: 4 }))
-      .map(([number, stamp, refused]) => [T.BACK_ACK, number, ...stamp, refused])
+    const found = fc.array(fc.tuple(small, count), { maxLength: 3 })
+    return fc.oneof(
+      fc
+        .tuple(small, this.#stamp, fc.array(this.#slot, { maxLength: 4 }))
+        .map(([number, stamp, refused]) => [T.BACK_ACK, number, ...stamp, refused]),
+      fc
+        .tuple(this.#slot, small, small, fc.nat({ max: 1 }), found)
+        .map(([slot, question, entries, parted, list]) => [
+          T.KEYS_COMPARED,
+          slot,
+          question,
+          entries,
+          parted,
+          list.flat(),
+        ]),
+      fc
+        .tuple(this.#slot, small, fc.array(this.#key, { maxLength: 3 }), fc.nat({ max: 1 }))
+        .map((listed) => [T.KEYS_LISTED, ...listed]),
+    )
   }
 
   chunk(): fc.Arbitrary<unknown[]> {
@@ -208,6 +228,9 @@ export class Messages {
       report.map(([type, to, entries, size, list]) => [type, to, entries, size, list.flat()]),
       this.#id.map((id) => [T.SUSPECT, id]),
       fc
+        .tuple(small, fc.array(this.#slot, { maxLength: 3 }), small, small, small, small)
+        .map((audited) => [T.SLOTS_AUDITED, ...audited]),
+      fc
         .tuple(count, fc.constantFrom('gone', 'alive', 'unknown'))
         .map((result) => [T.PROBE_RESULT, ...result]),
     )
@@ -218,6 +241,7 @@ export class Messages {
     return fc.oneof(
       fc.tuple(small, this.#stamp).map(([beat, stamp]) => [T.KEEP_ALIVE, beat, ...stamp]),
       fc.tuple(count, this.#id).map(([probe, id]) => [T.PROBE, probe, id, 'nowhere', 1]),
+      fc.tuple(small, fc.array(this.#slot, { maxLength: 4 })).map((asked) => [T.AUDIT_SLOTS, ...asked]),
       fc.constant<unknown[]>([T.DISTRIBUTION_REQUEST]),
     )
   }

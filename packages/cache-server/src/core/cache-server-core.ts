@@ -7,17 +7,22 @@ import {
   Leaving,
   MessageType,
   NONE,
+  readAuditSlots,
   readBackAck,
+  readCompared,
   readLease,
+  readListed,
   readTopologyUpdate,
   readUpdateVersion,
   seatOf,
+  slotsAuditedMessage,
   topologyRequest,
   wholeTopologyMessage,
   type Message,
   type Topology,
 } from '@icf/common'
 import { applyTopology } from './apply-topology.js'
+import { Auditor, type Difference } from './auditor.js'
 import { ClientSession, type ClientFlow } from './client-session.js'
 import { CommandRunner } from './command-runner.js'
 import { Copier } from './copier.js'
@@ -57,6 +62,8 @@ export interface CacheServerOptions {
   reconnect(serverId: string): void
   /** The server's backups of these slots turned out to lack writes; they are copied there anew. */
   mending(serverId: string, slots: readonly number[]): void
+  /** The server's backup of the slot differed in these keys, and gets them anew. */
+  differs(serverId: string, slot: number, differences: readonly Difference[]): void
   /** This incarnation is over: nothing more is sent. Called by `flush`. */
   ended(why: Ending): void
 }
@@ -76,6 +83,7 @@ export class CacheServerCore {
   readonly ledger: WriteLedger
   readonly writer: Writer
   readonly runner: CommandRunner
+  readonly auditor: Auditor
   readonly #options: CacheServerOptions
   readonly #copier: Copier
   readonly #mender: Mender
@@ -88,6 +96,8 @@ export class CacheServerCore {
   #isFlushDue = false
   #leaving: Leaving = Leaving.NO
   #ending: Ending | undefined
+  /** Of the master that wants slots compared. */
+  #auditFor: LinkPort | undefined
   /** The topology as of the last `flush`. */
   #followed: Topology
   /** Newest epoch of which it is known that its master heard what is said here. */
@@ -111,6 +121,10 @@ export class CacheServerCore {
       isDrained: (slot) => this.ledger.isDrained(slot),
     })
     this.#mender = new Mender(this.slots, this.store, this.ledger)
+    this.auditor = new Auditor(this.slots, this.store, this.writer, {
+      audited: (result) => this.#auditFor?.send(slotsAuditedMessage(result)),
+      differs: (serverId, slot, differences) => options.differs(serverId, slot, differences),
+    })
     this.#intake = new ReplicaIntake(
       this.slots,
       this.store,
@@ -142,9 +156,11 @@ export class CacheServerCore {
 
   // --- other servers, as their primary
 
-  /** The link to `serverId` is open. */
-  peerConnected(serverId: string, port: LinkPort): void {
-    this.#channelTo(serverId).connected(port)
+  /** The link to `serverId` is open. @param canCompare whether that takes COMPARE and LIST */
+  peerConnected(serverId: string, port: LinkPort, canCompare = false): void {
+    const channel = this.#channelTo(serverId)
+    channel.connected(port, canCompare)
+    this.auditor.connected(channel)
     this.#dirty()
   }
 
@@ -162,6 +178,10 @@ export class CacheServerCore {
     const channel = this.#channels.get(serverId)
     if (!channel || channel.port !== port) return
     if (message[0] === MessageType.BACK_ACK) this.#acknowledged(channel, message, now)
+    else if (message[0] === MessageType.KEYS_COMPARED)
+      this.auditor.compared(channel, readCompared(message, this.slots.count))
+    else if (message[0] === MessageType.KEYS_LISTED)
+      this.auditor.listed(channel, readListed(message, this.slots.count))
     else this.#exchangeTopology(port, message, now)
     this.#dirty()
   }
@@ -208,7 +228,8 @@ export class CacheServerCore {
     } else if (isTopologyUpdate(message)) {
       this.#receiveTopology(port, message, now)
       this.#heardOfTerm(message)
-    } else if (type === MessageType.RELEASED) this.#end('released')
+    } else if (type === MessageType.AUDIT_SLOTS) this.#audit(port, message)
+    else if (type === MessageType.RELEASED) this.#end('released')
     else if (type === MessageType.DISTRIBUTION_REQUEST) port.send(wholeTopologyMessage(this.slots.topology))
     else throw new IcfError('PROTOCOL', `a master can not send message ${String(type)}`)
     this.#dirty()
@@ -302,6 +323,13 @@ export class CacheServerCore {
     this.#intake.topologyChanged()
   }
 
+  /** Whoever is active asks: what another one asked before is over. @throws IcfError PROTOCOL */
+  #audit(port: LinkPort, message: Message): void {
+    const { number, slots } = readAuditSlots(message, this.slots.count)
+    this.#auditFor = port
+    this.auditor.begin(number, slots)
+  }
+
   /** @throws IcfError PROTOCOL */
   #receiveTopology(port: LinkPort, message: Message, now: number): void {
     const topology = readTopologyUpdate(message, this.slots.topology)
@@ -381,12 +409,13 @@ export class CacheServerCore {
     if (this.runner.runBacklog(now)) this.#dirty()
     this.#mender.advance(now)
     this.#copier.advance(now)
+    if (this.auditor.advance(now)) this.#dirty()
     for (const channel of this.#dirtyChannels) {
       channel.elapse(now)
       channel.flush()
     }
     this.#dirtyChannels.length = 0
-    this.#intake.flush()
+    if (this.#intake.flush()) this.#dirty()
     this.#flushClients()
   }
 

@@ -1,2 +1,3 @@
+export type { Difference } from './auditor.js'
 export { CacheServerCore, type CacheServerOptions } from './cache-server-core.js'
 export type { LinkPort } from './ports.js'

@@ -12,6 +12,7 @@ import {
 import { resultsOf } from '@icf/testkit/frames'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { Wires } from '@icf/testkit/wires'
+import type { Difference } from './auditor.js'
 import { CacheServerCore, type Ending } from './cache-server-core.js'
 import type { ClientSession } from './client-session.js'
 import type { LinkPort } from './ports.js'
@@ -26,6 +27,7 @@ export const nobody = Object.freeze({
   termBegan: () => undefined,
   reconnect: () => undefined,
   mending: () => undefined,
+  differs: () => undefined,
   ended: () => undefined,
 })
 
@@ -44,6 +46,8 @@ export class Member {
   readonly reconnects: string[] = []
   /** Who lacked something of which slots, as it was told. */
   readonly mended: [serverId: string, slots: readonly number[]][] = []
+  /** Whose backup of which slot differed in what, as it was told. */
+  readonly differences: [serverId: string, slot: number, differences: readonly Difference[]][] = []
   readonly results = new Map<number, unknown>()
   readonly client: ClientSession
   ended: Ending | undefined
@@ -67,6 +71,7 @@ export class Member {
       termBegan: () => this.termsBegun++,
       reconnect: (serverId) => this.reconnects.push(serverId),
       mending: (serverId, slots) => this.mended.push([serverId, slots]),
+      differs: (serverId, slot, differences) => this.differences.push([serverId, slot, differences]),
       ended: (why) => (this.ended = why),
     })
     this.core.masterConnected(LEASE_MS)
@@ -124,7 +129,7 @@ export class Member {
     const back = this.wires.port((message) => answered(forward, message))
     this.#ports.set(other, [forward, back])
     other.core.primaryConnected(this.core.id, this.core.channelIdTo(other.core.id), back)
-    this.core.peerConnected(other.core.id, forward)
+    this.core.peerConnected(other.core.id, forward, true)
   }
 }
 

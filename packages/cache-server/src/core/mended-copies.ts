@@ -23,6 +23,11 @@ export class MendedCopies {
     return this.#copies.size > 0 && !this.store.isRenewed(slot, key)
   }
 
+  /** Whether the slot is being mended. */
+  has(slot: number): boolean {
+    return this.#copies.has(slot)
+  }
+
   /** All has come: what has not is nothing that the primary has. */
   end(slot: number): void {
     if (this.#copies.delete(slot)) this.store.endRenewal(slot)

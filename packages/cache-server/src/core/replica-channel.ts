@@ -19,6 +19,9 @@ import type { WrittenBy } from './write-history.js'
  */
 const OPERATION_BYTES = 64
 
+/** The same of a key in a list, as one element. */
+const KEY_BYTES = 8
+
 /** What beginning and ending a slot's copy counts for, by the work it makes: so that empty slots do not come all at once. */
 const SLOT_BYTES = 2048
 
@@ -64,6 +67,7 @@ interface Batch {
  */
 export class ReplicaChannel {
   #port: LinkPort | undefined
+  #canCompare = false
   #number = 0
   #open: Batch | undefined
   /** Closed batches that are not acknowledged, oldest first. */
@@ -97,6 +101,15 @@ export class ReplicaChannel {
     private readonly dirty: ReplicaChannel[],
   ) {}
 
+  /** Whether the peer is there, and takes COMPARE and LIST. */
+  get canCompare(): boolean {
+    return this.#port !== undefined && this.#canCompare
+  }
+
+  isMending(slot: number): boolean {
+    return this.#mending.has(slot)
+  }
+
   get port(): LinkPort | undefined {
     return this.#port
   }
@@ -107,8 +120,9 @@ export class ReplicaChannel {
   }
 
   /** Sends again what is not acknowledged: the peer knows what it has stored, and says what it refused. */
-  connected(port: LinkPort): void {
+  connected(port: LinkPort, canCompare = false): void {
     this.#port = port
+    this.#canCompare = canCompare
     this.#sent = 0
     this.#send()
   }
@@ -210,6 +224,23 @@ export class ReplicaChannel {
   mendEnd(slot: number, written: readonly WrittenBy[], stored: () => void): void {
     for (const { origin, number } of written) this.#written(slot, origin, number)
     this.fillEnd(slot, stored)
+  }
+
+  /** Asks what the backup has under these keys when all that was put in so far is stored. */
+  compare(slot: number, question: number, keys: readonly string[]): void {
+    const batch = this.#batch()
+    batch.message.push(ReplicaOp.COMPARE, slot, question, keys)
+    this.#count(
+      batch,
+      keys.reduce((sum, key) => sum + key.length + KEY_BYTES, OPERATION_BYTES),
+    )
+  }
+
+  /** Asks which keys it has then. @param isFirst from the first on; else those that come next */
+  list(slot: number, question: number, isFirst: boolean): void {
+    const batch = this.#batch()
+    batch.message.push(ReplicaOp.LIST, slot, question, isFirst ? 1 : 0)
+    this.#count(batch, OPERATION_BYTES)
   }
 
   /** @returns the writes of the slot that waited for that */

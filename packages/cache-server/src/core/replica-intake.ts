@@ -17,6 +17,7 @@ import {
   type BatchHeader,
   type Message,
 } from '@icf/common'
+import { AuditAnswers } from './audit-answers.js'
 import { Entry } from './entry.js'
 import { MendedCopies } from './mended-copies.js'
 import { ownedValue } from './owned-value.js'
@@ -67,12 +68,15 @@ export class ReplicaIntake {
   /** Those that an acknowledgement is due to. */
   readonly #dirty: Sender[] = []
   readonly #mended: MendedCopies
+  readonly #answers: AuditAnswers
   readonly #maxWaitingBytes: number
   #waitingBytes = 0
   /** Of the topology that the operations at hand go by. */
   #version = 0
   /** Whose numbers stand in them. */
   #origin: Origin | undefined
+  /** On which they came. */
+  #port: LinkPort | undefined
 
   constructor(
     private readonly slots: SlotTable,
@@ -84,6 +88,7 @@ export class ReplicaIntake {
   ) {
     this.#maxWaitingBytes = store.maxBytes * WAITING_SHARE
     this.#mended = new MendedCopies(slots, store)
+    this.#answers = new AuditAnswers(slots, store)
   }
 
   /** @param channel by its HELLO */
@@ -149,6 +154,7 @@ export class ReplicaIntake {
   /** Our topology is newer than before: goes on with what waited for it, and forgets servers that are gone. */
   topologyChanged(): void {
     this.#mended.topologyChanged()
+    this.#answers.topologyChanged()
     for (const [id, sender] of this.#senders) {
       for (let next = sender.waiting[0]; next && !this.#isAhead(next.header); next = sender.waiting[0]) {
         sender.waiting.shift()
@@ -186,6 +192,7 @@ export class ReplicaIntake {
     const seat = seatOf(this.slots.topology, senderId)
     this.#version = version
     this.#origin = undefined
+    this.#port = sender.port
     for (let at = OPERATIONS_AT; at < message.length;)
       at = this.#applyOperation(message, at, seat, sender.refused, isNew, receivedAt)
     if (isNew) {
@@ -197,13 +204,14 @@ export class ReplicaIntake {
     this.#dirty.push(sender)
   }
 
-  /** Acknowledges what came since the last time. */
-  flush(): void {
+  /** Acknowledges what came since the last time. @returns whether more of what was asked is to be answered */
+  flush(): boolean {
     for (const sender of this.#dirty) {
       sender.isDirty = false
       this.#acknowledge(sender)
     }
     this.#dirty.length = 0
+    return this.#answers.advance()
   }
 
   #acknowledge({ port, lastSeen, refused }: Sender): void {
@@ -232,6 +240,10 @@ export class ReplicaIntake {
     const slot = message[at + 1]
     if (!isCount(slot) || slot >= this.slots.count)
       throw malformed('slot of an operation', `a slot from 0 to ${this.slots.count - 1}`, slot)
+    if (op === ReplicaOp.COMPARE || op === ReplicaOp.LIST) {
+      if (isNew) this.#ask(message, at, slot, seat)
+      return at + fields + 1
+    }
     if (!this.#isCopiedFrom(seat, slot)) refused.add(slot)
     else if (!this.#isTaken(op as number, slot, message[at + 3])) refused.add(slot)
     else if (!isNew) return at + fields + 1
@@ -300,6 +312,21 @@ export class ReplicaIntake {
     this.#note(slot, message[at + 4])
   }
 
+  /** Changes nothing, and so is not refused: who asks is told that this is no complete copy of what the sender has. */
+  #ask(message: Message, at: number, slot: number, seat: number): void {
+    const [question, keys] = [message[at + 2], message[at + 3]]
+    if (!isCount(question)) throw malformed('question in a batch', COUNT, question)
+    const { held, torn } = this.slots
+    const isComplete = held[slot] === Held.BACKUP && torn[slot] === 0 && !this.#mended.has(slot)
+    const ask = { slot, question, port: this.#port, isWhole: isComplete && this.#isCopiedFrom(seat, slot) }
+    if (message[at] === ReplicaOp.LIST) return this.#answers.list(ask, keys === 1)
+    if (!Array.isArray(keys)) throw malformed('keys of COMPARE', 'an array', keys)
+    this.#answers.compare(
+      ask,
+      keys.map((key) => this.#readKey(key, slot)),
+    )
+  }
+
   #fill(message: Message, at: number, slot: number, now: number): void {
     const entry = this.#readEntry(message, at, slot, now)
     const present = this.store.peek(slot, entry.key)
@@ -331,6 +358,13 @@ function sizeOf(message: Message): number {
   let bytes = message.length * FIELD_BYTES
   for (const field of message)
     if (typeof field === 'string' || field instanceof Uint8Array) bytes += field.length
+    else if (Array.isArray(field)) bytes += sizeOfKeys(field)
+  return bytes
+}
+
+function sizeOfKeys(keys: readonly unknown[]): number {
+  let bytes = keys.length * FIELD_BYTES
+  for (const key of keys) if (typeof key === 'string') bytes += key.length
   return bytes
 }
 

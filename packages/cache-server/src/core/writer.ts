@@ -64,6 +64,19 @@ export class Writer {
     if (!this.#tellCopies(write, client?.origin, number)) write.answer()
   }
 
+  /** Writes what is there once more, as a write of its own: so every copy has it again. */
+  rewrite({ slot, key, value, kind, expiresAt }: Entry, now: number): void {
+    const { slots } = this
+    const entry = new Entry(key, slot, slots.nextSeq(slot), value, kind, expiresAt)
+    this.store.put(entry)
+    const [backup, copy] = [slots.backup[slot], slots.copy[slot]]
+    if (!backup && !copy) return
+    const write = new PendingWrite(slot, key, entry, undefined, 0, true)
+    this.ledger.put(write)
+    backup?.put(entry, now, write, undefined, 0)
+    copy?.put(entry, now, write, undefined, 0)
+  }
+
   /** A repetition of a write that is done: answered when all that came before it is safe. */
   confirm(client: ClientSession, id: number, slot: number, key: string): void {
     const { slots } = this
@@ -89,7 +102,7 @@ export class Writer {
   removalOf(slot: number, key: string): PendingWrite | undefined {
     const removal = this.ledger.removalOf(key)
     if (removal || this.slots.parted[slot] === 0) return removal
-    this.#removeFromCopies(slot, key)
+    this.removeFromCopies(slot, key)
     return this.ledger.removalOf(key)
   }
 
@@ -123,7 +136,7 @@ export class Writer {
     const { slots } = this
     if (slots.serving[slot] === Serving.YES) {
       this.evictions++
-      this.#removeFromCopies(slot, key)
+      this.removeFromCopies(slot, key)
     } else if (slots.held[slot] === Held.BACKUP || slots.held[slot] === Held.INCOMING) {
       this.backupEvictions++
       slots.part(slot)
@@ -131,7 +144,7 @@ export class Writer {
   }
 
   /** What is not here (any more) goes from the copies, too; who asks for it waits for that. */
-  #removeFromCopies(slot: number, key: string): void {
+  removeFromCopies(slot: number, key: string): void {
     this.#tellCopies(new PendingWrite(slot, key, undefined, undefined, 0, true))
   }
 

@@ -9,6 +9,7 @@ import {
   readProbe,
   readQuestion,
   registrationDetails,
+  serverDetails,
   type Introduction,
   type Message,
   type Runtime,
@@ -22,6 +23,7 @@ import { Voter } from '../core/voter.js'
 import { ClientLinks } from './client-links.js'
 import { MasterLinks } from './master-links.js'
 import type { ProcessMemory } from './memory.js'
+import { AuditLog } from './audit-log.js'
 import { MendLog } from './mend-log.js'
 import { PeerLinks } from './peer-links.js'
 import { probe } from './probe.js'
@@ -91,6 +93,7 @@ export class Incarnation {
     this.id = runtime.newId()
     const toMaster = (message: Message): void => this.#masters.send(message)
     const mendLog = new MendLog(runtime, options.logger)
+    const auditLog = new AuditLog(runtime, options.logger)
     this.core = new CacheServerCore({
       id: this.id,
       budgetBytes: options.budgetBytes,
@@ -105,6 +108,7 @@ export class Incarnation {
       termBegan: () => this.#peers.tellMaster(),
       reconnect: (serverId) => this.#primaries.get(serverId)?.terminate(),
       mending: (serverId, slots) => mendLog.mending(serverId, slots),
+      differs: (serverId, slot, differences) => auditLog.differs(serverId, slot, differences),
       ended: (why) => this.#ended(why),
     })
     this.#clients = new ClientLinks(runtime, this.core)
@@ -134,7 +138,7 @@ export class Incarnation {
 
   /** What WELCOME says to an opener. */
   welcome(): Introduction {
-    return this.#introduce([])
+    return this.#introduce(serverDetails)
   }
 
   /** Memory for the long values of an opener; undefined: it sends none. */

@@ -1,4 +1,5 @@
 import {
+  canCompare,
   primaryDetails,
   suspectMessage,
   unreachableMessage,
@@ -152,7 +153,7 @@ class PeerLink {
     if (link.remote.id !== server.id) return link.terminate()
     this.#failedAttempts = 0
     watchLiveness(this.runtime, link)
-    core.peerConnected(server.id, link)
+    core.peerConnected(server.id, link, canCompare(link.remote))
     this.tried()
   }
 

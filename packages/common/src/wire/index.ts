@@ -1,3 +1,4 @@
+export * from './audit.js'
 export { isCount, malformed, shown } from './checks.js'
 export * from './commands.js'
 export * from './copies.js'

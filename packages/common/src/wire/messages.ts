@@ -35,6 +35,10 @@ export const MessageType = {
   RESULTS: 20,
   /** a piece of a value that is too long for one frame. */
   VALUE_CHUNK: 21,
+  /** backup → primary: its entries of the keys that COMPARE named. */
+  KEYS_COMPARED: 22,
+  /** backup → primary: some of the keys that it has, after LIST. */
+  KEYS_LISTED: 23,
 
   /** server → master: these slots are copied completely to a new backup. */
   SLOTS_COPIED: 32,
@@ -54,6 +58,11 @@ export const MessageType = {
   VOTE: 39,
   /** voter → master: its answer to VOTE and SPARE_MASTER. */
   VOTED: 40,
+
+  /** master → server: compare these slots, of which you are the primary, with their backups. */
+  AUDIT_SLOTS: 41,
+  /** server → master: what came of it. */
+  SLOTS_AUDITED: 42,
 
   /** operator → master. */
   ADMIN_REQUEST: 48,

@@ -2,6 +2,7 @@ import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { ServerInfo } from '../topology/topology.js'
 import { isCount, shown } from './checks.js'
+import { CAN_COMPARE } from './audit.js'
 import type { Introduction } from './introduction.js'
 
 const HOST = 'a name or an IP address, without brackets, port or zone'
@@ -19,6 +20,8 @@ export interface Registration {
   /** Of the topology that it follows; 0: of none, it is new and empty. */
   readonly epoch: number
   readonly version: number
+  /** Whether it knows AUDIT_SLOTS; earlier releases do not. */
+  readonly canCompare: boolean
 }
 
 /** The details of its introduction; its id is not among them. */
@@ -27,14 +30,17 @@ export function registrationDetails({
   maxMemoryBytes,
   epoch,
   version,
-}: Omit<Registration, 'info'> & { readonly info: Omit<ServerInfo, 'id' | 'state'> }): readonly unknown[] {
+}: Omit<Registration, 'info' | 'canCompare'> & {
+  readonly info: Omit<ServerInfo, 'id' | 'state'>
+}): readonly unknown[] {
   const { host, port, respPort, zone, weight, machine } = info
-  return [host, port, respPort, zone, weight, maxMemoryBytes, epoch, version, machine]
+  return [host, port, respPort, zone, weight, maxMemoryBytes, epoch, version, machine, CAN_COMPARE]
 }
 
 /** @throws IcfError INVALID_ARGUMENT with a text that tells an operator what to change */
 export function readRegistration({ id, details }: Pick<Introduction, 'id' | 'details'>): Registration {
-  const [host, port, respPort, zone, weight, maxMemoryBytes, epoch = 0, version = 0, machine = ''] = details
+  const [host, port, respPort, zone, weight, maxMemoryBytes, epoch = 0, version = 0, machine = '', compares] =
+    details
   check(/^[0-9a-f]{40}$/.test(id), 'id', '40 lowercase hex characters', id)
   checkReachable(host, 'cache server')
   check(isPort(port, 1), 'port', 'a whole number from 1 to 65535', port)
@@ -61,6 +67,7 @@ export function readRegistration({ id, details }: Pick<Introduction, 'id' | 'det
     maxMemoryBytes: maxMemoryBytes as number,
     epoch: epoch as number,
     version: version as number,
+    canCompare: compares === CAN_COMPARE,
   }
 }
 

@@ -21,10 +21,14 @@ export const ReplicaOp = {
   PARTED: 7,
   /** slot, seq: your complete copy lacks a write; all that it must have follows, up to FILL_END. Keep what you have until then. */
   MEND: 8,
+  /** slot, question, keys[]: say what you have under these keys now. */
+  COMPARE: 9,
+  /** slot, question, first (1: from the first on, 0: those that come next): say which keys you have. */
+  LIST: 10,
 } as const
 
 /** How many fields follow the number of each operation. */
-export const replicaOpFields: readonly number[] = [7, 4, 3, 6, 1, 2, 2, 1, 2]
+export const replicaOpFields: readonly number[] = [7, 4, 3, 6, 1, 2, 2, 1, 2, 3, 3]
 
 /** Where the fields of PUT and FILL stand that are known only when the batch is sent, counted from the operation. */
 export const ENTRY_VALUE_AT = 4

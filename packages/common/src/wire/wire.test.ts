@@ -11,6 +11,7 @@ import { CommandCode, commandArity, openCommands, readCommandsHeader, REPEAT } f
 import { readCopiesReport, slotsCopiedMessage, slotsHandedOffMessage } from './copies.js'
 import { helloMessage, readHello, readWelcome, welcomeMessage } from './handshake.js'
 import { clientDetails, mastersDetails, meantServer, primaryDetails, readChannel, readMasters, readTiming, timingDetails } from './introduction.js' // prettier-ignore
+import * as audit from './audit.js'
 import { keepAliveMessage, leaseMessage, Leaving, readKeepAlive, readLease } from './keep-alive.js'
 import { MessageType, type Message } from './messages.js'
 import * as probing from './probe.js'
@@ -104,6 +105,22 @@ describe('what is written is read', () => {
     assert.throws(() => readBackAck(backAckMessage(7, 2, 3, new Set([1, 5])), 5), { code: 'PROTOCOL' })
   })
 
+  it('what is asked and answered in an audit', () => {
+    for (const found of [undefined, [], [7, 2 ** 32 - 1, 0, 0]]) {
+      const compared = { slot: 3, question: 9, entries: 5, isParted: found === undefined, found }
+      assert.deepEqual(audit.readCompared(sent(audit.comparedMessage(compared)), 4), compared)
+    }
+    for (const keys of [undefined, [], ['a', 'b']]) {
+      const listed = { slot: 3, question: 9, keys, hasMore: keys !== undefined }
+      assert.deepEqual(audit.readListed(sent(audit.listedMessage(listed)), 4), listed)
+    }
+    const asked = { number: 5, slots: [3, 0] }
+    assert.deepEqual(audit.readAuditSlots(sent(audit.auditSlotsMessage(5, [3, 0])), 4), asked)
+    const audited = { ...asked, missing: 1, extra: 2, different: 3, unmended: 4 }
+    assert.deepEqual(audit.readSlotsAudited(sent(audit.slotsAuditedMessage(audited)), 4), audited)
+    assert.throws(() => audit.readSlotsAudited(audit.slotsAuditedMessage(audited), 3), { code: 'PROTOCOL' })
+  })
+
   it('COMMANDS', () => {
     const header = { epoch: 2, version: 3, firstId: 4, nextNumber: 5, settledBelow: 6 }
     assert.deepEqual(readCommandsHeader(sent(openCommands(header))), header)
@@ -144,7 +161,9 @@ describe('what is written is read', () => {
     assert.deepEqual(readRegistration({ id: 'a'.repeat(40), details }), {
       info: { id: 'a'.repeat(40), ...place, state: 'active' },
       ...registration,
+      canCompare: true,
     })
+    assert.equal(readRegistration({ id: 'a'.repeat(40), details: details.slice(0, -1) }).canCompare, false)
   })
 })
 
