@@ -107,6 +107,11 @@ export class AdminClient {
     return this.#ask('FAILOVER', { to })
   }
 
+  /** @param begin unless one runs. @returns the newest one of the active master's term; null: there was none */
+  audit(begin: boolean): Promise<AdminResult<'AUDIT'>> {
+    return this.#ask('AUDIT', { begin })
+  }
+
   async events(since: number, follow: boolean): Promise<readonly LoggedEvent[]> {
     const { events } = await this.#ask('EVENTS', { since, follow })
     return events

@@ -18,6 +18,7 @@ const MEANINGS: Readonly<Record<ClusterEventType, string>> = {
   SETTLED: 'everything is in its place',
   COPIES_TOGETHER: 'both copies stand',
   DATA_LOST: 'data was lost',
+  AUDITED: 'every slot was compared with its backup',
 }
 
 const BAD: readonly ClusterEventType[] = ['REFLESH_IP', 'SERVER_SILENT', 'UNREACHABLE', 'DATA_LOST']

@@ -4,7 +4,9 @@ import { describeError } from './errors.js'
 import { makeProgram } from './program.js'
 
 const names =
-  'up master cache get set del ttl where load verify status ring events shutdown forget failover'.split(' ')
+  'up master cache get set del ttl where load verify status ring events shutdown forget failover audit'.split(
+    ' ',
+  )
 
 test('every command is there, with a summary and a description', () => {
   const { commands } = makeProgram()
@@ -50,7 +52,7 @@ test('every option that is no single call’s can be given in the environment, a
 
 test('what talks to a cluster takes --masters, --cluster, --timeout and --json', () => {
   for (const command of makeProgram().commands) {
-    if (['up', 'master', 'cache'].includes(command.name())) continue
+    if (['up', 'master', 'audit', 'cache'].includes(command.name())) continue
     const options = command.options.map(({ long }) => long)
     for (const name of ['--masters', '--cluster', '--timeout', '--json'])
       assert.ok(options.includes(name), `${command.name()} ${name}`)

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addAudit } from './commands/audit.js'
 import { addCache } from './commands/cache.js'
 import { addDel } from './commands/del.js'
 import { addEvents } from './commands/events.js'
@@ -34,6 +35,7 @@ A cluster on several machines:
   icf shutdown 10.0.0.2:7100        empty a cache server without a miss, then it exits
   icf forget 10.0.0.3:7100          give up one that is silent and will not come back
   icf failover                      make a standby the active master, where there is one
+  icf audit                         compare every slot with its backup, and mend what differs
 
 Options come after the command; "icf COMMAND --help" lists them, and says which can also be given in the environment:
   ICF_MASTERS=10.0.0.1:7000 ICF_JSON=true icf status
@@ -65,7 +67,8 @@ export function makeProgram(): Command {
   program.commandsGroup('Folders:')
   for (const add of [addLoad, addVerify]) add(program)
   program.commandsGroup('Operate a cluster:')
-  for (const add of [addStatus, addRing, addEvents, addShutdown, addForget, addFailover]) add(program)
+  for (const add of [addStatus, addRing, addEvents, addShutdown, addForget, addFailover, addAudit])
+    add(program)
   program.commandsGroup('Help:')
   program.helpCommand('help [command]', 'print help for a command')
   program.hook('preSubcommand', (_, subcommand) => normalizeEnvironment(subcommand))

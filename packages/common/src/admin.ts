@@ -1,3 +1,5 @@
+import type { Differences } from './wire/audit.js'
+
 /** What an operator may ask a master for with ADMIN_REQUEST, and what it answers. */
 export interface AdminCommands {
   readonly STATUS: { readonly args: NoArguments; readonly result: Status }
@@ -32,6 +34,14 @@ export interface AdminCommands {
       readonly epoch: number
       readonly master: { readonly id: string; readonly host: string; readonly port: number }
     }
+  }
+  /**
+   * Has all slots compared with their backups, with `begin`, unless they are being. The newest audit of the active master's
+   * term; null: there was none.
+   */
+  readonly AUDIT: {
+    readonly args: { readonly begin: boolean }
+    readonly result: AuditStatus | null
   }
   /** The entries after the one with the number `since`; with `follow`, an EVENT for each one to come. */
   readonly EVENTS: {
@@ -73,6 +83,23 @@ export interface Status {
   readonly progress: MoveProgress | null
   readonly masters: readonly MasterStatus[]
   readonly servers: readonly ServerStatus[]
+}
+
+/** One comparison of all slots with their backups. */
+export interface AuditStatus extends Differences {
+  /** Of the master that makes it: another one begins anew. */
+  readonly epoch: number
+  /** In that term: 1 is the first one. */
+  readonly round: number
+  readonly running: boolean
+  /** In all. */
+  readonly slots: number
+  /** Slots of which every key was. When it has ended, the others could not be. */
+  readonly compared: number
+  /** Since its start; when it has ended, until then. */
+  readonly ms: number
+  /** null: it runs. */
+  readonly endedMsAgo: number | null
 }
 
 export interface MoveProgress {
@@ -158,6 +185,7 @@ export type ClusterEventType =
   | 'SETTLED'
   | 'COPIES_TOGETHER'
   | 'DATA_LOST'
+  | 'AUDITED'
 
 /** An entry of the event log, before it gets its number and the time of day. */
 export interface ClusterEvent {

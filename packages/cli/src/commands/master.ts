@@ -31,6 +31,7 @@ interface MasterOptions extends TimingOptions {
   readonly etcd?: string
   readonly cluster: string
   readonly forgetAfter: number
+  readonly audit: string
   readonly logLevel: string
   readonly json?: boolean
 }
@@ -40,6 +41,9 @@ const HTTP_PORT_OFFSET = 80
 
 /** Instead of a folder: the state is kept in memory only. */
 const NO_DATA_DIR = 'none'
+
+/** Instead of a schedule. */
+const NO_AUDIT = 'off'
 
 export function addMaster(program: Command): void {
   const command = program
@@ -94,6 +98,12 @@ export function addMaster(program: Command): void {
         .argParser(duration)
         .default(3_600_000, '1h'),
     )
+    .addOption(
+      option(
+        '--audit <schedule>',
+        `when all backups are compared with their primaries, as a cron expression in local time; "${NO_AUDIT}": only by icf audit`,
+      ).default('0 3 * * *'),
+    )
     .addOption(logLevelOption())
     .addOption(jsonOption())
     .action(runs(master))
@@ -127,6 +137,7 @@ async function master(options: MasterOptions): Promise<number> {
     ...(options.machine !== undefined && { machine: options.machine }),
     timing,
     forgetAfterMs: options.forgetAfter,
+    ...(options.audit !== NO_AUDIT && { audit: options.audit }),
     logger,
   })
   const stopped = new Promise<number>((resolve, reject) =>

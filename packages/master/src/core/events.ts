@@ -30,6 +30,8 @@ export interface MasterState {
   readonly departures: DeparturesState
   /** By which leases were given out; undefined when nobody knows. */
   readonly timing: Timing | undefined
+  /** All audits of the schedule up to this time of day, in ms, are done; undefined: nobody knows. */
+  readonly auditedUntil: number | undefined
 }
 
 /** All that can happen to the core. The time of each is given with it, in monotonic milliseconds. */
@@ -52,6 +54,8 @@ export type MasterEvent =
   | { readonly type: 'shutdown'; readonly request: number; readonly servers: readonly string[] }
   /** An operator gives these silent servers (ids) up, with what only they have. */
   | { readonly type: 'forget'; readonly request: number; readonly servers: readonly string[] }
+  /** All slots are to be compared with their backups, unless they are being. @param until of the schedule: what is done then */
+  | { readonly type: 'audit'; readonly until?: number }
   | { readonly type: 'tick' }
   /** The answer to a `turn` effect. */
   | { readonly type: 'turn' }

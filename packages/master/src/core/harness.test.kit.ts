@@ -150,10 +150,24 @@ export class Harness {
   }
 
   /** HELLO of a new server, or of one that reconnects. */
-  join(server = this.newServer(), { zone = '', weight = 1, machine = '' } = {}): FakeServer {
+  join(
+    server = this.newServer(),
+    { zone = '', weight = 1, machine = '', canCompare = true } = {},
+  ): FakeServer {
     const link = this.#nextLink++
     const { epoch, version } = server.topology ?? { epoch: 0, version: 0 }
-    const details = ['127.0.0.1', server.port, 0, zone, weight, 2 ** 30, epoch, version, machine]
+    const details = [
+      '127.0.0.1',
+      server.port,
+      0,
+      zone,
+      weight,
+      2 ** 30,
+      epoch,
+      version,
+      machine,
+      canCompare ? 1 : 0,
+    ]
     server.link = link
     this.servers.set(link, server)
     this.step({ type: 'linkOpened', link, hello: { role: 'cache-server', id: server.id, details } })

@@ -14,6 +14,7 @@ import {
   sameMasters,
   seatOf,
   topologyRequest,
+  type AuditStatus,
   type Intent,
   type MasterInfo,
   type Message,
@@ -23,6 +24,8 @@ import {
 } from '@icf/common'
 import { Absence } from './absence.js'
 import { Admission } from './admission.js'
+import { Audit } from './audit.js'
+import { auditedEvent } from './audited-event.js'
 import { Counters } from './counters.js'
 import { Departures, NO_DEPARTURES } from './departures.js'
 import { Detector, fenced, type Death } from './detector.js'
@@ -56,6 +59,8 @@ export class MasterCore {
   readonly #surpassing = new Set<LinkId>()
   readonly #departures: Departures
   readonly #admission: Admission
+  readonly #audit: Audit
+  #auditedUntil: number | undefined
   readonly #options: MasterOptions
   #masters: readonly MasterInfo[]
   /** It was asked for. */
@@ -71,11 +76,14 @@ export class MasterCore {
       retired: [],
       departures: NO_DEPARTURES,
       timing: undefined,
+      auditedUntil: undefined,
     }
     this.#departures = new Departures(state.departures)
     this.#now = now
     this.#options = options
     this.#masters = options.masters ?? []
+    this.#audit = new Audit(epoch)
+    this.#auditedUntil = state.auditedUntil ?? options.auditedUntil
     this.#membership = new Membership(timing, state, now)
     this.#detector = new Detector(this.#membership, epoch)
     this.#absence = new Absence(this.#membership, forgetAfterMs ?? DEFAULT_FORGET_AFTER_MS)
@@ -95,7 +103,17 @@ export class MasterCore {
   }
 
   snapshot(now: number): Snapshot {
-    return takeSnapshot(now, this.#versions, this.#membership, this.#progress, this.#counters)
+    return takeSnapshot(now, this.#versions, this.#membership, this.#progress, this.#counters, this.#audit)
+  }
+
+  /** All audits of the schedule up to this time of day, in ms, are done; undefined: nobody knows. */
+  get auditedUntil(): number | undefined {
+    return this.#auditedUntil
+  }
+
+  /** Of the newest audit of this term; undefined: there was none. */
+  audit(now: number): AuditStatus | undefined {
+    return this.#audit.status(now)
   }
 
   /** What would move if these servers left; or, without any, what is pending. @throws IcfError LAST_SERVER */
@@ -146,7 +164,13 @@ export class MasterCore {
   #persist({ topology, events }: Frozen): Effect {
     const retired = this.#membership.retired.list()
     const { timing } = this.#options
-    const state = { topology, retired, departures: this.#departures.state, timing }
+    const state = {
+      topology,
+      retired,
+      departures: this.#departures.state,
+      timing,
+      auditedUntil: this.#auditedUntil,
+    }
     return { type: 'persist', state, events }
   }
 
@@ -179,8 +203,13 @@ export class MasterCore {
         return this.#shutdown(event.request, event.servers)
       case 'forget':
         return this.#forget(event.request, event.servers)
+      case 'audit':
+        if (!this.#admission.isWaiting)
+          this.#audit.begin(this.topology.primary.length, event.until, this.#now)
+        return this.#goOnWithAudit()
       case 'tick':
-        return this.#tick()
+        this.#tick()
+        return this.#goOnWithAudit()
       default:
         return event satisfies never
     }
@@ -305,6 +334,9 @@ export class MasterCore {
         return this.#report(member, 'backup', message)
       case MessageType.SLOTS_HANDED_OFF:
         return this.#report(member, 'primary', message)
+      case MessageType.SLOTS_AUDITED:
+        this.#audit.said(id, link, message, this.#now)
+        return this.#goOnWithAudit()
       case MessageType.SUSPECT:
         return this.#detector.hint(readSuspect(message), this.#now)
       case MessageType.UNREACHABLE:
@@ -447,6 +479,18 @@ export class MasterCore {
       if (!(error instanceof IcfError)) throw error
       this.#emit({ type: 'answer', request, result: error })
     }
+  }
+
+  #goOnWithAudit(): void {
+    const { isSettled } = this.#versions.effective.outlook
+    const isAtRest = isSettled && !this.#versions.isPending
+    const { effects, ended } = this.#audit.advance(this.topology, this.#membership, isAtRest, this.#now)
+    this.#emit(...effects)
+    if (!ended) return
+    this.#auditedUntil = ended.until ?? this.#auditedUntil
+    const { changes } = this.#versions
+    changes.events.push(auditedEvent(this.#audit.status(this.#now)!))
+    changes.draft.touch()
   }
 
   #checkHasBegun(): void {

@@ -36,6 +36,8 @@ export interface Member {
   primariesBefore: number
   /** The newest beat that was answered on its link; 0: none yet. */
   answeredBeat: number
+  /** Whether its release knows audits. */
+  canCompare: boolean
   /** By an older version it may not serve: without its knowing, slots were taken from it, or a master came. */
   mustFollow: number
 }
@@ -168,13 +170,19 @@ export class Membership {
   }
 
   /** Another link replaces the one before. @returns the link that was replaced */
-  attach(member: Member, link: LinkId, { maxMemoryBytes }: Registration, now: number): LinkId | undefined {
+  attach(
+    member: Member,
+    link: LinkId,
+    { maxMemoryBytes, canCompare }: Registration,
+    now: number,
+  ): LinkId | undefined {
     const replaced = member.link
     if (member.maxMemoryBytes === 0) this.silence.returned(member.id, now)
     else this.silence.heard(member.id, now)
     member.link = link
     member.answeredBeat = 0
     member.maxMemoryBytes = maxMemoryBytes
+    member.canCompare = canCompare
     return replaced
   }
 
@@ -316,6 +324,7 @@ export class Membership {
       absentSince: undefined,
       primariesBefore: 0,
       answeredBeat: 0,
+      canCompare: false,
       mustFollow: 0,
     }
     this.#members.set(id, member)

@@ -20,6 +20,8 @@ export interface MasterOptions {
    * the stored one: then that is taken over. Default 0.
    */
   readonly returnWindowMs?: number
+  /** For a new cluster: audits of the schedule that were due before this time of day, in ms, are none of its own. */
+  readonly auditedUntil?: number
   /** A server that is silent for this long is given up with what only it has. Default one hour. */
   readonly forgetAfterMs?: number
 }

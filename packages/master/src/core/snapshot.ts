@@ -1,4 +1,5 @@
-import type { Load, ServerInfo, Topology } from '@icf/common'
+import type { AuditStatus, Load, ServerInfo, Topology } from '@icf/common'
+import type { Audit } from './audit.js'
 import type { Counters } from './counters.js'
 import type { Membership } from './membership.js'
 import { countBySeat } from './draft.js'
@@ -36,6 +37,10 @@ export interface Snapshot {
   readonly progress: MoveProgress | undefined
   readonly totals: MovedTotals
   readonly counters: Readonly<Counters>
+  /** Of this term. */
+  readonly audited: Audit['totals']
+  /** The newest of this term; undefined: there was none. */
+  readonly audit: AuditStatus | undefined
   readonly servers: readonly ServerSnapshot[]
 }
 
@@ -45,6 +50,7 @@ export function takeSnapshot(
   membership: Membership,
   progress: Progress,
   counters: Counters,
+  audit: Audit,
 ): Snapshot {
   const primarySlots = countBySeat(topology.primary, topology.servers.length)
   const backupSlots = countBySeat(topology.backup, topology.servers.length)
@@ -80,6 +86,8 @@ export function takeSnapshot(
     progress: progress.current(outlook.movesPending, now),
     totals: progress.totals,
     counters,
+    audited: audit.totals,
+    audit: audit.status(now),
     servers,
   }
 }

@@ -23,6 +23,7 @@ async function begun(): Promise<{ term: ActiveTerm; commits: () => number }> {
     logger: pino({ level: 'silent' }),
     cluster: 'test',
     masterId: 'm',
+    auditSchedule: undefined,
     began: () => undefined,
     unsaved: () => undefined,
   })

@@ -1,6 +1,8 @@
-import type { IcfError, LoggedEvent, Runtime, Timer } from '@icf/common'
+import { IcfError, type LoggedEvent, type Runtime, type Timer } from '@icf/common'
 import type { Logger } from 'pino'
 import type { Effect, MasterCore, MasterEvent } from '../core/index.js'
+import type { AuditSchedule } from './audit-schedule.js'
+import { AuditTimer } from './audit-timer.js'
 import { CommitPump } from './commit-pump.js'
 import type { Term } from './coordination.js'
 import type { EventLog } from './event-log.js'
@@ -20,6 +22,8 @@ export interface ActiveTermOptions {
   readonly logger: Logger
   readonly cluster: string
   readonly masterId: string
+  /** Undefined: audits are made only when somebody asks for one. */
+  readonly auditSchedule: AuditSchedule | undefined
   /** Its first version is in effect. */
   began(): void
   /** A version could not be saved. It is tried again, for as long as the term lasts. */
@@ -35,6 +39,7 @@ export class ActiveTerm {
   readonly #orders = new Orders()
   readonly #queue: MasterEvent[] = []
   #ticker: Timer | undefined
+  #auditTimer: AuditTimer | undefined
   #isDraining = false
   #hasBegun = false
   #hasEnded = false
@@ -66,9 +71,13 @@ export class ActiveTerm {
 
   /** Also tells it of the links that are open already. */
   begin(): void {
-    const { term, eventLog, links } = this.#options
+    const { term, eventLog, links, auditSchedule } = this.#options
     eventLog.goOnFrom(term.stored?.events ?? [])
     this.#ticker = this.#runtime.setInterval(() => this.dispatch({ type: 'tick' }), TICK_INTERVAL_MS)
+    if (auditSchedule)
+      this.#auditTimer = new AuditTimer(this.#runtime, auditSchedule, this.core, (until) =>
+        this.dispatch({ type: 'audit', until }),
+      )
     this.#queue.push({ type: 'started' }, ...links.announcements())
     this.#drain()
   }
@@ -88,6 +97,16 @@ export class ActiveTerm {
   }
 
   /**
+   * Has all slots compared with their backups, unless they are being.
+   * @throws IcfError BUSY
+   */
+  audit(): void {
+    this.dispatch({ type: 'audit' })
+    if (!this.core.audit(this.#runtime.now()))
+      throw new IcfError('BUSY', 'this master has just started and waits for the cache servers: try again')
+  }
+
+  /**
    * Nothing is told to the core, or done for it, any more.
    * @param why what orders that wait are answered with. Resolves when nothing is being written
    */
@@ -95,6 +114,7 @@ export class ActiveTerm {
     this.#hasEnded = true
     this.#queue.length = 0
     this.#runtime.clear(this.#ticker)
+    this.#auditTimer?.stop()
     this.#orders.end(why)
     return this.#commits.end()
   }

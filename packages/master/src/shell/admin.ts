@@ -27,6 +27,8 @@ export interface Administration {
   forgetMaster(selector: string): Promise<AdminResult<'FORGET_MASTER'>>
   /** @param to the standby that is to be active: id, beginning of an id, or host:port; undefined: whichever can */
   failover(to: string | undefined): Promise<AdminResult<'FAILOVER'>>
+  /** Has all slots compared with their backups, unless they are being. @returns the newest audit; null: there was none */
+  audit(begin: boolean): AdminResult<'AUDIT'>
   events(since: number): readonly LoggedEvent[]
   follow(reader: EventReader): () => void
 }
@@ -48,6 +50,7 @@ const commands: Commands = {
   FORGET: (on, { servers, dryRun }) => on.forget(readSelectors(servers), dryRun === true),
   FORGET_MASTER: (on, { master }) => on.forgetMaster(readMaster(master) ?? ''),
   FAILOVER: (on, { to }) => on.failover(readMaster(to)),
+  AUDIT: (on, { begin }) => on.audit(begin === true),
   EVENTS: (on, { since }) => ({ events: on.events(readNumber(since)) }),
 }
 

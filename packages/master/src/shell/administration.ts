@@ -50,6 +50,11 @@ export function administrationOf(
       const { id, host, port } = await self.handOver(to)
       return { epoch, master: { id, host, port } }
     },
+    audit(begin) {
+      const term = active()
+      if (begin) term.audit()
+      return term.core.audit(runtime.now()) ?? null
+    },
     events(since) {
       active()
       return eventLog.since(since)

@@ -212,7 +212,7 @@ export class MasterNode {
   }
 
   #newTerm(term: Term): ActiveTerm {
-    const { cluster, logger } = this.#options
+    const { cluster, logger, auditSchedule } = this.#options
     return new ActiveTerm(this.#runtime, {
       term,
       core: this.#newCore(term),
@@ -221,6 +221,7 @@ export class MasterNode {
       logger,
       cluster,
       masterId: this.id,
+      auditSchedule,
       began: () => this.#began(term),
       unsaved: (version, error) => this.#unsaved(version, error),
     })
@@ -234,6 +235,7 @@ export class MasterNode {
       ring,
       masters: this.#masters,
       ...(slotCount !== undefined && { slotCount }),
+      auditedUntil: this.#runtime.wallTimeMs(),
       returnWindowMs: mayBeBehind ? RETURN_WINDOW_MS : 0,
       ...(stored && { stored }),
       ...(forgetAfterMs !== undefined && { forgetAfterMs }),

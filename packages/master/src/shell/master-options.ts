@@ -1,6 +1,7 @@
 import type { RingSettings, Timing } from '@icf/common'
 import type { Address } from '@icf/common/node'
 import type { Logger } from 'pino'
+import type { AuditSchedule } from './audit-schedule.js'
 import type { Coordination } from './coordination.js'
 
 export interface MasterOptions {
@@ -21,5 +22,7 @@ export interface MasterOptions {
   readonly slotCount?: number
   /** A server that is silent for this long is given up with what only it has. Default one hour. */
   readonly forgetAfterMs?: number
+  /** When all slots are compared with their backups. Default: only when somebody asks for it. */
+  readonly auditSchedule?: AuditSchedule
   readonly logger: Logger
 }

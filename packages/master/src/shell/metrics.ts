@@ -79,7 +79,25 @@ function renderTerm(page: Exposition, { snapshot, commitMs }: TermFigures): void
     'Reports about transitions that were over.',
     counters.rejectedReports,
   )
+  renderAudits(page, snapshot)
   renderServers(page, snapshot.servers)
+}
+
+function renderAudits(page: Exposition, { audited, audit }: Snapshot): void {
+  page.counter('icf_audit_slots_total', 'Slots that were compared with their backups.', audited.slots)
+  page.counter('icf_audit_differences_total', 'Keys that differed on the backup, and were sent anew.', [
+    [{ kind: 'missing' }, audited.missing],
+    [{ kind: 'extra' }, audited.extra],
+    [{ kind: 'different' }, audited.different],
+  ])
+  page.counter(
+    'icf_audit_unmended_total',
+    'Keys that differed again after they had been sent anew.',
+    audited.unmended,
+  )
+  const endedMsAgo = audit?.endedMsAgo ?? null
+  if (endedMsAgo !== null)
+    page.gauge('icf_audit_age_seconds', 'Time since the last audit of this term ended.', endedMsAgo / 1000)
 }
 
 function renderServers(page: Exposition, servers: readonly ServerSnapshot[]): void {

@@ -10,6 +10,7 @@ import {
 import { machineIdentity, nodeRuntime, type Address } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { rehearseDeath } from '../core/warm-up.js'
+import { AuditSchedule } from './audit-schedule.js'
 import type { Coordination } from './coordination.js'
 import { FileCoordination, MemoryCoordination } from './lone-coordination.js'
 import { serveMaster, type RunningMaster } from './master.js'
@@ -37,6 +38,8 @@ export interface StartMasterOptions {
   readonly ring?: Partial<RingSettings>
   /** A server that is silent for this long is given up with what only it has. Default one hour. */
   readonly forgetAfterMs?: number
+  /** When all slots are compared with their backups: a cron expression of five fields. Default: when somebody asks for it. */
+  readonly audit?: string
   readonly logger: Logger
 }
 
@@ -53,10 +56,11 @@ const REHEARSAL_INTERVAL_MS = 100
  * @throws IcfError INVALID_ARGUMENT when an option or an address does not allow it, STATE_UNAVAILABLE when its state does not
  */
 export async function startMaster(options: StartMasterOptions): Promise<RunningMaster> {
-  const { host, port, httpPort, cluster, forgetAfterMs, logger } = options
+  const { host, port, httpPort, cluster, forgetAfterMs, audit, logger } = options
   const { advertiseHost = host, machine = machineIdentity() } = options
   const timing = checkTiming(options.timing ?? defaultTiming)
   const ring = checkRing({ ...DEFAULT_RING, ...options.ring })
+  const auditSchedule = audit === undefined ? undefined : new AuditSchedule(audit)
   checkCluster(cluster)
   checkReachable(advertiseHost, 'master')
   // The first one takes longest. While the port is closed, cache servers know that nobody can take their slots away.
@@ -71,6 +75,7 @@ export async function startMaster(options: StartMasterOptions): Promise<RunningM
     timing,
     ring,
     ...(forgetAfterMs !== undefined && { forgetAfterMs }),
+    ...(auditSchedule && { auditSchedule }),
     logger,
   })
   setTimeout(() => warmUp(ring, REHEARSALS), REHEARSE_AFTER_MS).unref()

@@ -51,6 +51,7 @@ function someState(): StoredState {
     retired: [{ id: 'c'.repeat(40), how: 'dead' }],
     departures: { byThemselves: ['a'.repeat(40)], hasAnyoneDied: true },
     timing: defaultTiming,
+    auditedUntil: 1_767_225_600_000,
     events,
   }
 }

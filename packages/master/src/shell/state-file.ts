@@ -5,6 +5,7 @@ import {
   decodeTopology,
   encodeTopology,
   IcfError,
+  isCount,
   sameTransition,
   SLOT_COUNT,
   type LoggedEvent,
@@ -80,7 +81,7 @@ export function saveState(path: string, cluster: string, state: StoredState): Pr
 
 export function encodeState(
   cluster: string,
-  { topology, retired, departures, timing, events }: StoredState,
+  { topology, retired, departures, timing, auditedUntil, events }: StoredState,
 ): string {
   const wire = encodeTopology({ ...topology, transitions: new Map() })
   const [, epoch, version, ring, servers, primary, backup, , pins, masters] = wire
@@ -99,6 +100,7 @@ export function encodeState(
     retired: retired.map(({ id, how }) => [id, how]),
     departures,
     timing,
+    auditedUntil,
     events,
   })
   return `{"sha256":"${digest(body)}","state":${body}}\n`
@@ -126,6 +128,8 @@ export function decodeState(
     // The first release did not store these two.
     departures: (state.departures as DeparturesState | undefined) ?? NO_DEPARTURES,
     timing: state.timing as Timing | undefined,
+    // Nor did those before audits store this.
+    auditedUntil: isCount(state.auditedUntil) ? state.auditedUntil : undefined,
     events: state.events as LoggedEvent[],
   }
 }

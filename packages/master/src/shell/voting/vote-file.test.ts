@@ -13,6 +13,7 @@ const state = encodeState('c', {
   retired: [],
   departures: NO_DEPARTURES,
   timing: undefined,
+  auditedUntil: undefined,
   events: [],
 })
 const accepted: KeptState = {
