@@ -15,6 +15,9 @@ const NO_MEMORY = { residentBytes: () => 0, follow: () => undefined }
 /** What a cache server says when a backup lacked a write. */
 const MENDING = 'backups lacked a write'
 
+/** … and when an audit found that one is not as its primary. */
+const DIFFERS = 'an audit found'
+
 /** Clocks of two processes may differ in their rate by less than a tenth: docs/failure-model.md. */
 const SLOWEST_CLOCK = 0.96
 const FASTEST_CLOCK = 1.04
@@ -75,7 +78,8 @@ export class SimCluster {
       {
         write: (line: string) => {
           // It is mended, and must never be necessary.
-          if (line.includes(MENDING)) throw new Violation(`invariant 2: ${line.trimEnd()}`)
+          if (line.includes(MENDING) || line.includes(DIFFERS))
+            throw new Violation(`invariant 2: ${line.trimEnd()}`)
           world.log(line.trimEnd())
         },
       },

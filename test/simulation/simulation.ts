@@ -1,4 +1,5 @@
 import type { Topology } from '@icf/common'
+import { Audits } from './audits.js'
 import { AnswerChecker } from './checkers/answers.js'
 import { checkApart } from './checkers/apart.js'
 import { checkBounds } from './checkers/bounds.js'
@@ -25,6 +26,8 @@ const ACTIVE_MS = 15_000
 /** Until what expires has done so. */
 const EXPIRY_MS = 25_000
 const READ_MS = 30_000
+/** Until an audit has compared all slots. */
+const AUDIT_MS = 30_000
 
 /** Every so many seeds a cluster lives longer, at several times the cost. */
 const PATIENT_EVERY = 64
@@ -113,6 +116,7 @@ class Simulation {
     }
     cluster.clientDied = (client) => workload.died(client)
     cluster.clients.forEach(cluster.clientStarted)
+    const audits = Audits.of(this.seed, cluster)
     const nemesis = new Faults(cluster, this.#answers, faults)
     await this.#pass(faultyMs)
     nemesis.heal()
@@ -127,6 +131,7 @@ class Simulation {
     )
     const settleMs = this.#world.now - healed
     if (options.ttlShare > 0) await this.#pass(EXPIRY_MS)
+    if (audits) await this.#until('all slots that have a backup are audited', AUDIT_MS, () => audits.isWhole)
     checkCopies(cluster.topology!, cluster)
     checkApart(cluster.topology!, cluster)
     let isRead = false

@@ -57,6 +57,13 @@ export const cacheServerMutants: readonly Mutant[] = [
 
   // --- what backups take
   {
+    name: 'backup-keeps-what-is-removed',
+    file: `${CORE}/replica-intake.js`,
+    find: `this.store.remove(slot, key);`,
+    replace: ``,
+    breaks: 'a backup has what its primary has, and nothing else: audits compare them while writes go on',
+  },
+  {
     name: 'backup-does-not-wait-for-the-topology',
     file: `${CORE}/replica-intake.js`,
     find: `if (this.#isAhead(header) || sender.waiting.length > 0) {`,

@@ -81,8 +81,6 @@ export class Auditor {
   #done: number[] = []
   #figures = { missing: 0, extra: 0, different: 0, unmended: 0 }
   #isUnderWay = false
-  /** Of all audits. */
-  readonly totals = { missing: 0, extra: 0, different: 0, unmended: 0 }
 
   constructor(
     private readonly slots: SlotTable,
@@ -248,13 +246,9 @@ export class Auditor {
     task.found += found.length
     if (task.isAgain) {
       this.#figures.unmended += found.length
-      this.totals.unmended += found.length
       return
     }
-    for (const { kind } of found) {
-      this.#figures[kind]++
-      this.totals[kind]++
-    }
+    for (const { kind } of found) this.#figures[kind]++
     this.ports.differs(task.channel.peerId, task.slot, found)
   }
 

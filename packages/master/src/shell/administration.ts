@@ -8,6 +8,8 @@ import { statusOf, type SelfDescription } from './status.js'
 interface Self extends SelfDescription {
   /** @throws IcfError INVALID_ARGUMENT when there is no other master; as of `Votes` */
   handOver(to: string | undefined): Promise<MasterStatus>
+  /** @throws IcfError STANDBY, BUSY */
+  audit(): void
   /** @throws IcfError as `handOver` */
   forget(selector: string): Promise<MasterStatus>
 }
@@ -52,7 +54,7 @@ export function administrationOf(
     },
     audit(begin) {
       const term = active()
-      if (begin) term.audit()
+      if (begin) self.audit()
       return term.core.audit(runtime.now()) ?? null
     },
     events(since) {

@@ -132,6 +132,11 @@ export class MasterNode {
     return this.#requireVotes().forget(selector)
   }
 
+  /** Has all slots compared with their backups, unless they are being. @throws IcfError STANDBY, BUSY */
+  audit(): void {
+    this.#requireActive().audit()
+  }
+
   /** As `close`; but an active master hands over first, where a standby can take it: within about a second. */
   async retire(): Promise<void> {
     if (this.#active && !this.#closing && this.#options.coordination.votes) await this.#passOn()
