@@ -318,7 +318,7 @@ export const cacheServerMutants: readonly Mutant[] = [
     name: 'eviction-not-told',
     file: `${CORE}/writer.js`,
     find: `this.evictions++;
-            this.#removeFromCopies(slot, key);`,
+            this.removeFromCopies(slot, key);`,
     replace: `this.evictions++;`,
     breaks: 'invariant 2: the primary evicts for all copies',
   },

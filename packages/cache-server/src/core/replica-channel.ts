@@ -121,8 +121,8 @@ export class ReplicaChannel {
 
   /** Sends again what is not acknowledged: the peer knows what it has stored, and says what it refused. */
   connected(port: LinkPort, canCompare = false): void {
-    this.#port = port
     this.#canCompare = canCompare
+    this.#port = port
     this.#sent = 0
     this.#send()
   }

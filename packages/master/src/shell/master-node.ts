@@ -233,14 +233,14 @@ export class MasterNode {
   }
 
   #newCore({ epoch, stored, mayBeBehind }: Term): MasterCore {
-    const { timing, ring, slotCount, forgetAfterMs } = this.#options
+    const { timing, ring, slotCount, forgetAfterMs, auditSchedule } = this.#options
     return new MasterCore(this.#runtime.now(), {
       epoch,
       timing,
       ring,
       masters: this.#masters,
       ...(slotCount !== undefined && { slotCount }),
-      auditedUntil: this.#runtime.wallTimeMs(),
+      ...(auditSchedule && { auditedUntil: this.#runtime.wallTimeMs() }),
       returnWindowMs: mayBeBehind ? RETURN_WINDOW_MS : 0,
       ...(stored && { stored }),
       ...(forgetAfterMs !== undefined && { forgetAfterMs }),
