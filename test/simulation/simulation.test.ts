@@ -33,7 +33,8 @@ describe('simulated clusters keep what they promise', () => {
     for (let seed = 1; seed <= TIMELESS_SEEDS; seed++) {
       const outcome = await simulate(seed)
       // The term of a master without a state begins by its clock: clients follow it at once, or only when it has found the state.
-      if (Object.keys(outcome.faults).some((name) => name.startsWith('lose state'))) continue
+      // And one whose clock is behind may want a term that another one wanted before all were restarted: it has to ask again.
+      if (Object.keys(outcome.faults).some((name) => /^(lose state|restart all masters)/.test(name))) continue
       assert.deepEqual(outcome, await simulate(seed, { mostWallErrorMs: 0 }))
     }
   })
