@@ -48,6 +48,7 @@ export class Disk implements Decisions {
     let isFirst = true
     this.#free()
     return {
+      peers: undefined,
       votes: undefined,
       open: () => Promise.resolve(undefined),
       campaign: () => {

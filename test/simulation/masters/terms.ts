@@ -49,6 +49,7 @@ export class Terms implements Decisions {
 
   watch(process: VirtualProcess, coordination: Coordination): Coordination {
     return {
+      peers: coordination.peers,
       votes: coordination.votes,
       open: () => coordination.open(),
       campaign: async () => this.#began(process, await coordination.campaign()),

@@ -6,7 +6,7 @@ import { selectServers } from './select.js'
 import { statusOf, type SelfDescription } from './status.js'
 
 interface Self extends SelfDescription {
-  /** @throws IcfError INVALID_ARGUMENT when there is no other master; as of `Votes` */
+  /** @throws IcfError INVALID_ARGUMENT when there is no other master; as of `Peers` */
   handOver(to: string | undefined): Promise<MasterStatus>
   /** @throws IcfError STANDBY, BUSY */
   audit(): void

@@ -34,16 +34,18 @@ export interface Coordination {
    * @throws IcfError INVALID_ARGUMENT, STATE_UNAVAILABLE: nothing of this process may run
    */
   open(): Promise<string | undefined>
-  /** Where masters vote. */
-  readonly votes: Votes | undefined
+  /** Where there may be several masters. */
+  readonly peers: Peers | undefined
+  /** Where cache servers vote, too. */
+  readonly votes: ServerVotes | undefined
   /** Resolves when this process is the active master; again after the term was lost. */
   campaign(): Promise<Term>
   /** Gives back what `open` took, also when that failed. */
   end(): Promise<void>
 }
 
-/** Masters and cache servers that vote, by the links on which they are asked. */
-export interface Votes {
+/** The masters of a cluster, of which one is active and the others stand by. */
+export interface Peers {
   /** This master can be reached: it looks for the others. @param mastersChanged called when `masters` may tell others than before */
   serve(self: MasterInfo, mastersChanged: () => void): void
   /**
@@ -55,14 +57,14 @@ export interface Votes {
    */
   handOver(to: string | undefined): Promise<MasterStatus>
   /**
-   * A master that will not come back is to have no vote any more. Resolves when it has none.
+   * A master that will not come back is not to become active any more. Resolves when it can not.
    * @param selector id, beginning of an id, or host:port of it
    * @throws IcfError UNKNOWN_SERVER, INVALID_ARGUMENT, STANDBY: nothing was done; TIMEOUT, TERM_LOST: it may yet be
    */
   forget(selector: string): Promise<MasterStatus>
   /** This master ends: it has no term any more. */
   stop(): void
-  /** False while this master can not save its vote. */
+  /** False while this master can not save what others rely on. */
   readonly isSafe: boolean
   /** Whether another one is active, whose word binds it. */
   readonly isFollowing: boolean
@@ -74,8 +76,12 @@ export interface Votes {
   admitMaster(): void
   /** What it says of itself to other masters. */
   details(): readonly unknown[]
-  /** Another master has connected, to ask for this one's vote. */
+  /** Another master has connected, to ask this one. */
   masterConnected(link: Link): void
+}
+
+/** Cache servers that vote, by the links on which they are asked. */
+export interface ServerVotes {
   /** A cache server has connected, which can be asked from now on. */
   serverConnected(link: Link): void
   serverLost(link: Link): void

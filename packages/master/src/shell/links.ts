@@ -1,7 +1,7 @@
 import { IcfError, isTopologyUpdate, limits, type Message } from '@icf/common'
 import { encodeFrame, type Link } from '@icf/common/node'
 import type { LinkId, MasterEvent } from '../core/index.js'
-import type { Votes } from './coordination.js'
+import type { ServerVotes } from './coordination.js'
 
 /** A frame's header more than what a link takes for its high-water mark: so its `drain` is sure to come. */
 const CONGESTED_BYTES = limits.linkHighWaterBytes + 64
@@ -19,7 +19,7 @@ export class Links {
    */
   constructor(
     tell: (event: MasterEvent) => void,
-    private readonly votes: Votes | undefined,
+    private readonly votes: ServerVotes | undefined,
   ) {
     this.#tell = tell
   }
@@ -81,7 +81,7 @@ export class Links {
   }
 }
 
-function isOfVotes(votes: Votes, link: Link, message: Message): boolean {
+function isOfVotes(votes: ServerVotes, link: Link, message: Message): boolean {
   try {
     return votes.serverMessage(link, message)
   } catch (error) {

@@ -18,6 +18,7 @@ export class FileCoordination implements Coordination {
     this.#path = stateFilePath(dataDir)
   }
 
+  readonly peers = undefined
   readonly votes = undefined
 
   /** @returns the id that it had before, so that who looks for it under another address finds that it is the same */
@@ -46,6 +47,7 @@ export class MemoryCoordination implements Coordination {
     this.#wallTimeMs = wallTimeMs
   }
 
+  readonly peers = undefined
   readonly votes = undefined
 
   open(): Promise<undefined> {

@@ -36,6 +36,8 @@ class Terms implements Coordination {
   #candidate: ((term: Term) => void) | undefined
   #lose: () => void = () => undefined
 
+  readonly peers = undefined
+
   readonly votes = undefined
 
   open(): Promise<undefined> {

@@ -12,7 +12,7 @@ import { checkRole, MasterCore } from '../core/index.js'
 import { ActiveTerm } from './active-term.js'
 import type { Administration } from './admin.js'
 import { administrationOf } from './administration.js'
-import type { Term, Votes } from './coordination.js'
+import type { Peers, Term } from './coordination.js'
 import { EventLog } from './event-log.js'
 import { listenHttp } from './http-port.js'
 import { Links } from './links.js'
@@ -77,11 +77,11 @@ export class MasterNode {
   }
 
   get #masters(): readonly MasterInfo[] {
-    return this.#options.coordination.votes?.masters() ?? [this.#self]
+    return this.#options.coordination.peers?.masters() ?? [this.#self]
   }
 
   get otherMasters(): MasterStatus[] {
-    return this.#options.coordination.votes?.others() ?? []
+    return this.#options.coordination.peers?.others() ?? []
   }
 
   /** Of the term in which it is active; undefined while it is a standby. */
@@ -96,15 +96,15 @@ export class MasterNode {
 
   /** Whether it is a standby, and could become the active one when that ends. */
   get #isAtHand(): boolean {
-    return !this.#active && this.#options.coordination.votes?.isFollowing === true && this.#isSafe
+    return !this.#active && this.#options.coordination.peers?.isFollowing === true && this.#isSafe
   }
 
   get #isSafe(): boolean {
-    return this.#options.coordination.votes?.isSafe !== false
+    return this.#options.coordination.peers?.isSafe !== false
   }
 
   /**
-   * Resolves when the first version of a term is in effect; where masters vote, when this one can be reached. Nothing is logged
+   * Resolves when the first version of a term is in effect; where there may be several masters, when this one can be reached. Nothing is logged
    * or saved of a start that fails for want of a port.
    * @throws IcfError INVALID_ARGUMENT, STATE_UNAVAILABLE; whatever keeps that version from being saved
    */
@@ -115,21 +115,21 @@ export class MasterNode {
     await new Promise<void>((served, failed) => {
       this.#starting = { served, failed }
       this.#campaign().catch(failed)
-      if (coordination.votes) this.#standsBy()
+      if (coordination.peers) this.#standsBy()
     })
   }
 
   /**
-   * Makes a standby the active master. As of `Votes`.
+   * Makes a standby the active master. As of `Peers`.
    * @throws IcfError INVALID_ARGUMENT when there is no other master
    */
   async handOver(to: string | undefined): Promise<MasterStatus> {
-    return this.#requireVotes().handOver(to)
+    return this.#requirePeers().handOver(to)
   }
 
-  /** Takes a master out of those that vote. As of `Votes`. @throws IcfError INVALID_ARGUMENT when there is no other master */
+  /** Takes a master out of those that vote. As of `Peers`. @throws IcfError INVALID_ARGUMENT when there is no other master */
   async forget(selector: string): Promise<MasterStatus> {
-    return this.#requireVotes().forget(selector)
+    return this.#requirePeers().forget(selector)
   }
 
   /** Has all slots compared with their backups, unless they are being. @throws IcfError STANDBY, BUSY */
@@ -139,7 +139,7 @@ export class MasterNode {
 
   /** As `close`; but an active master hands over first, where a standby can take it: within about a second. */
   async retire(): Promise<void> {
-    if (this.#active && !this.#closing && this.#options.coordination.votes) await this.#passOn()
+    if (this.#active && !this.#closing && this.#options.coordination.peers) await this.#passOn()
     await this.close()
   }
 
@@ -151,7 +151,7 @@ export class MasterNode {
   async #close(): Promise<void> {
     const why = new IcfError('CLOSED', 'this master ends: what was asked may or may not take effect')
     // A commit may wait for voters whose links are closed next.
-    this.#options.coordination.votes?.stop()
+    this.#options.coordination.peers?.stop()
     const written = this.#active?.end(why)
     this.#links.close()
     await written
@@ -178,7 +178,7 @@ export class MasterNode {
       cluster,
       masterId: this.id,
       timing,
-      votes: coordination.votes,
+      peers: coordination.peers,
       administration,
       admit: (hello) => this.#admit(hello),
       masters: () => this.#masters,
@@ -187,7 +187,7 @@ export class MasterNode {
     this.#ports.push(native)
     this.#address = native.address
     await this.#listenHttp(administration)
-    coordination.votes?.serve(this.#self, () => {
+    coordination.peers?.serve(this.#self, () => {
       this.#active?.dispatch({ type: 'masters', masters: this.#masters })
     })
   }
@@ -284,10 +284,13 @@ export class MasterNode {
     void this.#campaign()
   }
 
-  #requireVotes(): Votes {
-    const { votes } = this.#options.coordination
-    if (votes) return votes
-    throw new IcfError('INVALID_ARGUMENT', 'this master has no standby: start masters with --peers')
+  #requirePeers(): Peers {
+    const { peers } = this.#options.coordination
+    if (peers) return peers
+    throw new IcfError(
+      'INVALID_ARGUMENT',
+      'this master has no standby: start masters with --peers, or with --coordination etcd',
+    )
   }
 
   #requireActive(): ActiveTerm {

@@ -8,7 +8,7 @@ import {
   type Timing,
 } from '@icf/common'
 import { listen, type Address, type Link, type Listener } from '@icf/common/node'
-import type { Votes } from './coordination.js'
+import type { Peers } from './coordination.js'
 import { serveAdmin, type Administration } from './admin.js'
 
 export interface NativePortOptions {
@@ -16,8 +16,8 @@ export interface NativePortOptions {
   readonly cluster: string
   readonly masterId: string
   readonly timing: Timing
-  /** Where masters vote: others may connect. */
-  readonly votes: Votes | undefined
+  /** Where there may be several masters: others may connect. */
+  readonly peers: Peers | undefined
   readonly administration: Administration
   /** That it knows, itself among them. */
   masters(): readonly MasterInfo[]
@@ -27,9 +27,9 @@ export interface NativePortOptions {
   opened(link: Link): void
 }
 
-/** Accepts cache servers, clients, operators and, where they vote, other masters. */
+/** Accepts cache servers, clients, operators and, where there may be several, other masters. */
 export function listenNative(runtime: Runtime, options: NativePortOptions): Promise<Listener> {
-  const { address, cluster, masterId, administration, votes } = options
+  const { address, cluster, masterId, administration, peers } = options
   return listen(runtime, address, cluster, {
     introduce: ({ role }: Introduction) => ({
       role: 'master',
@@ -38,18 +38,18 @@ export function listenNative(runtime: Runtime, options: NativePortOptions): Prom
       details: detailsFor(role, options),
     }),
     admit: (hello) => {
-      if (hello.role === 'master' && votes) votes.admitMaster()
+      if (hello.role === 'master' && peers) peers.admitMaster()
       else options.admit(hello)
     },
     opened: (link) => {
       if (link.remote.role === 'admin') serveAdmin(link, administration)
-      else if (link.remote.role === 'master') votes!.masterConnected(link)
+      else if (link.remote.role === 'master') peers!.masterConnected(link)
       else options.opened(link)
     },
   })
 }
 
-function detailsFor(role: Role, { timing, votes, masters }: NativePortOptions): readonly unknown[] {
+function detailsFor(role: Role, { timing, peers, masters }: NativePortOptions): readonly unknown[] {
   switch (role) {
     case 'cache-server':
       return timingDetails(timing, masters())
@@ -57,7 +57,7 @@ function detailsFor(role: Role, { timing, votes, masters }: NativePortOptions): 
     case 'admin':
       return mastersDetails(masters())
     case 'master':
-      return votes?.details() ?? []
+      return peers?.details() ?? []
     case 'probe':
       return []
     default:

@@ -30,8 +30,8 @@ export interface MasterPeersOptions {
   message(peer: PeerMaster, message: Message): void
   /** No process listens any more where this master was: an attempt to connect that began at `startedAt` was refused. */
   gone(id: string, startedAt: number): void
-  /** What is there can not be used. */
-  failed(where: string, error: IcfError): void
+  /** What is there can not be used, as an attempt showed that began at `startedAt`. */
+  failed(where: string, error: IcfError, startedAt: number): void
 }
 
 interface Way {
@@ -71,6 +71,11 @@ export class MasterPeers {
   /** The master at each address that was added, but this one; undefined where none is connected. */
   get all(): (PeerMaster | undefined)[] {
     return [...this.#ways.values()].map(({ present }) => present).filter((peer) => peer !== 'self')
+  }
+
+  /** Whether it is this master that is found at that address. */
+  isSelf(address: Address): boolean {
+    return this.#ways.get(formatAddress(address))?.present === 'self'
   }
 
   stop(): void {
@@ -116,7 +121,7 @@ export class MasterPeers {
         )
       return { id: remote.id, details: readMasterDetails(remote), link }
     } catch (error) {
-      this.options.failed(where, error as IcfError)
+      this.options.failed(where, error as IcfError, this.runtime.now())
       return undefined
     }
   }
@@ -133,6 +138,6 @@ export class MasterPeers {
   #failed(where: string, error: IcfError, startedAt: number): void {
     const { last } = this.#ways.get(where)!
     if (last && isRefused(error)) this.options.gone(last.id, startedAt)
-    this.options.failed(where, error)
+    this.options.failed(where, error, startedAt)
   }
 }

@@ -23,7 +23,7 @@ import {
 import { formatAddress, type Address, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { Election, isAlone, type ElectionEffect, type ElectionEvent } from '../../core/index.js'
-import type { Coordination, Term, Votes } from '../coordination.js'
+import type { Coordination, Peers, ServerVotes, Term } from '../coordination.js'
 import { encodeState, type StoredState } from '../state-file.js'
 import { chooseHeir } from './choose-heir.js'
 import { selectOne } from '../select.js'
@@ -55,10 +55,10 @@ export interface VotingOptions {
 /**
  * Masters and cache servers vote for the active master, and what takes effect is what enough of them keep.
  */
-export class VotingCoordination implements Coordination, Votes {
+export class VotingCoordination implements Coordination, Peers, ServerVotes {
   readonly #runtime: Runtime
   readonly #options: VotingOptions
-  readonly #peers: MasterPeers
+  readonly #others: MasterPeers
   readonly #council: CouncilKeeper
   readonly #givenUp: GivenUp
   readonly #founding = new Founding()
@@ -94,7 +94,7 @@ export class VotingCoordination implements Coordination, Votes {
       options.timing.deadAfterMs,
       (id) => id === this.#id || this.#voters.has(id),
     )
-    this.#peers = new MasterPeers(runtime, {
+    this.#others = new MasterPeers(runtime, {
       self: () => this.#id,
       introduce: () => ({
         role: 'master',
@@ -111,7 +111,11 @@ export class VotingCoordination implements Coordination, Votes {
     })
   }
 
-  get votes(): Votes {
+  get peers(): Peers {
+    return this
+  }
+
+  get votes(): ServerVotes {
     return this
   }
 
@@ -153,7 +157,7 @@ export class VotingCoordination implements Coordination, Votes {
     this.#self = self
     this.#mastersChanged = mastersChanged
     this.#council.masterSeen(self)
-    for (const peer of this.#options.peers) this.#peers.add(peer)
+    for (const peer of this.#options.peers) this.#others.add(peer)
     const { accepted } = this.#own!.ballot
     if (accepted) this.#learn(accepted)
     this.#step({ type: 'connected', voter: this.#id, isMaster: true })
@@ -199,7 +203,7 @@ export class VotingCoordination implements Coordination, Votes {
     this.#hasEnded = true
     this.#handOver?.failed('now, as this master ends')
     this.#runtime.clear(this.#ticker)
-    this.#peers.stop()
+    this.#others.stop()
     this.#givenUp.end()
     this.#term?.end()
     this.#own?.stop()
@@ -251,7 +255,7 @@ export class VotingCoordination implements Coordination, Votes {
 
   masterConnected(link: Link): void {
     try {
-      this.#peers.add(readMasterDetails(link.remote).address)
+      this.#others.add(readMasterDetails(link.remote).address)
     } catch (error) {
       return link.refuse(error as IcfError)
     }
@@ -286,7 +290,7 @@ export class VotingCoordination implements Coordination, Votes {
 
   #tick(): void {
     if (this.#hasEnded) return
-    if (!this.#isFounded && this.#founding.isDue(this.#id, this.#peers.all)) this.#found()
+    if (!this.#isFounded && this.#founding.isDue(this.#id, this.#others.all)) this.#found()
     this.#step({ type: 'tick' })
     this.#proposeNext()
   }
@@ -347,7 +351,7 @@ export class VotingCoordination implements Coordination, Votes {
   #learn(state: KeptState): void {
     if (state.masters.every((id) => this.#council.isKnown(id))) return
     const news = this.#council.learn(this.#mastersIn(state))
-    for (const { id, host, port } of news) if (id !== this.#id) this.#peers.add({ host, port })
+    for (const { id, host, port } of news) if (id !== this.#id) this.#others.add({ host, port })
   }
 
   /** None of a state that it can not read: it may vote all the same. */
