@@ -12,6 +12,8 @@ import type { Logger } from 'pino'
 import { rehearseDeath } from '../core/warm-up.js'
 import { AuditSchedule } from './audit-schedule.js'
 import type { Coordination } from './coordination.js'
+import { EtcdCoordination } from './etcd/etcd-coordination.js'
+import type { EtcdOptions } from './etcd/gateway.js'
 import { FileCoordination, MemoryCoordination } from './lone-coordination.js'
 import { serveMaster, type RunningMaster } from './master.js'
 import { FileVoteStore, MemoryVoteStore } from './voting/vote-store.js'
@@ -31,6 +33,8 @@ export interface StartMasterOptions {
   readonly dataDir: string | undefined
   /** The other masters: this one votes with them. Its own address may be among them. Undefined: there is no other. */
   readonly peers?: readonly Address[]
+  /** Where masters find each other and keep the state: there may be others, and neither `dataDir` nor `peers` is used. */
+  readonly etcd?: EtcdOptions
   /** Names what dies at once with this process. Default: this host, also for its containers. */
   readonly machine?: string
   readonly timing?: Timing
@@ -88,8 +92,9 @@ function warmUp(ring: RingSettings, rounds: number): void {
 }
 
 function coordinationFor(options: StartMasterOptions, timing: Timing): Coordination {
-  const { dataDir, cluster, logger, peers } = options
+  const { dataDir, cluster, logger, peers, etcd } = options
   const { wallTimeMs } = nodeRuntime
+  if (etcd) return new EtcdCoordination(nodeRuntime, { cluster, etcd, timing, logger })
   if (peers) {
     const store = dataDir === undefined ? new MemoryVoteStore() : new FileVoteStore(dataDir, cluster)
     return new VotingCoordination(nodeRuntime, { cluster, peers, timing, store, logger })
