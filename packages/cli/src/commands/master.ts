@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { Exit, usageError } from '../errors.js'
+import { Exit } from '../errors.js'
 import { makeLogger } from '../logger.js'
 import {
   addTimingOptions,
@@ -17,18 +17,15 @@ import {
 import { print, printJson } from '../output.js'
 import { onStopSignal, signalExitCode } from '../signals.js'
 import { supervisor } from '../supervised.js'
+import { addEtcdOptions, readEtcdOptions, type EtcdArguments } from './etcd-options.js'
 import { runs } from './runs.js'
 
-interface MasterOptions extends TimingOptions {
+interface MasterOptions extends TimingOptions, EtcdArguments {
   readonly host: string
   readonly advertiseHost?: string
   readonly port: number
   readonly httpPort?: number
-  readonly dataDir?: string
-  readonly peers?: string
   readonly machine?: string
-  readonly coordination: string
-  readonly etcd?: string
   readonly cluster: string
   readonly forgetAfter: number
   readonly audit: string
@@ -83,12 +80,7 @@ export function addMaster(program: Command): void {
     .addOption(
       option('--machine <name>', 'what dies at once with it (default: this host, also for its containers)'),
     )
-    .addOption(
-      option('--coordination <kind>', 'what guards against two active masters')
-        .choices(['embedded', 'etcd'])
-        .default('embedded'),
-    )
-    .addOption(option('--etcd <urls>', 'where etcd is (not available yet)'))
+  addEtcdOptions(command)
   addTimingOptions(command)
     .addOption(
       option(
@@ -111,14 +103,14 @@ export function addMaster(program: Command): void {
 
 async function master(options: MasterOptions): Promise<number> {
   supervisor.dieWithIt()
-  refuseWhatIsNotThere(options)
+  const etcd = readEtcdOptions(options)
   const [{ startMaster }, { checkTiming }, { parseMasters }] = await Promise.all([
     import('@icf/master'),
     import('@icf/common'),
     import('../admin.js'),
   ])
   const { host, cluster, heartbeatInterval, lease, deadAfter } = options
-  const dataDir = dataDirOf(options)
+  const dataDir = etcd ? undefined : dataDirOf(options)
   const timing = checkTiming({
     heartbeatIntervalMs: heartbeatInterval,
     leaseMs: lease,
@@ -133,6 +125,7 @@ async function master(options: MasterOptions): Promise<number> {
     ...(httpPort !== 0 && { httpPort }),
     cluster,
     dataDir,
+    ...(etcd && { etcd }),
     ...(options.peers !== undefined && { peers: parseMasters(options.peers, '--peers') }),
     ...(options.machine !== undefined && { machine: options.machine }),
     timing,
@@ -159,14 +152,9 @@ async function master(options: MasterOptions): Promise<number> {
   if (options.json) printJson(ready)
   else
     print(
-      `icf master is ready at ${host}:${ready.port} (cluster "${cluster}", state in ${dataDir ?? 'memory only'})`,
+      `icf master is ready at ${host}:${ready.port} (cluster "${cluster}", state in ${etcd ? 'etcd' : (dataDir ?? 'memory only')})`,
     )
   return stopped
-}
-
-function refuseWhatIsNotThere({ coordination, etcd }: MasterOptions): void {
-  if (coordination === 'etcd' || etcd !== undefined)
-    throw usageError('--coordination etcd is not available yet')
 }
 
 function dataDirOf({ port, dataDir = join('.icf', `master-${port}`) }: MasterOptions): string | undefined {

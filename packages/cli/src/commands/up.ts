@@ -14,6 +14,7 @@ export interface UpOptions {
   readonly httpPort?: number
   readonly respPort?: number
   readonly dataDir?: string
+  readonly coordination: string
   readonly zone?: string
   readonly weight?: string
   readonly restart?: boolean

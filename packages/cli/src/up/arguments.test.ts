@@ -5,7 +5,15 @@ import { masterAddresses, refuseOneForAll, serverArgs } from './arguments.js'
 import { planPorts } from './port-plan.js'
 
 const options: UpOptions = {
-  ...{ servers: 3, masters: 1, basePort: 7000, dir: '.icf', host: '127.0.0.1', cluster: 'icf' },
+  ...{
+    servers: 3,
+    masters: 1,
+    basePort: 7000,
+    dir: '.icf',
+    host: '127.0.0.1',
+    cluster: 'icf',
+    coordination: 'embedded',
+  },
 }
 const plan = planPorts(7000, 1, 3)
 

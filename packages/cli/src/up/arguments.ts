@@ -6,9 +6,12 @@ import { plural } from '../units.js'
 import type { PortPlan } from './port-plan.js'
 
 /** @throws CliError for what can not be right for all processes */
-export function refuseOneForAll({ port, peers, masters, servers, httpPort, respPort }: UpOptions): void {
+export function refuseOneForAll(options: UpOptions): void {
+  const { port, peers, masters, servers, httpPort, respPort, coordination, dataDir } = options
   if (port !== undefined) throw usageError('--port: each process has a port of its own, from --base-port on')
   if (peers !== undefined) throw usageError('--peers: the masters of a local cluster know each other')
+  if (coordination === 'etcd' && dataDir !== undefined)
+    throw usageError('--data-dir: with --coordination etcd the state is in etcd')
   if (httpPort && masters > 1)
     throw usageError(`${notShared('--http-port', httpPort, masters, 'master')}, or start --masters 1`)
   if (respPort && servers > 1) throw usageError(notShared('--resp-port', respPort, servers, 'cache server'))

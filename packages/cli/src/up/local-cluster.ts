@@ -14,6 +14,8 @@ export interface LocalClusterOptions {
   readonly plan: PortPlan
   /** Where the masters keep their state for the next cluster, too; undefined: they do not. */
   readonly dataDir: string | undefined
+  /** The masters find each other, and keep their state, in etcd. */
+  readonly hasEtcd: boolean
   readonly masterArgs: readonly string[]
   readonly serverArgs: (index: number) => readonly string[]
   readonly verbose: boolean
@@ -146,8 +148,7 @@ export class LocalCluster extends EventEmitter<LocalClusterEvents> {
       ...['--host', this.options.host],
       ...['--port', String(port)],
       ...['--http-port', String(httpPort)],
-      ...['--data-dir', this.#stateFolder(port)],
-      ...this.#peerArgs(),
+      ...(this.options.hasEtcd ? [] : ['--data-dir', this.#stateFolder(port), ...this.#peerArgs()]),
       ...others,
     ]
   }

@@ -47,6 +47,8 @@ export async function up(options: UpOptions, passedOn: PassedOn): Promise<number
     ...{ folder: dir, host, plan, verbose: options.verbose === true, restart: options.restart === true },
     masterArgs: passedOn.master,
     dataDir: options.dataDir,
+    hasEtcd: options.coordination === 'etcd',
+
     serverArgs: (index) => args[index]!,
   })
   cluster.on('changed', () => file.write(cluster.json))
