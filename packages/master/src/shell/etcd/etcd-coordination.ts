@@ -96,9 +96,11 @@ export class EtcdCoordination implements Coordination, Peers {
   #elected: ((term: Term) => void) | undefined
   #held: Held | undefined
   #isCampaigning = false
+  /** When etcd was last told that this master is there; Infinity while it is being told. */
+  #registeredAt = -Infinity
   #notBefore = -Infinity
-  /** A later term than any that etcd knows of. */
-  #surpassedBy = 0
+  /** The newest term that this master has heard of: etcd may have forgotten it. */
+  #newestEpoch = 0
   #handOver: HandOver | undefined
   /** What was last said of etcd, and of this master's place in it. */
   #trouble: string | undefined
@@ -111,7 +113,7 @@ export class EtcdCoordination implements Coordination, Peers {
     this.#runtime = runtime
     this.#options = options
     this.#boundMs = termBoundMs(timing)
-    this.#gateway = new EtcdGateway(etcd)
+    this.#gateway = new EtcdGateway(runtime, etcd)
     this.#keys = new EtcdKeys(this.#gateway)
     this.#paths = new EtcdPaths(cluster)
     this.#seats = new Seats(runtime, timing.deadAfterMs)
@@ -305,10 +307,11 @@ export class EtcdCoordination implements Coordination, Peers {
     const last = await this.#keys.get(paths.epoch, CALL_MS)
     const epoch = Math.max(
       readEpoch(last?.value ?? 0) + 1,
-      this.#surpassedBy + 1,
+      this.#newestEpoch + 1,
       Math.floor(this.#runtime.wallTimeMs() / 1000),
     )
     const text = leaderText({ master: self, epoch })
+    this.#newestEpoch = epoch
     const isTaken = await this.#keys.transact(
       [
         leader ? { key: paths.leader, value: leader.text } : { key: paths.leader, modRevision: NO_REVISION },
@@ -357,7 +360,7 @@ export class EtcdCoordination implements Coordination, Peers {
       validUntil: () => this.#validUntil(held),
       put: (state) => this.#put(held, state),
       surpassed: (later) => {
-        this.#surpassedBy = Math.max(this.#surpassedBy, later)
+        this.#newestEpoch = Math.max(this.#newestEpoch, later)
         this.#endTerm(held)
         void this.#resign(text)
       },
@@ -437,7 +440,11 @@ export class EtcdCoordination implements Coordination, Peers {
   async #register(lease: string): Promise<void> {
     const self = this.#self!
     const put = { put: this.#paths.master(self), value: mastersText([self]), lease }
-    await this.#keys.transact([], [put], CALL_MS)
+    try {
+      await this.#keys.transact([], [put], CALL_MS)
+    } finally {
+      this.#registeredAt = this.#runtime.now()
+    }
   }
 
   #leaseLost(lease: string): void {
@@ -449,7 +456,8 @@ export class EtcdCoordination implements Coordination, Peers {
     if (this.#trouble !== undefined) this.#options.logger.info('etcd answers again')
     this.#trouble = undefined
     const [held, sight] = [this.#held, this.#view.now]
-    const { leader, at } = sight
+    const { leader, at, present } = sight
+    this.#newestEpoch = Math.max(this.#newestEpoch, leader?.epoch ?? 0)
     if (held && at >= held.since && leader?.text !== held.text) this.#endTerm(held)
     if (leader && leader.master.id !== this.#self!.id) {
       this.#notBefore = -Infinity
@@ -461,7 +469,16 @@ export class EtcdCoordination implements Coordination, Peers {
     const listed = mastersText(masters)
     if (listed !== this.#listed) this.#mastersChanged()
     this.#listed = listed
+    if (present.get(formatAddress(this.#self!))?.id !== this.#self!.id) this.#registerAgain(at)
     if (!this.#held) this.#consider()
+  }
+
+  /** An older copy of etcd's data may have been put back, while the lease lives. */
+  #registerAgain(missedAt: number): void {
+    const { id } = this.#lease
+    if (id === undefined || missedAt < this.#registeredAt) return
+    this.#registeredAt = Infinity
+    this.#register(id).catch((error: unknown) => this.#isInTrouble(error))
   }
 
   #opened(peer: PeerMaster): void {

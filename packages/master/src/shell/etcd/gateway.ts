@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import { IcfError } from '@icf/common'
+import { IcfError, type Runtime } from '@icf/common'
 
 /** Where etcd is, and how to be let in. */
 export interface EtcdOptions {
@@ -51,7 +51,10 @@ export class EtcdGateway {
   #isStopped = false
 
   /** @throws IcfError INVALID_ARGUMENT: a URL or a file can not be used */
-  constructor({ endpoints, user, password, caFile, certFile, keyFile }: EtcdOptions) {
+  constructor(
+    private readonly runtime: Pick<Runtime, 'now' | 'setTimeout'>,
+    { endpoints, user, password, caFile, certFile, keyFile }: EtcdOptions,
+  ) {
     const tls = {
       ...(caFile !== undefined && { ca: readPem(caFile) }),
       ...(certFile !== undefined && { cert: readPem(certFile) }),
@@ -73,11 +76,11 @@ export class EtcdGateway {
    * @throws EtcdRefusal; IcfError UNREACHABLE: it may have been carried out, or may still be
    */
   async call(path: string, body: EtcdMessage, deadlineMs: number): Promise<EtcdMessage> {
-    const deadline = performance.now() + deadlineMs
+    const deadline = this.runtime.now() + deadlineMs
     const attemptMs = Math.max(deadlineMs / this.#endpoints.length, 100)
     let problem: unknown
     for (let attempt = 0; !this.#isStopped; attempt++) {
-      const leftMs = deadline - performance.now()
+      const leftMs = deadline - this.runtime.now()
       if (leftMs <= 0) break
       const index = this.#first % this.#endpoints.length
       try {
@@ -87,7 +90,7 @@ export class EtcdGateway {
         problem = error
         if (this.#first % this.#endpoints.length === index) this.#first = index + 1
         if (attempt >= this.#endpoints.length - 1)
-          await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+          await new Promise((resolve) => this.runtime.setTimeout(() => resolve(undefined), PAUSE_MS))
       }
     }
     throw unreachable(problem)
