@@ -1,6 +1,7 @@
 import {
   IcfError,
   MessageType,
+  readKeepAlive,
   readTopologyUpdate,
   type Message,
   type Registration,
@@ -53,22 +54,35 @@ export class Admission {
 
   /**
    * A cache server came while they have to wait.
+   * @param isEarlier as of the event `linkOpened`
    * @returns whether it is to be asked for its topology
    * @throws IcfError the refusal
    */
-  hold(link: LinkId, hello: Hello, now: number): boolean {
+  hold(link: LinkId, hello: Hello, isEarlier: boolean, now: number): boolean {
     const { epoch, version } = this.#membership.admit(hello, this.#versions.changes)
     const isAhead = !this.#versions.isKnown(epoch, version)
-    this.#inheritance!.hold({ link, hello, isAhead }, now)
+    this.#inheritance!.hold({ link, hello, isAhead, isToTell: isEarlier }, now)
     return isAhead
   }
 
-  /** What a server says that has to wait. @throws IcfError PROTOCOL, BUSY */
-  said(link: LinkId, message: Message): void {
-    if (message[0] !== MessageType.DISTRIBUTION_RESPOND) {
-      if (this.#inheritance!.said(link, message)) return
-      throw new IcfError('BUSY', 'too many messages before this master has begun: connect again')
+  /**
+   * What a server says that has to wait.
+   * @returns whether it is to be asked for its topology
+   * @throws IcfError PROTOCOL, BUSY
+   */
+  said(link: LinkId, message: Message, now: number): boolean {
+    if (message[0] === MessageType.DISTRIBUTION_RESPOND) {
+      this.#told(link, message)
+      return false
     }
+    if (!this.#inheritance!.said(link, message))
+      throw new IcfError('BUSY', 'too many messages before this master has begun: connect again')
+    if (message[0] !== MessageType.KEEP_ALIVE) return false
+    const { epoch, version } = readKeepAlive(message)
+    return this.#inheritance!.follows(link, !this.#versions.isKnown(epoch, version), now)
+  }
+
+  #told(link: LinkId, message: Message): void {
     const topology = readTopologyUpdate(message, undefined, this.#slotCount)
     if (!topology)
       throw new IcfError('PROTOCOL', 'the topology that was asked for must be whole, got a difference')

@@ -40,7 +40,13 @@ export type MasterEvent =
   /** All that are, or can become, the active one, or are there. */
   | { readonly type: 'masters'; readonly masters: readonly MasterInfo[] }
   /** HELLO was accepted by `admit()` and WELCOME is sent. */
-  | { readonly type: 'linkOpened'; readonly link: LinkId; readonly hello: Hello }
+  | {
+      readonly type: 'linkOpened'
+      readonly link: LinkId
+      readonly hello: Hello
+      /** It was open before this term: which topology the other end follows by now only its next heartbeat tells. */
+      readonly isEarlier?: boolean
+    }
   | { readonly type: 'message'; readonly link: LinkId; readonly message: Message }
   | { readonly type: 'linkLost'; readonly link: LinkId }
   /** Too much is unsent: no topology is sent there before linkDrained. */

@@ -177,6 +177,16 @@ export class Harness {
     return server
   }
 
+  /** The link of one that was new when it opened, before this term: what it follows by now it has not said yet. */
+  findConnected(server: FakeServer): void {
+    const link = this.#nextLink++
+    const details = ['127.0.0.1', server.port, 0, '', 1, 2 ** 30, 0, 0, '']
+    server.link = link
+    this.servers.set(link, server)
+    const hello = { role: 'cache-server', id: server.id, details } as const
+    this.step({ type: 'linkOpened', link, hello, isEarlier: true })
+  }
+
   /** They can not reach each other any more, and one of them has found out; or can again, and both have. */
   cut(server: FakeServer, other: FakeServer, isCut = true): void {
     for (const [one, two] of [

@@ -43,6 +43,27 @@ test('a master without a state goes on with the topology of the servers that run
   assert.deepEqual(ids(harness), servers.map(({ id }) => id)) // prettier-ignore
 })
 
+test('servers whose links are older than the term are let in by what their heartbeats say, not by what they said when they came', () => {
+  const { harness: old, servers } = settled(3)
+  const stored = old.persisted!
+  const newcomer = old.join()
+  old.settle()
+  const all = [...servers, newcomer]
+  const before = newcomer.topology!
+  const harness = new Harness({ returnWindowMs: WINDOW_MS, stored })
+  const heard = all.map(({ inbox }) => inbox.length)
+  for (const server of all) harness.findConnected(server)
+  assert.deepEqual(all.map(({ inbox }) => inbox.length), heard, 'nobody has said yet what it follows') // prettier-ignore
+  for (const server of all) harness.beat(server)
+  assert.deepEqual(servers[0]!.inbox.at(-1), [MessageType.DISTRIBUTION_REQUEST])
+  for (const server of all) harness.tellTopology(server)
+  const after = harness.topology
+  assert.ok(isNewer(after, before))
+  assert.deepEqual([after.primary, after.backup, after.servers], [before.primary, before.backup, before.servers]) // prettier-ignore
+  assert.ok(!eventsOf(harness).includes('DATA_LOST'))
+  assert.ok(all.every(({ refusal }) => refusal === undefined))
+})
+
 test('the newest topology counts, and who has been declared dead by it begins anew', () => {
   const { harness: old, servers } = settled(3)
   const [paused, ...others] = servers as [FakeServer, FakeServer, FakeServer]

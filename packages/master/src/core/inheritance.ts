@@ -7,6 +7,8 @@ export interface Waiting {
   readonly hello: Hello
   /** It follows a topology that the stored state can not have led to: that state is lost, or an old copy. */
   readonly isAhead: boolean
+  /** What it follows is not known yet: what it said of that is from before this term. */
+  readonly isToTell: boolean
 }
 
 export interface Held extends Waiting {
@@ -48,7 +50,7 @@ export class Inheritance {
     const isFirst = this.#waiting.size === 0 && this.#stored.servers.length > 0
     this.#waiting.set(waiting.link, { ...waiting, said: [] })
     if (isFirst) this.#decideAt = now + this.#windowMs
-    if (waiting.isAhead && !this.#newest) this.#decideAt = Math.max(this.#decideAt, now + this.#patienceMs)
+    if (waiting.isAhead) this.#waitForOthers(now)
   }
 
   holds(link: LinkId): boolean {
@@ -58,6 +60,15 @@ export class Inheritance {
   lost(link: LinkId): void {
     this.#waiting.delete(link)
     this.#told.delete(link)
+  }
+
+  /** What one follows that waits. @returns whether that is news, and more than what is stored */
+  follows(link: LinkId, isAhead: boolean, now: number): boolean {
+    const waiting = this.#waiting.get(link)!
+    const isNews = isAhead && !waiting.isAhead
+    this.#waiting.set(link, { ...waiting, isAhead: isAhead || waiting.isAhead, isToTell: false })
+    if (isNews) this.#waitForOthers(now)
+    return isNews
   }
 
   /** What a server that waits follows. */
@@ -86,8 +97,13 @@ export class Inheritance {
     return [...this.#waiting.values()]
   }
 
+  #waitForOthers(now: number): void {
+    if (!this.#newest) this.#decideAt = Math.max(this.#decideAt, now + this.#patienceMs)
+  }
+
   #hasHeardAll(): boolean {
     const waiting = [...this.#waiting.values()]
+    if (waiting.some(({ isToTell }) => isToTell)) return false
     if (waiting.some(({ isAhead, link }) => isAhead && !this.#told.has(link))) return false
     const servers = presentServers(this.#newest ?? this.#stored)
     const came = new Set(waiting.map(({ hello }) => hello.id))

@@ -182,7 +182,9 @@ export class MasterCore {
         this.#masters = event.masters
         return
       case 'linkOpened':
-        return this.#guard(event.link, () => this.#linkOpened(event.link, event.hello))
+        return this.#guard(event.link, () =>
+          this.#linkOpened(event.link, event.hello, event.isEarlier === true),
+        )
       case 'message':
         return this.#guard(event.link, () => this.#message(event.link, event.message))
       case 'linkLost':
@@ -223,7 +225,7 @@ export class MasterCore {
     this.#versions.changes.events.push({ type: 'MASTER_STARTED' })
   }
 
-  #linkOpened(link: LinkId, hello: Hello): void {
+  #linkOpened(link: LinkId, hello: Hello, isEarlier: boolean): void {
     this.#links.set(link, hello)
     if (hello.role === 'client') {
       this.#publisher.add(link, undefined)
@@ -231,7 +233,7 @@ export class MasterCore {
     } else if (hello.role !== 'cache-server' || this.#isSurpassing(link, readRegistration(hello).epoch))
       return
     else if (!this.#admission.isWaiting) this.#serverConnected(link, hello)
-    else if (this.#admission.hold(link, hello, this.#now)) this.#send(link, topologyRequest)
+    else if (this.#admission.hold(link, hello, isEarlier, this.#now)) this.#send(link, topologyRequest)
   }
 
   /** Those that had to wait, and what they said meanwhile. */
@@ -287,9 +289,16 @@ export class MasterCore {
   #message(link: LinkId, message: Message): void {
     const hello = this.#links.get(link)
     if (this.#surpassing.has(link)) return
-    if (this.#admission.holds(link)) this.#admission.said(link, message)
+    if (this.#admission.holds(link)) this.#saidEarly(link, message)
     else if (hello?.role === 'cache-server') this.#serverMessage(link, hello.id, message)
     else if (hello) this.#clientMessage(link, message)
+  }
+
+  /** A server says it that has to wait. */
+  #saidEarly(link: LinkId, message: Message): void {
+    const isBeat = message[0] === MessageType.KEEP_ALIVE
+    if (isBeat && this.#isSurpassing(link, readKeepAlive(message).epoch)) this.#admission.lost(link)
+    else if (this.#admission.said(link, message, this.#now)) this.#send(link, topologyRequest)
   }
 
   /** Whether the server on this link follows a later master, of which the shell is told. */

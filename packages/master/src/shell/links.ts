@@ -55,7 +55,7 @@ export class Links {
   /** What a term that begins has to be told of those that are open, in the order in which they came. */
   announcements(): MasterEvent[] {
     const open = [...this.#links].filter(([, { isOpen }]) => isOpen)
-    return open.map(([id, { remote }]) => ({ type: 'linkOpened', link: id, hello: remote }))
+    return open.map(([id, { remote }]) => ({ type: 'linkOpened', link: id, hello: remote, isEarlier: true }))
   }
 
   /** @returns those to which too much is unsent now */

@@ -69,7 +69,7 @@ class Terms implements Coordination {
         return validUntil()
       },
       lost,
-      mayBeBehind: true,
+      mayBeBehind: this.stored === undefined,
       surpassed: (later) => this.surpassedBy.push(later),
       commit: (state) => this.#commit(epoch, state),
     })
