@@ -171,7 +171,7 @@ describe('masters with etcd', { concurrency: 5 }, () => {
     await becomesActive(second)
   })
 
-  it('an older copy of etcd’s data is put back: the next term is later than all before', async (t) => {
+  it('an older copy of etcd’s data, in which nobody is active, is put back: the next term is later than all before', async (t) => {
     const etcd = await FakeEtcd.start(t)
     const putBack = etcd.snapshot()
     const first = await start(t, etcd)
@@ -181,6 +181,19 @@ describe('masters with etcd', { concurrency: 5 }, () => {
     await until(() => first.node.isReady && first.node.core!.topology.epoch > epoch)
     // It had gone with the rest.
     await until(() => etcd.value(keyOf(first)) !== undefined)
+  })
+
+  it('an older copy of the same term is put back: a new one begins, whose state is in etcd', async (t) => {
+    const etcd = await FakeEtcd.start(t)
+    const first = await start(t, etcd)
+    await becomesActive(first)
+    const { epoch } = first.node.core!.topology
+    const putBack = etcd.snapshot()
+    await enter(first.node, 'a')
+    await until(() => first.node.core!.topology.servers.length === 1)
+    putBack()
+    await until(() => first.node.isReady && first.node.core!.topology.epoch > epoch)
+    await until(() => decodeRecord(CLUSTER, etcd.value(STATE)!).topology.epoch > epoch)
   })
 
   it('servers that follow a later term are led by one that is later still', async (t) => {

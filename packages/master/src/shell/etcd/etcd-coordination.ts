@@ -99,6 +99,8 @@ export class EtcdCoordination implements Coordination, Peers {
   /** When etcd was last told that this master is there; Infinity while it is being told. */
   #registeredAt = -Infinity
   #notBefore = -Infinity
+  /** Of etcd, when it was last heard of. */
+  #newest = { revision: 0n, at: -Infinity }
   /** The newest term that this master has heard of: etcd may have forgotten it. */
   #newestEpoch = 0
   #handOver: HandOver | undefined
@@ -326,7 +328,7 @@ export class EtcdCoordination implements Coordination, Peers {
       CALL_MS,
     )
     // Its first attempt may have been carried out without an answer.
-    if (!isTaken && (await this.#keys.get(paths.leader, CALL_MS))?.value !== text) return
+    if (isTaken === undefined && (await this.#keys.get(paths.leader, CALL_MS))?.value !== text) return
     const since = this.#runtime.now()
     const stored = await this.#readState(text)
     if (stored === 'unfit' || this.#hasEnded || this.#lease.id !== lease) return this.#resign(text)
@@ -385,13 +387,12 @@ export class EtcdCoordination implements Coordination, Peers {
   async #put(held: Held, state: StoredState): Promise<boolean> {
     const { leader, state: key } = this.#paths
     const value = encodeRecord(this.#options.cluster, state)
-    const isPut = await this.#keys.transact(
-      [{ key: leader, value: held.text }],
-      [{ put: key, value }],
-      CALL_MS,
-    )
-    if (isPut && this.#held === held) this.#seats.inEffect(state.topology)
-    return isPut
+    const conditions = [{ key: leader, value: held.text }]
+    const revision = await this.#keys.transact(conditions, [{ put: key, value }], CALL_MS)
+    if (revision === undefined) return false
+    this.#hasRevision(revision, this.#runtime.now())
+    if (this.#held === held) this.#seats.inEffect(state.topology)
+    return true
   }
 
   #proposeSeats(held: Held): void {
@@ -410,8 +411,12 @@ export class EtcdCoordination implements Coordination, Peers {
       { key, modRevision: seatsRevision },
     ]
     try {
-      const isPut = await this.#keys.transact(conditions, [{ put: key, value: mastersText(seats) }], CALL_MS)
-      if (isPut) held.proposed = seats
+      const revision = await this.#keys.transact(
+        conditions,
+        [{ put: key, value: mastersText(seats) }],
+        CALL_MS,
+      )
+      if (revision !== undefined) held.proposed = seats
       else
         throw new IcfError('TERM_LOST', 'the masters in etcd have changed meanwhile: "icf status" tells them')
     } finally {
@@ -456,9 +461,10 @@ export class EtcdCoordination implements Coordination, Peers {
     if (this.#trouble !== undefined) this.#options.logger.info('etcd answers again')
     this.#trouble = undefined
     const [held, sight] = [this.#held, this.#view.now]
-    const { leader, at, present } = sight
+    const { leader, at, present, revision } = sight
     this.#newestEpoch = Math.max(this.#newestEpoch, leader?.epoch ?? 0)
     if (held && at >= held.since && leader?.text !== held.text) this.#endTerm(held)
+    this.#hasRevision(revision, at)
     if (leader && leader.master.id !== this.#self!.id) {
       this.#notBefore = -Infinity
       this.#obstacle = undefined
@@ -473,7 +479,23 @@ export class EtcdCoordination implements Coordination, Peers {
     if (!this.#held) this.#consider()
   }
 
-  /** An older copy of etcd's data may have been put back, while the lease lives. */
+  /** @param at when etcd had that, or a later one */
+  #hasRevision(revision: bigint, at: number): void {
+    const { revision: last, at: lastAt } = this.#newest
+    if (at < lastAt) return
+    this.#newest = { revision, at }
+    if (revision < last) this.#hasGoneBack()
+  }
+
+  /** An older copy of etcd's data was put back. What is in effect is asked of the servers, by a new term, and is in etcd again then. */
+  #hasGoneBack(): void {
+    this.#options.logger.warn('etcd has gone back to an older copy of its data')
+    const held = this.#held
+    this.#endTerm(held)
+    if (held) void this.#resign(held.text)
+  }
+
+  /** So it may be when an older copy of etcd's data was put back, while the lease lives. */
   #registerAgain(missedAt: number): void {
     const { id } = this.#lease
     if (id === undefined || missedAt < this.#registeredAt) return

@@ -87,7 +87,8 @@ export class EtcdGateway {
         return await this.#callAt(index, path, body, Math.min(attemptMs, leftMs))
       } catch (error) {
         if (error instanceof EtcdRefusal) throw error
-        problem = error
+        // One that was cut short tells less than those before.
+        if (leftMs >= attemptMs || problem === undefined) problem = error
         if (this.#first % this.#endpoints.length === index) this.#first = index + 1
         if (attempt >= this.#endpoints.length - 1)
           await new Promise((resolve) => this.runtime.setTimeout(() => resolve(undefined), PAUSE_MS))

@@ -35,39 +35,38 @@ export class EtcdKeys {
     from: string,
     end: string,
     deadlineMs: number,
-  ): Promise<{ readonly keys: KeyValue[]; readonly revision: string }> {
+  ): Promise<{ readonly keys: KeyValue[]; readonly revision: bigint }> {
     const body = { key: encode(from), range_end: encode(end) }
     const { kvs, header } = await this.gateway.call('/v3/kv/range', body, deadlineMs)
-    const { revision } = header as { revision?: unknown }
-    return { keys: readKeys(kvs), revision: typeof revision === 'string' ? revision : NO_REVISION }
+    return { keys: readKeys(kvs), revision: revisionIn(header) }
   }
 
   /**
-   * @returns whether the conditions held and all changes are made; none is else. May have been carried out twice: then false
-   *   says nothing, unless no change breaks a condition
+   * @returns the revision by which all changes are made; undefined: a condition did not hold, and none is. It may have been
+   *   carried out twice: then undefined says nothing, unless no change breaks a condition
    */
   async transact(
     conditions: readonly Condition[],
     changes: readonly Change[],
     deadlineMs: number,
-  ): Promise<boolean> {
+  ): Promise<bigint | undefined> {
     const body = { compare: conditions.map(conditionFields), success: changes.map(changeFields) }
-    const { succeeded } = await this.gateway.call('/v3/kv/txn', body, deadlineMs)
-    return succeeded === true
+    const { succeeded, header } = await this.gateway.call('/v3/kv/txn', body, deadlineMs)
+    return succeeded === true ? revisionIn(header) : undefined
   }
 
   /** Calls `changed` when one of these keys may have been, since that revision. Resolves when it can not tell any more. */
   async watch(
     from: string,
     end: string,
-    revision: string,
+    revision: bigint,
     changed: () => void,
     signal: AbortSignal,
   ): Promise<void> {
     const create = {
       key: encode(from),
       range_end: encode(end),
-      start_revision: String(BigInt(revision) + 1n),
+      start_revision: String(revision + 1n),
     }
     const stop = new AbortController()
     const either = AbortSignal.any([signal, stop.signal])
@@ -83,6 +82,11 @@ export class EtcdKeys {
       either,
     )
   }
+}
+
+function revisionIn(header: unknown): bigint {
+  const { revision } = (header ?? {}) as { revision?: string }
+  return BigInt(revision ?? NO_REVISION)
 }
 
 function conditionFields(condition: Condition): EtcdMessage {

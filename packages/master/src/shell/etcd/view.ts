@@ -19,6 +19,8 @@ export interface Sight {
   readonly seatsRevision: string
   /** By address, those that are there. */
   readonly present: ReadonlyMap<string, MasterInfo>
+  /** Of etcd then. It never falls, but when an older copy of etcd's data is put back. */
+  readonly revision: bigint
   /** When the read began, by the runtime's clock: it shows all that was done before. */
   readonly at: number
 }
@@ -28,6 +30,7 @@ export const NOTHING: Sight = {
   seats: undefined,
   seatsRevision: NO_REVISION,
   present: new Map(),
+  revision: 0n,
   at: -Infinity,
 }
 
@@ -82,7 +85,7 @@ export class EtcdView {
       const { leader, state } = this.paths
       const { keys, revision } = await this.keys.range(leader, state, DEADLINE_MS)
       if (this.#isStopped) return
-      this.#now = sightOf(keys, this.paths, at)
+      this.#now = sightOf(keys, this.paths, revision, at)
       if (!this.#watching) this.#watch(revision)
       this.ports.seen()
     } catch (error) {
@@ -96,7 +99,7 @@ export class EtcdView {
     this.#later(this.#isStale ? PAUSE_MS : pauseMs)
   }
 
-  #watch(revision: string): void {
+  #watch(revision: bigint): void {
     const watching = new AbortController()
     this.#watching = watching
     const { leader, state } = this.paths
@@ -111,7 +114,7 @@ export class EtcdView {
   }
 }
 
-function sightOf(keys: readonly KeyValue[], paths: EtcdPaths, at: number): Sight {
+function sightOf(keys: readonly KeyValue[], paths: EtcdPaths, revision: bigint, at: number): Sight {
   const leader = keys.find(({ key }) => key === paths.leader)
   const seats = keys.find(({ key }) => key === paths.seats)
   const present = keys.filter(({ key }) => key.startsWith(paths.masters))
@@ -122,6 +125,7 @@ function sightOf(keys: readonly KeyValue[], paths: EtcdPaths, at: number): Sight
     present: new Map(
       present.flatMap(({ value }) => readMasterList(value)).map((info) => [formatAddress(info), info]),
     ),
+    revision,
     at,
   }
 }
