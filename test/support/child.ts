@@ -24,9 +24,10 @@ export class Child {
     args: readonly string[],
     env: NodeJS.ProcessEnv = {},
     { prefix }: Place = HERE,
+    program = process.execPath,
   ) {
-    const [program, ...programArgs] = [...prefix, process.execPath, ...args]
-    const child = spawn(program!, programArgs, {
+    const [first, ...others] = [...prefix, program, ...args]
+    const child = spawn(first!, others, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...cleanEnvironment(), ...env },
     })

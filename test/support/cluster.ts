@@ -13,6 +13,8 @@ export interface ClusterOptions {
   readonly servers?: number
   /** One is alone; several vote for the active one. Default 1. */
   readonly masters?: number
+  /** URLs of the etcd that decides which master is active; without it they vote. */
+  readonly etcd?: string
   /** More options for every `icf master` and every `icf cache`. */
   readonly masterArgs?: readonly string[]
   readonly serverArgs?: readonly string[]
@@ -227,10 +229,15 @@ export class Cluster {
     for (const { id, port } of seen!.servers) this.members.find((server) => server.port === port)!.id = id
   }
 
-  /** Waits until the status tells it, and returns that status. */
-  async untilStatus(what: string, holds: (status: Status) => boolean): Promise<Status> {
+  /** Waits until the status tells it, and returns that status. @param masters that are asked: by default all */
+  async untilStatus(
+    what: string,
+    holds: (status: Status) => boolean,
+    masters = this.masterAddresses,
+  ): Promise<Status> {
     let status!: Status
-    await waitUntil(async () => holds((status = await this.status())), { what, everyMs: 5 })
+    const ask = async (): Promise<Status> => (await askMaster(masters, this.name, 'STATUS')) as Status
+    await waitUntil(async () => holds((status = await ask())), { what, everyMs: 5 })
     return status
   }
 
@@ -278,12 +285,11 @@ export class Cluster {
     while (sites.length < masters)
       sites.push({ port: await freePort(), place: places?.masters[sites.length] ?? HERE })
     const peers = sites.map(({ port, place }) => `${place.host}:${port}`).join(',')
-    for (const { port, place } of sites)
-      await this.#startMaster(port, place, masters > 1 ? ['--peers', peers] : [])
+    for (const { port, place } of sites) await this.#startMaster(port, place, masters > 1 ? peers : undefined)
   }
 
-  async #startMaster(port: number, place: Place, peers: readonly string[]): Promise<void> {
-    const { masterArgs = [] } = this.#options
+  async #startMaster(port: number, place: Place, peers: string | undefined): Promise<void> {
+    const { masterArgs = [], etcd } = this.#options
     const httpPort = await freePort()
     const dataDir = this.#dataDir(this.#masters.length)
     const args = [
@@ -294,11 +300,10 @@ export class Cluster {
       place.host,
       '--http-port',
       httpPort,
-      '--data-dir',
-      dataDir,
       '--cluster',
       this.name,
-      ...peers,
+      ...(etcd === undefined ? ['--data-dir', dataDir] : ['--coordination', 'etcd', '--etcd', etcd]),
+      ...(etcd === undefined && peers !== undefined ? ['--peers', peers] : []),
       ...masterArgs,
     ]
     this.#masters.push({ port, place, args, child: icf(args, {}, place), isExpected: true })
