@@ -4,6 +4,8 @@ import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Address, Socket, SocketServer } from '../runtime.js'
 import { formatAddress, HOST, unreachable } from './address.js'
+import { readInTurns } from './read-in-turns.js'
+import type { ReadingTurns } from './reading-turns.js'
 
 /** After so much silence the system asks the other end whether it is there, and breaks the connection when it is not. */
 const KEEP_ALIVE_MS = 30_000
@@ -34,8 +36,11 @@ export function connect(address: Address): Socket {
   }
 }
 
-/** @throws IcfError INVALID_ARGUMENT when the address can not be bound */
-export async function listenForSockets(address: Address): Promise<SocketServer> {
+/**
+ * @param turns what comes on the sockets that connect here is read in these
+ * @throws IcfError INVALID_ARGUMENT when the address can not be bound
+ */
+export async function listenForSockets(address: Address, turns: ReadingTurns): Promise<SocketServer> {
   const { host, port } = address
   const server = new WebSocketServer({ ...OPTIONS, host, port })
   await new Promise<void>((resolve, reject) => {
@@ -57,6 +62,7 @@ export async function listenForSockets(address: Address): Promise<SocketServer> 
   }
   server.on('connection', (socket, request) => {
     request.socket.setKeepAlive(true, KEEP_ALIVE_MS)
+    readInTurns(socket, request.socket, turns)
     sockets.onConnection(socket, request.socket.remoteAddress ?? '')
   })
   return sockets
