@@ -67,18 +67,12 @@ export const floods: readonly Flood[] = [
   { name: '4 MiB of nils in an array in a frame', run: ({ server }) => refused(server, filled([0x92, 19, 0xdd, 0, 0x3f, 0xff, 0xf0], 0xc0)) }, // prettier-ignore
   { name: '4 MiB of arrays in one frame', run: ({ server }) => refused(server, filled([0xdd, 0, 0x3f, 0xff, 0xf0], 0x90)) }, // prettier-ignore
   { name: '4 MiB of arrays in arrays', run: ({ server }) => refused(server, filled([0x92, 19], 0x91)) },
+  { name: '4 MB of text in one frame', run: (target) => refused(target.server, commands(target, [CommandCode.GET, '€'.repeat(1_390_000)])) }, // prettier-ignore
   {
-    name: '4 MB of text beyond Latin-1 as a key',
+    name: 'texts beyond Latin-1, of 4 MB together, are stored by one frame',
     async run(target) {
-      const key = '€'.repeat(1_390_000)
-      return `${await answered(target, 1, commands(target, [CommandCode.GET, key]), 1)} answers`
-    },
-  },
-  {
-    name: 'a text of 4 MB, mostly beyond Latin-1, is stored',
-    async run(target) {
-      const text = '€'.repeat(1_390_000)
-      return `${await answered(target, 1, commands(target, [CommandCode.SET, 'text', text, 1, 0, 0]), 1)} answers`
+      const texts = Array.from({ length: 15 }, (_, i) => [CommandCode.SET, `text ${i}`, '€'.repeat(87_000), 1, 0, 0]) // prettier-ignore
+      return `${await answered(target, 1, commands(target, texts.flat()), texts.length)} answers`
     },
   },
   { name: 'the master: 4 MiB of nils in one frame', isOfMaster: true, run: ({ master }) => refused(master, filled([0xdd, 0, 0x3f, 0xff, 0xf0], 0xc0)) }, // prettier-ignore

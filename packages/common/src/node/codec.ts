@@ -2,7 +2,7 @@ import msgpackr from 'msgpackr/index-no-eval'
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Message } from '../wire/messages.js'
-import { hasAtMost } from './elements.js'
+import { exceeded } from './elements.js'
 
 const { addExtension, Packr, Unpackr } = msgpackr
 
@@ -37,6 +37,9 @@ addExtension({
   },
 })
 
+/** A text that is longer goes ahead as its bytes. To decode one that fills a frame would take some 30 ms. */
+const BOUNDS = { elements: limits.maxFrameElements, textBytes: limits.chunkBytes } as const
+
 const SHORT_FRAME_BYTES = 4096
 const LARGE_BUFFER_BYTES = 65_536
 
@@ -54,11 +57,15 @@ export function encodeFrame(message: Message): Buffer {
 
 /**
  * Binary values in the result alias `frame`: copy before keeping one.
- * @throws IcfError PROTOCOL when the frame is not one msgpack array that starts with a number, or has too many elements
+ * @throws IcfError PROTOCOL when the frame is not one msgpack array that starts with a number, has too many
+ * elements, or a text that is too long for it
  */
 export function decodeFrame(frame: Uint8Array, resolve: (id: number) => Uint8Array | undefined): Message {
-  if (!hasAtMost(frame, limits.maxFrameElements))
-    throw new IcfError('PROTOCOL', `a frame has more than ${limits.maxFrameElements} elements`)
+  const bound = exceeded(frame, BOUNDS)
+  if (bound === 'elements')
+    throw new IcfError('PROTOCOL', `a frame has more than ${BOUNDS.elements} elements`)
+  if (bound === 'textBytes')
+    throw new IcfError('PROTOCOL', `a text in a frame is longer than ${BOUNDS.textBytes} bytes`)
   sawStaged = false
   let message: unknown
   try {

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { CommandCode, openCommands, REPEAT } from '../wire/commands.js'
 import { limits } from '../limits.js'
 import { decodeFrame, encodeFrame } from './codec.js'
-import { hasAtMost } from './elements.js'
+import { exceeded } from './elements.js'
 
 const leaf = fc.oneof(
   fc.constantFrom(null, true, false, 0, -1, -33, 127, 128, 2 ** 15, 2 ** 31, 2 ** 40, -(2 ** 20), 1.5),
@@ -30,7 +30,8 @@ describe('the elements of a frame', () => {
         const whole = [0, ...fields, new Uint8Array(5000)]
         const frame = encodeFrame(whole)
         const count = elementsOf(whole)
-        assert.ok(hasAtMost(frame, count) && !hasAtMost(frame, count - 1))
+        assert.equal(exceeded(frame, { elements: count, textBytes: 65_536 }), undefined)
+        assert.equal(exceeded(frame, { elements: count - 1, textBytes: 65_536 }), 'elements')
       }),
     )
   })
@@ -59,13 +60,29 @@ describe('the elements of a frame', () => {
       })
     })
 
+  it('are each a text that is not too long for a frame, or it is not decoded', () => {
+    const longest = 'x'.repeat(limits.chunkBytes)
+    assert.deepEqual(
+      decodeFrame(encodeFrame([0, longest, longest]), () => undefined),
+      [0, longest, longest],
+    )
+    // Text beyond Latin-1: what counts is its bytes.
+    for (const tooLong of [`${longest}x`, '€'.repeat(limits.chunkBytes / 3 + 1)])
+      assert.throws(() => decodeFrame(encodeFrame([0, [longest, tooLong]]), () => undefined), {
+        code: 'PROTOCOL',
+        message: `a text in a frame is longer than ${limits.chunkBytes} bytes`,
+      })
+  })
+
   it('end with a frame that is cut off', () => {
     for (const end of [
       [0xdd, 0xff],
       [0xc6, 0xff, 0xff],
       [0xdb, 0xff, 0xff, 0xff, 0xff],
       [0xa5, 1],
-    ])
-      assert.ok(hasAtMost(Buffer.from([...Buffer.alloc(10, 0xc4), ...end]), 8))
+    ]) {
+      const frame = Buffer.from([...Buffer.alloc(10, 0xc4), ...end])
+      assert.equal(exceeded(frame, { elements: 8, textBytes: 2 ** 32 }), undefined)
+    }
   })
 })
