@@ -111,7 +111,8 @@ describe('a backlog of commands', () => {
     }
     assert.equal(client.results.size, 16_000)
     for (let i = 0; i < 8000; i++) assert.equal(client.results.get(2 * i + 1), String(i))
-    assert.equal(other.results.get(0), '999')
+    // It is run in the turn in which it came.
+    assert.ok(Number(other.results.get(0)) < 1000)
   })
 
   it('lets a client with little in between those with much', () => {

