@@ -8,7 +8,15 @@ import type { Reading, ReadingTurns } from './reading-turns.js'
  * @param tcp what `socket` reads from
  */
 export function readInTurns(socket: WebSocket, tcp: TcpSocket, turns: ReadingTurns): void {
+  let heldBytes = 0
+  const hold = (bytes: number): void => {
+    turns.hold(bytes - heldBytes)
+    heldBytes = bytes
+  }
   const reading: Reading = {
+    get heldBytes() {
+      return heldBytes
+    },
     goOn() {
       // Who paused it resumes it.
       if (socket.isPaused) return
@@ -18,10 +26,21 @@ export function readInTurns(socket: WebSocket, tcp: TcpSocket, turns: ReadingTur
   }
   const emit = tcp.emit.bind(tcp) as (name: string | symbol, ...args: unknown[]) => boolean
   tcp.emit = (name: string | symbol, ...args: unknown[]): boolean => {
-    if (name !== 'data' || turns.admit(reading)) return emit(name, ...args)
-    tcp.pause()
-    tcp.unshift(args[0])
+    if (name !== 'data') return emit(name, ...args)
+    const piece = args[0] as Buffer
+    if (turns.admit(reading, piece.length)) {
+      hold(heldBytes + piece.length)
+      emit(name, piece)
+      turns.handled()
+    } else {
+      tcp.pause()
+      tcp.unshift(piece)
+    }
     return true
   }
-  tcp.once('close', () => turns.leave(reading))
+  for (const whole of ['message', 'ping', 'pong']) socket.on(whole, () => hold(0))
+  tcp.once('close', () => {
+    hold(0)
+    turns.leave(reading)
+  })
 }

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ReadingTurns, type Reading } from './reading-turns.js'
 
+/** As much as is read at once. */
+const PIECE_BYTES = 65_536
+
 describe('reading in turns', () => {
   it('admits all while they have not taken the time of the turn', () => {
     const loop = new Loop()
@@ -56,6 +59,32 @@ describe('reading in turns', () => {
       assert.deepEqual(new Set(loop.handled.slice(at, at + 20)), new Set(names))
   })
 
+  it('tells turns apart though each took little', () => {
+    const loop = new Loop()
+    const a = loop.connection('a', 0.5)
+    for (let round = 0; round < 30; round++) {
+      a.comes()
+      loop.turn()
+    }
+    assert.equal(loop.handled.length, 30)
+  })
+
+  it('lets only the few frames go on of which most has come while all together hold much', () => {
+    const loop = new Loop()
+    const large = [1, 2, 3, 3.5, 2.5, 1.5, 0.5, 3.2].map((mib) =>
+      loop.connection(`${mib} MiB`, 0, mib * 1024 ** 2),
+    )
+    const small = loop.connection('small', 0)
+    for (const each of large) each.comes(PIECE_BYTES)
+    small.comes()
+    loop.turn()
+    assert.deepEqual(loop.handled, ['3 MiB', '3.5 MiB', '2.5 MiB', '3.2 MiB', 'small'])
+    // Those are complete.
+    loop.turns.hold(-12.2 * 1024 ** 2)
+    loop.turn()
+    assert.deepEqual(loop.handled.slice(5), ['1 MiB', '2 MiB', '1.5 MiB', '0.5 MiB'])
+  })
+
   it('forgets one that leaves', () => {
     const loop = new Loop()
     const [a, b] = [loop.connection('a', 6), loop.connection('b', 6)]
@@ -80,30 +109,37 @@ class Loop {
   }
 
   /** @param costMs of each piece that comes on it */
-  connection(name: string, costMs: number): Reading & { comes(): void } {
-    let isKept = false
-    const handle = (): void => {
+  connection(name: string, costMs: number, heldBytes = 0): Reading & { comes(bytes?: number): void } {
+    let kept: number | undefined
+    const come = (bytes: number): void => {
+      if (!this.turns.admit(reading, bytes)) {
+        kept = bytes
+        return
+      }
       this.#now += costMs
       this.handled.push(name)
+      this.turns.handled()
     }
-    const reading: Reading & { comes(): void } = {
+    const reading = {
+      heldBytes,
       // One that waits is not read.
-      comes: () => {
-        if (isKept) return
-        if (this.turns.admit(reading)) handle()
-        else isKept = true
+      comes(bytes = 1) {
+        if (kept === undefined) come(bytes)
       },
-      goOn: () => {
-        isKept = false
-        assert.ok(this.turns.admit(reading))
-        handle()
+      goOn() {
+        const bytes = kept!
+        kept = undefined
+        come(bytes)
       },
     }
+    this.turns.hold(heldBytes)
     return reading
   }
 
   /** The turn ends, and the next begins with what is due. */
   turn(): void {
+    // What happens beside is none of its time.
+    this.#now += 100
     const due = this.#due
     this.#due = []
     for (const run of due) run()

@@ -3,8 +3,22 @@ import type { Runtime } from '../runtime.js'
 /** How long the connections of a process may be read in one turn of the event loop, in ms; what is begun is finished. */
 const TURN_MS = 5
 
+/** Turns that take less than this together are not told apart. */
+const SHORT_MS = 1
+
+/** While frames that have begun to come hold more than this, in bytes, few of them go on: they are complete the sooner. */
+const CROWDED_BYTES = 16 * 1024 * 1024
+
+/** So many in a turn. */
+const FEW = 4
+
+/** What is shorter, in bytes, is no part of a large frame that comes fast. */
+const LARGE_PIECE_BYTES = 32 * 1024
+
 /** A connection of which what has come can wait. */
 export interface Reading {
+  /** What it holds of a frame that is not complete, about. */
+  readonly heldBytes: number
   /** Handles what has come; nothing when the connection is not to be read now. */
   goOn(): void
 }
@@ -14,22 +28,41 @@ export interface Reading {
  * others waits for the next turn, in which those that wait come before what is new, in their order.
  */
 export class ReadingTurns {
-  /** When the present turn began, by the runtime's clock. */
-  #beganAt = 0
-  /** It ends after what the sockets that are readable now bring. */
-  #isRunning = false
-  readonly #waiting = new Set<Reading>()
+  /** What is read in this turn has taken so long. */
+  #takenMs = 0
+  #handledFrom = 0
+  /** This turn ends after what the sockets that are readable now bring. */
+  #isEnding = false
+  #heldBytes = 0
+  /** How much has come of each. */
+  readonly #waiting = new Map<Reading, number>()
   #current: Reading | undefined
 
   constructor(private readonly runtime: Pick<Runtime, 'now' | 'setImmediate'>) {}
 
-  /** True: what has come is to be handled now. False: it has to be kept, and nothing more read, until `goOn` is called. */
-  admit(reading: Reading): boolean {
-    if (reading === this.#current) return true
-    if (!this.#isRunning) this.#begin()
-    if (this.#waiting.size === 0 && !this.#isOver) return true
-    this.#waiting.add(reading)
+  /**
+   * True: what has come is to be handled now, and then `handled` to be called. False: it has to be kept, and nothing more
+   * read, until `goOn` is called.
+   */
+  admit(reading: Reading, bytes: number): boolean {
+    const isNext = this.#waiting.size === 0 && this.#takenMs < TURN_MS
+    if (reading === this.#current || (isNext && !(this.#isCrowded && bytes >= LARGE_PIECE_BYTES))) {
+      this.#handledFrom = this.runtime.now()
+      return true
+    }
+    this.#waiting.set(reading, bytes)
+    this.#endSoon()
     return false
+  }
+
+  handled(): void {
+    this.#takenMs += this.runtime.now() - this.#handledFrom
+    if (this.#takenMs >= SHORT_MS) this.#endSoon()
+  }
+
+  /** A connection holds so much more. */
+  hold(bytes: number): void {
+    this.#heldBytes += bytes
   }
 
   /** The connection is closed. */
@@ -37,26 +70,34 @@ export class ReadingTurns {
     this.#waiting.delete(reading)
   }
 
-  get #isOver(): boolean {
-    return this.runtime.now() - this.#beganAt >= TURN_MS
+  get #isCrowded(): boolean {
+    return this.#heldBytes > CROWDED_BYTES
   }
 
-  #begin(): void {
-    this.#isRunning = true
-    this.#beganAt = this.runtime.now()
+  #endSoon(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
     this.runtime.setImmediate(this.#next)
   }
 
   readonly #next = (): void => {
-    this.#isRunning = false
+    this.#isEnding = false
+    this.#takenMs = 0
     if (this.#waiting.size === 0) return
-    this.#begin()
-    for (const reading of this.#waiting) {
+    this.#endSoon()
+    const large = this.#isCrowded ? this.#fullest() : undefined
+    for (const [reading, bytes] of this.#waiting) {
+      if (large && bytes >= LARGE_PIECE_BYTES && !large.includes(reading)) continue
       this.#waiting.delete(reading)
       this.#current = reading
       reading.goOn()
       this.#current = undefined
-      if (this.#isOver) return
+      if (this.#takenMs >= TURN_MS) return
     }
+  }
+
+  /** Those that wait with the largest part of a frame. */
+  #fullest(): Reading[] {
+    return [...this.#waiting.keys()].sort((a, b) => b.heldBytes - a.heldBytes).slice(0, FEW)
   }
 }
