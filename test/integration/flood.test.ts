@@ -60,6 +60,23 @@ describe('a flood', () => {
     await unharmed(t)
   })
 
+  it('of a hundred clients that each store many objects of 100 KB by one frame is stored', async (t) => {
+    const { epoch, version } = cache.topology
+    const links = await Promise.all(Array.from({ length: 100 }, () => open(cluster)))
+    const sets = Array.from({ length: 40 }, (_, i) => [CommandCode.SET, `object ${i}`, Buffer.alloc(100_000, 8), 0, 0, 0]) // prettier-ignore
+    const frame = Buffer.from(encodeFrame([MessageType.COMMANDS, epoch, version, 0, 1, 0, ...sets.flat()]))
+    const answers = links.map((link) => results(link, sets.length))
+    for (const link of links) {
+      link.sendFrame(frame)
+      link.resume()
+    }
+    for (const each of await Promise.all(answers)) assert.deepEqual(each, new Set([true]))
+    for (const link of links) link.terminate()
+    await unharmed(t)
+    // It kept its lease, and nobody took it for dead.
+    assert.deepEqual([cache.topology.epoch, cache.topology.version], [epoch, version])
+  })
+
   it('of answers to a client that does not read them keeps no values that are overwritten meanwhile', async (t) => {
     const bytes = 4 * MIB
     await cache.set('large', Buffer.alloc(bytes))
@@ -94,6 +111,25 @@ describe('a flood', () => {
     assert.ok(peakBytes < MAX_RSS_BYTES, `the peak was ${Math.round(peakBytes / MIB)} MB`)
   }
 })
+
+/** The different ones of so many results, when they have come. */
+function results(link: Link, count: number): Promise<Set<unknown>> {
+  const different = new Set<unknown>()
+  let left = count
+  return new Promise((resolve, reject) => {
+    link.handlers = {
+      message([type, ...runs]) {
+        if (type !== MessageType.RESULTS) return reject(new Error(`message ${type}: ${runs.join(', ')}`))
+        for (let at = 0; at < runs.length; at += 2 + (runs[at + 1] as number)) {
+          left -= runs[at + 1] as number
+          for (const each of runs.slice(at + 2, at + 2 + (runs[at + 1] as number))) different.add(each)
+        }
+        if (left === 0) resolve(different)
+      },
+      close: () => reject(new Error('the connection was closed')),
+    }
+  })
+}
 
 /** A client that reads nothing. */
 async function open(cluster: Cluster): Promise<Link> {

@@ -1,6 +1,6 @@
 import type { Socket as TcpSocket } from 'node:net'
 import type { WebSocket } from 'ws'
-import type { Reading, ReadingTurns } from './reading-turns.js'
+import { LARGE_PIECE_BYTES, type Reading, type ReadingTurns } from './reading-turns.js'
 
 /**
  * From now on what comes on this connection is handled when its turn admits it. Until then one piece of it waits here (64 KiB
@@ -13,6 +13,7 @@ export function readInTurns(socket: WebSocket, tcp: TcpSocket, turns: ReadingTur
     turns.hold(bytes - heldBytes)
     heldBytes = bytes
   }
+  const completed = (): void => hold(0)
   const reading: Reading = {
     get heldBytes() {
       return heldBytes
@@ -29,7 +30,10 @@ export function readInTurns(socket: WebSocket, tcp: TcpSocket, turns: ReadingTur
     if (name !== 'data') return emit(name, ...args)
     const piece = args[0] as Buffer
     if (turns.admit(reading, piece.length)) {
-      hold(heldBytes + piece.length)
+      if (piece.length >= LARGE_PIECE_BYTES) {
+        if (heldBytes === 0) socket.once('message', completed)
+        hold(heldBytes + piece.length)
+      }
       emit(name, piece)
       turns.handled()
     } else {
@@ -38,7 +42,6 @@ export function readInTurns(socket: WebSocket, tcp: TcpSocket, turns: ReadingTur
     }
     return true
   }
-  for (const whole of ['message', 'ping', 'pong']) socket.on(whole, () => hold(0))
   tcp.once('close', () => {
     hold(0)
     turns.leave(reading)

@@ -13,7 +13,7 @@ const CROWDED_BYTES = 16 * 1024 * 1024
 const FEW = 4
 
 /** What is shorter, in bytes, is no part of a large frame that comes fast. */
-const LARGE_PIECE_BYTES = 32 * 1024
+export const LARGE_PIECE_BYTES = 32 * 1024
 
 /** A connection of which what has come can wait. */
 export interface Reading {
