@@ -119,7 +119,8 @@ function results(link: Link, count: number): Promise<Set<unknown>> {
   return new Promise((resolve, reject) => {
     link.handlers = {
       message([type, ...runs]) {
-        if (type !== MessageType.RESULTS) return reject(new Error(`message ${type}: ${runs.join(', ')}`))
+        if (type !== MessageType.RESULTS)
+          return reject(new Error(`message ${String(type)}: ${runs.join(', ')}`))
         for (let at = 0; at < runs.length; at += 2 + (runs[at + 1] as number)) {
           left -= runs[at + 1] as number
           for (const each of runs.slice(at + 2, at + 2 + (runs[at + 1] as number))) different.add(each)
