@@ -37,6 +37,7 @@ function largeState(eventCount: number): StoredState {
     })),
     departures: NO_DEPARTURES,
     timing: defaultTiming,
+    auditedUntil: 1_767_225_600_000,
     events: Array.from({ length: eventCount }, (_, n) => ({
       ...{ n, at: '2026-01-01T00:00:00.000Z', type: 'SETTLED' as const },
       ...{ server: randomBytes(20).toString('hex') },
