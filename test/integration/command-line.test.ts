@@ -58,7 +58,7 @@ describe('icf up', () => {
     const basePort = await freeBasePort(upOffsets(1, 1))
     const up = ['up', '--servers', 1, '--base-port', basePort, '--dir', dir]
     const cases: readonly [args: readonly string[], says: RegExp][] = [
-      [['--coordination', 'etcd'], /master 127.*--coordination etcd is not available yet/],
+      [['--coordination', 'etcd'], /master 127.*--coordination etcd: write --etcd http/],
       [['--resp-port', '6100'], /cache server 127.*the Redis protocol is not available yet/],
       [['--lease', '5s'], /master 127.*deadAfterMs/],
     ]

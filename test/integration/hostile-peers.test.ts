@@ -95,7 +95,7 @@ describe('a hostile peer', () => {
       it('speaks another version of the protocol', async () => {
         await refused(
           await open(),
-          (socket) => socket.send(hello({ version: PROTOCOL_VERSION + 1 })),
+          (socket) => socket.send(hello({ version: PROTOCOL_VERSION + 2 })),
           /version/,
         )
         await refused(await open(), (socket) => socket.send(hello({ version: 'x' })), /version/)

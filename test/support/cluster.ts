@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { askMaster, askTopology, assignmentOf } from './admin.js'
 import type { Status } from '@icf/common'
 import type { Child, Exit } from './child.js'
-import { icf } from './icf.js'
+import { icf, ICF } from './icf.js'
 import { HERE, type Place } from './place.js'
 import { freePort } from './ports.js'
 import { Hopeless, waitUntil } from '@icf/testkit/wait'
@@ -13,6 +13,8 @@ export interface ClusterOptions {
   readonly servers?: number
   /** One is alone; several vote for the active one. Default 1. */
   readonly masters?: number
+  /** Path of the `icf` command with which it begins; default: of this build. */
+  readonly icf?: string
   /** URLs of the etcd that decides which master is active; without it they vote. */
   readonly etcd?: string
   /** More options for every `icf master` and every `icf cache`. */
@@ -55,6 +57,8 @@ let nextCluster = 1
 export class Cluster {
   /** Every cache server ever started here, also those that have gone. */
   readonly servers: Server[] = []
+  /** Path of the command that starts processes from now on. */
+  icf: string
   readonly name = `test-${process.pid}-${nextCluster++}`
   readonly #masters: Master[] = []
   /** Ids of incarnations that must not come back. */
@@ -65,6 +69,7 @@ export class Cluster {
 
   private constructor(options: ClusterOptions) {
     this.#options = options
+    this.icf = options.icf ?? ICF
   }
 
   /** Returns when every slot has its primary and its backup. */
@@ -102,7 +107,7 @@ export class Cluster {
     const place = places?.servers[this.#serversBegun++] ?? HERE
     const ownPort = port ?? (await freePort())
     const args = ['cache', '--port', ownPort, '--host', place.host, ...this.connectArgs, ...serverArgs]
-    const server = new Server(ownPort, icf(args, {}, place), place)
+    const server = new Server(ownPort, icf(args, {}, place, this.icf), place)
     this.servers.push(server)
     return server
   }
@@ -191,7 +196,7 @@ export class Cluster {
   /** On its port and its data directory. */
   restartMaster(index = 0): void {
     const master = this.#masters[index]!
-    master.child = icf(master.args, {}, master.place)
+    master.child = icf(master.args, {}, master.place, this.icf)
     master.isExpected = true
   }
 
@@ -306,7 +311,7 @@ export class Cluster {
       ...(etcd === undefined && peers !== undefined ? ['--peers', peers] : []),
       ...masterArgs,
     ]
-    this.#masters.push({ port, place, args, child: icf(args, {}, place), isExpected: true })
+    this.#masters.push({ port, place, args, child: icf(args, {}, place, this.icf), isExpected: true })
   }
 
   #dataDir(index: number): string {

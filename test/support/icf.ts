@@ -1,11 +1,23 @@
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Child } from './child.js'
 import type { Place } from './place.js'
 
-const main = fileURLToPath(new URL('../../../packages/cli/dist/main.js', import.meta.url))
+/** The `icf` command of the build in a folder. */
+export function icfOf(folder: string): string {
+  return join(folder, 'packages/cli/dist/main.js')
+}
 
-/** Starts the `icf` command, as a user would. */
-export function icf(args: readonly (string | number)[], env: NodeJS.ProcessEnv = {}, place?: Place): Child {
+/** Of this build. */
+export const ICF = icfOf(fileURLToPath(new URL('../../..', import.meta.url)))
+
+/** Starts the `icf` command, as a user would. @param main of which build */
+export function icf(
+  args: readonly (string | number)[],
+  env: NodeJS.ProcessEnv = {},
+  place?: Place,
+  main = ICF,
+): Child {
   return new Child(`icf ${args.slice(0, 3).join(' ')}`, [main, ...args.map(String)], env, place)
 }
 

@@ -19,7 +19,7 @@ const table = {
   WRONG_PROTOCOL_VERSION: {
     wire: 6,
     retryable: false,
-    meaning: 'the peer speaks another version of the protocol',
+    meaning: 'the peer speaks a version of the protocol that is more than one apart',
   },
   WRONG_CLUSTER: { wire: 7, retryable: false, meaning: 'the peer belongs to another cluster' },
   WRONG_ROLE: {

@@ -166,7 +166,7 @@ describe('a link', () => {
     for (const [part, code] of refusals)
       await assert.rejects(dial(nodeRuntime, listener.address, { ...client, ...part }, 2000), { code })
     const [refusal] = await talk(
-      encodeFrame([MessageType.HELLO, PROTOCOL_VERSION + 1, 'client', 'test', '', []]),
+      encodeFrame([MessageType.HELLO, PROTOCOL_VERSION + 2, 'client', 'test', '', []]),
     )
     assert.deepEqual(refusal!.slice(0, 2), [MessageType.REFUSED, 6])
     assert.match(String(refusal![2]), /protocol version 1/)

@@ -47,10 +47,10 @@ export function readRefusal(message: Message): IcfError {
 
 function readIntroduction(message: Message, ownCluster: string): Introduction {
   const [, version, role, cluster, id, details] = message
-  if (version !== PROTOCOL_VERSION)
+  if (!isNear(version))
     throw new IcfError(
       'WRONG_PROTOCOL_VERSION',
-      `this process speaks protocol version ${PROTOCOL_VERSION}, the other one ${typeof version === 'number' ? version : 'says none'}: run the same release of icf on both`,
+      `this process speaks protocol version ${PROTOCOL_VERSION}, the other one ${typeof version === 'number' ? version : 'says none'}: versions next to each other can talk, so upgrade one at a time`,
     )
   const kind = message[0] === MessageType.HELLO ? 'HELLO' : 'WELCOME'
   if (!roles.includes(role as Role)) throw malformed(`role in ${kind}`, `one of ${roles.join(', ')}`, role)
@@ -63,6 +63,11 @@ function readIntroduction(message: Message, ownCluster: string): Introduction {
       `this process belongs to cluster "${ownCluster}", the other one to "${cluster}": check --cluster and the addresses`,
     )
   return { role: role as Role, cluster, id, details }
+}
+
+/** While a cluster is upgraded, releases one version apart are in it. Who speaks the newer one adapts to the older. */
+function isNear(version: unknown): boolean {
+  return Number.isSafeInteger(version) && Math.abs((version as number) - PROTOCOL_VERSION) <= 1
 }
 
 function isName(value: unknown): value is string {

@@ -13,7 +13,7 @@ import { helloMessage, readHello, readWelcome, welcomeMessage } from './handshak
 import { clientDetails, mastersDetails, meantServer, primaryDetails, readChannel, readMasters, readTiming, timingDetails } from './introduction.js' // prettier-ignore
 import * as audit from './audit.js'
 import { keepAliveMessage, leaseMessage, Leaving, readKeepAlive, readLease } from './keep-alive.js'
-import { MessageType, type Message } from './messages.js'
+import { MessageType, PROTOCOL_VERSION, type Message } from './messages.js'
 import * as probing from './probe.js'
 import { readRegistration, registrationDetails } from './registration.js'
 import { backAckMessage, closeBatch, openBatch, readBackAck, readBatchHeader, ReplicaOp, replicaOpFields } from './replication.js' // prettier-ignore
@@ -257,5 +257,26 @@ describe('docs/protocol.md', () => {
       const fields = row[1]!.replaceAll(/\([^)]*\)/g, '').split(',')
       assert.equal(fields.length, replicaOpFields[code], name)
     }
+  })
+})
+
+describe('protocol versions', () => {
+  const hello = helloMessage({ role: 'client', cluster: 'c', id: '', details: [] })
+
+  it('next to each other work together: a cluster is upgraded process by process', () => {
+    for (const version of [PROTOCOL_VERSION - 1, PROTOCOL_VERSION, PROTOCOL_VERSION + 1])
+      assert.equal(readHello(hello.with(1, version), 'c').role, 'client')
+  })
+
+  it('further apart do not, and what is none does not either', () => {
+    for (const version of [
+      PROTOCOL_VERSION - 2,
+      PROTOCOL_VERSION + 2,
+      PROTOCOL_VERSION + 0.5,
+      '1',
+      null,
+      [1],
+    ])
+      assert.throws(() => readHello(hello.with(1, version), 'c'), { code: 'WRONG_PROTOCOL_VERSION' })
   })
 })
