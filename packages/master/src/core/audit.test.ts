@@ -48,6 +48,11 @@ describe('an audit', () => {
     harness.pass(100)
   }
 
+  const finishAllBut = (waiting: FakeServer): void => {
+    const others = servers.filter((server) => server !== waiting)
+    while (others.map((server) => answer(server)).includes(true));
+  }
+
   it('has each primary compare its slots, a few at a time, and says what was found', () => {
     begin()
     for (const server of servers) {
@@ -85,6 +90,33 @@ describe('an audit', () => {
     harness.settle()
     finish(servers.slice(1))
     assert.equal(status().compared, SLOTS)
+  })
+
+  it('waits for a server whose link breaks for a moment when all others are done', () => {
+    begin()
+    finishAllBut(servers[0]!)
+    harness.loseLink(servers[0]!)
+    harness.pass(50)
+    assert.ok(status().running)
+    harness.join(servers[0]!)
+    finish()
+    assert.equal(status().compared, SLOTS)
+  })
+
+  it('does not wait for ever for servers that have been asked, say nothing any more, and have what nobody else has', () => {
+    begin()
+    const last = servers[2]!
+    const isHeard = (server: FakeServer): boolean => server === last
+    harness.pass(5000, isHeard)
+    assert.ok(status().running)
+    for (let turn = 0; turn < 30; turn++) {
+      while (answer(last));
+      harness.pass(1000, isHeard)
+    }
+    assert.equal(status().running, false)
+    const { compared } = status()
+    answer(servers[0]!, { missing: 1 })
+    assert.deepEqual([status().compared, status().missing], [compared, 0])
   })
 
   it('ends without slots that can not be compared', () => {

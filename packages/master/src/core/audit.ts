@@ -17,7 +17,10 @@ const SLOTS_AT_ONCE = 64
 const RETRY_MS = 500
 const MAX_ATTEMPTS = 20
 
-/** How long it is waited, in ms, for somebody to have slots that nobody can compare now, while not all is in its place. */
+/**
+ * How long it is waited, in ms, for somebody to have slots that nobody can compare now, or to be heard who has them, while not
+ * all is in its place.
+ */
 const PATIENCE_MS = 10_000
 
 /** Numbers that one term gives to what it asks. */
@@ -137,15 +140,15 @@ export class Audit {
     if (!round || !this.isRunning) return { effects: [] }
     for (const [id, { link }] of this.#orders) if (membership.get(id)?.link !== link) this.#orders.delete(id)
     const effects = this.#ask(round, topology, membership, now)
-    if (this.#orders.size > 0) round.busyAt = now
-    else if (
-      !this.#hasChances(round, topology, membership) &&
-      (isSettled || now >= round.busyAt + PATIENCE_MS)
-    ) {
-      round.endedAt = now
-      return { effects, ended: { until: round.until } }
-    }
-    return { effects }
+    const isHeard = (id: string): boolean => membership.isHeard(id, now)
+    if ([...this.#orders.keys()].some(isHeard)) round.busyAt = now
+    if (hasChances(round, topology, membership, now)) return { effects }
+    // One whose link breaks is back in a moment.
+    const isAtRest = isSettled && topology.servers.every((server) => !server || isHeard(server.id))
+    if (!(isAtRest && this.#orders.size === 0) && now < round.busyAt + PATIENCE_MS) return { effects }
+    round.endedAt = now
+    this.#orders.clear()
+    return { effects, ended: { until: round.until } }
   }
 
   #ask(round: Round, topology: Topology, membership: Membership, now: number): Effect[] {
@@ -176,20 +179,21 @@ export class Audit {
     }
     return effects
   }
+}
 
-  /** Whether some slot can be compared by and by, as things are. */
-  #hasChances(
-    { open, attempts }: Round,
-    { primary, backup, servers }: Topology,
-    membership: Membership,
-  ): boolean {
-    for (const slot of open) {
-      const server = servers[primary[slot]!]
-      if (!server || backup[slot] === NONE || attempts[slot]! >= MAX_ATTEMPTS) continue
-      if (canAsk(membership, server.id)) return true
-    }
-    return false
+/** Whether some slot can be compared by and by, as things are. */
+function hasChances(
+  { open, attempts }: Round,
+  { primary, backup, servers }: Topology,
+  membership: Membership,
+  now: number,
+): boolean {
+  for (const slot of open) {
+    const server = servers[primary[slot]!]
+    if (!server || backup[slot] === NONE || attempts[slot]! >= MAX_ATTEMPTS) continue
+    if (canAsk(membership, server.id) && membership.isHeard(server.id, now)) return true
   }
+  return false
 }
 
 /** Whether the server is there, and of a release that knows audits. */

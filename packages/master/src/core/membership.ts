@@ -214,6 +214,12 @@ export class Membership {
     return member.link === undefined || this.silence.of(member.id, now) >= this.#quietMs
   }
 
+  /** Whether it is a member that is connected, and not silent. */
+  isHeard(id: string, now: number): boolean {
+    const member = this.get(id)
+    return member !== undefined && !this.isQuiet(member, now)
+  }
+
   /**
    * Whether it can be gone, if everybody who looks says so: a process that is gone leaves no connection behind, unless its
    * whole machine went. While the connection stands and its lease may run, something in between may have refused.
