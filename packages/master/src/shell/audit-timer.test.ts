@@ -92,4 +92,19 @@ describe('the audits of a schedule', () => {
     terms.pass(THREE + 10 * MINUTE_MS)
     assert.equal(terms.begun.length, 1)
   })
+
+  it('go on once a clock is right again that was far ahead', () => {
+    const terms = new Terms()
+    terms.begin()
+    terms.wallTimeMs = THREE + 300 * 24 * 60 * MINUTE_MS
+    terms.pass(terms.wallTimeMs + 10_000)
+    terms.end()
+    terms.wallTimeMs = THREE + 24 * 60 * MINUTE_MS - MINUTE_MS
+    terms.pass(THREE + 24 * 60 * MINUTE_MS + MINUTE_MS)
+    terms.end()
+    assert.equal(terms.begun.at(-1), THREE + 24 * 60 * MINUTE_MS)
+    terms.begin()
+    terms.pass(THREE + 24 * 60 * MINUTE_MS + 10 * MINUTE_MS)
+    assert.equal(terms.begun.at(-1), THREE + 24 * 60 * MINUTE_MS)
+  })
 })
