@@ -201,4 +201,14 @@ describe('an audit', () => {
     wires.run()
     assert.deepEqual(master.sent, [[MessageType.SLOTS_AUDITED, 8, [other], 0, 0, 0, 0]])
   })
+
+  it('goes on when what an earlier master had asked for comes late', () => {
+    const late = new RecordingPort()
+    begin(slot)
+    a.core.flush(0)
+    a.core.masterMessage(late, auditSlotsMessage(6, [other]), 0)
+    wires.run()
+    assert.deepEqual(master.sent, [told([slot])])
+    assert.deepEqual(late.sent, [])
+  })
 })

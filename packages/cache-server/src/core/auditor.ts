@@ -89,14 +89,20 @@ export class Auditor {
     private readonly ports: AuditorPorts,
   ) {}
 
-  /** Begins with these slots; what was under way is given up, and nothing is said of it. @param number that names it */
-  begin(number: number, slots: readonly number[]): void {
+  /**
+   * Begins with these slots; what was under way is given up, and nothing is said of it.
+   * @param number that names it, greater than that of what was asked before
+   * @returns false when it was asked earlier than what is under way, by a master that was active before: nothing is done
+   */
+  begin(number: number, slots: readonly number[]): boolean {
+    if (number < this.#number) return false
     this.#number = number
     this.#waiting = [...new Set(slots)]
     this.#tasks.clear()
     this.#done = []
     this.#figures = { missing: 0, extra: 0, different: 0, unmended: 0 }
     this.#isUnderWay = true
+    return true
   }
 
   /** The backup answers a COMPARE. */

@@ -23,8 +23,8 @@ const MAX_ATTEMPTS = 20
  */
 const PATIENCE_MS = 10_000
 
-/** Numbers that one term gives to what it asks. */
-const ORDERS_OF_A_TERM = 1_000_000
+/** Numbers that one term gives to what it asks: those of a later one are greater, by which servers know it. */
+const ORDERS_OF_A_TERM = 1_000_000_000
 
 /** What one server was asked to compare. */
 interface Order {
