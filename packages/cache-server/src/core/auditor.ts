@@ -9,9 +9,13 @@ import type { Writer } from './writer.js'
 /** Slots that are compared at once: most of the time goes by with waiting for answers. */
 const MAX_SLOTS_AT_ONCE = 16
 
-/** Keys of one COMPARE, and characters of them, about. */
+/**
+ * Keys of one COMPARE, characters of them, and bytes of their values, about: until their checksums are made, what is overwritten
+ * meanwhile takes memory beyond the budget.
+ */
 const COMPARED_KEYS = 256
 const COMPARED_CHARACTERS = 64 * 1024
+const COMPARED_BYTES = 4 * 1024 * 1024
 
 /** Keys that one turn passes, and bytes of values of which it makes checksums: about a millisecond each. */
 const TURN_KEYS = 512
@@ -206,7 +210,8 @@ export class Auditor {
   #nextKeys(task: Task, iterator: Iterator<string>): string[] {
     const keys: string[] = []
     let characters = 0
-    while (keys.length < COMPARED_KEYS && characters < COMPARED_CHARACTERS) {
+    let bytes = 0
+    while (keys.length < COMPARED_KEYS && characters < COMPARED_CHARACTERS && bytes < COMPARED_BYTES) {
       const next = task.keysLeft-- > 0 ? iterator.next() : undefined
       if (!next || next.done) {
         task.keys = undefined
@@ -214,6 +219,7 @@ export class Auditor {
       }
       keys.push(next.value)
       characters += next.value.length
+      bytes += this.store.peek(task.slot, next.value)?.value.length ?? 0
     }
     return keys
   }
