@@ -157,7 +157,8 @@ describe('masters with etcd', { concurrency: 5 }, () => {
     const { term } = first.coordination
     etcd.put(LEADER, leaderText({ master: nobody, epoch: term!.epoch + 1 }))
     const before = etcd.value(STATE)
-    await assert.rejects(term!.commit(decodeRecord(CLUSTER, before!)), { code: 'TERM_LOST' })
+    const state = { ...decodeRecord(CLUSTER, before!), auditedUntil: 1 }
+    await assert.rejects(term!.commit(state), { code: 'TERM_LOST' })
     assert.equal(etcd.value(STATE), before)
   })
 
@@ -214,6 +215,32 @@ describe('masters with etcd', { concurrency: 5 }, () => {
     await becomesActive(first)
     const { epoch } = first.node.core!.topology
     assert.equal(readLeader(etcd.value(LEADER)!).epoch, epoch)
+  })
+
+  it('a commit that is late, and was repeated meanwhile, does not undo the one after it', async (t) => {
+    const etcd = await FakeEtcd.start(t)
+    const first = await start(t, etcd)
+    await becomesActive(first)
+    const delayed = etcd.delay(STATE)
+    await enter(first.node, 'a')
+    const carryOut = await delayed
+    await until(() => first.node.core!.topology.servers.length === 1)
+    await enter(first.node, 'b')
+    await until(() => first.node.core!.topology.servers.length === 2)
+    carryOut()
+    assert.equal(decodeRecord(CLUSTER, etcd.value(STATE)!).topology.servers.length, 2)
+  })
+
+  it('a commit that was carried out without an answer, and is repeated, is in effect', async (t) => {
+    const etcd = await FakeEtcd.start(t)
+    const first = await start(t, etcd)
+    await becomesActive(first)
+    const { epoch } = first.node.core!.topology
+    const delayed = etcd.delay(STATE)
+    await enter(first.node, 'a')
+    ;(await delayed)()
+    await until(() => first.node.core?.topology.servers.length === 1)
+    assert.equal(first.node.core!.topology.epoch, epoch)
   })
 
   it('one that has no seat, or finds that another is active, stays a standby, and says why', async (t) => {

@@ -62,9 +62,16 @@ interface Held {
   readonly lease: string
   /** When it was sure, by the runtime's clock. */
   readonly since: number
+  /** Of the state that this term put last, or found. */
+  stateRevision: string
   /** What seats were to be, as long as it is not known whether they are. */
   proposed: readonly MasterInfo[]
   isProposing: boolean
+}
+
+/** What a term begins with. */
+interface Found extends Pick<Held, 'stateRevision'> {
+  readonly stored: StoredState | undefined
 }
 
 /**
@@ -330,16 +337,19 @@ export class EtcdCoordination implements Coordination, Peers {
     // Its first attempt may have been carried out without an answer.
     if (isTaken === undefined && (await this.#keys.get(paths.leader, CALL_MS))?.value !== text) return
     const since = this.#runtime.now()
-    const stored = await this.#readState(text)
-    if (stored === 'unfit' || this.#hasEnded || this.#lease.id !== lease) return this.#resign(text)
-    this.#lead({ epoch, text, lease, since }, stored)
+    const found = await this.#readState(text)
+    if (found === 'unfit' || this.#hasEnded || this.#lease.id !== lease) return this.#resign(text)
+    this.#lead({ epoch, text, lease, since }, found)
   }
 
-  async #readState(text: string): Promise<StoredState | undefined | 'unfit'> {
+  async #readState(text: string): Promise<Found | 'unfit'> {
     const { cluster, logger } = this.#options
     const record = await this.#keys.get(this.#paths.state, CALL_MS)
     try {
-      return record && decodeRecord(cluster, record.value)
+      return {
+        stored: record && decodeRecord(cluster, record.value),
+        stateRevision: record?.modRevision ?? NO_REVISION,
+      }
     } catch (error) {
       logger.error({ error, text }, 'can not read the state in etcd: this master leaves it to others')
       this.#notBefore = this.#runtime.now() + STAND_BACK_MS
@@ -348,13 +358,8 @@ export class EtcdCoordination implements Coordination, Peers {
   }
 
   #lead(
-    {
-      epoch,
-      text,
-      lease,
-      since,
-    }: Omit<Held, 'term' | 'proposed' | 'isProposing'> & { readonly epoch: number },
-    stored: StoredState | undefined,
+    { epoch, text, lease, since }: Pick<Held, 'text' | 'lease' | 'since'> & { readonly epoch: number },
+    { stored, stateRevision }: Found,
   ): void {
     this.#holders.clear()
     this.#seats.began(stored?.topology, stored?.timing?.deadAfterMs ?? 0)
@@ -368,7 +373,8 @@ export class EtcdCoordination implements Coordination, Peers {
       },
       over: () => this.#endTerm(held),
     })
-    const held: Held = { term, text, lease, since, proposed: this.#view.now.seats ?? [], isProposing: false }
+    const proposed = this.#view.now.seats ?? []
+    const held: Held = { term, text, lease, since, stateRevision, proposed, isProposing: false }
     this.#held = held
     this.#obstacle = undefined
     this.#handOver?.failed('now, but this one again')
@@ -384,13 +390,24 @@ export class EtcdCoordination implements Coordination, Peers {
     return Math.max(byEtcd, this.#holders.until(others, this.#runtime.now()))
   }
 
+  /** An attempt that comes late, after it was repeated, must not undo what was put since: each one follows upon the one before. */
   async #put(held: Held, state: StoredState): Promise<boolean> {
     const { leader, state: key } = this.#paths
     const value = encodeRecord(this.#options.cluster, state)
-    const conditions = [{ key: leader, value: held.text }]
+    const conditions = [
+      { key: leader, value: held.text },
+      { key, modRevision: held.stateRevision },
+    ]
     const revision = await this.#keys.transact(conditions, [{ put: key, value }], CALL_MS)
-    if (revision === undefined) return false
-    this.#hasRevision(revision, this.#runtime.now())
+    if (revision === undefined) {
+      // An earlier attempt may have been carried out without an answer.
+      const present = await this.#keys.get(key, CALL_MS)
+      if (present?.value !== value) return false
+      held.stateRevision = present.modRevision
+    } else {
+      held.stateRevision = String(revision)
+      this.#hasRevision(revision, this.#runtime.now())
+    }
     if (this.#held === held) this.#seats.inEffect(state.topology)
     return true
   }

@@ -25,6 +25,7 @@ export class FakeEtcd {
   #keys = new Map<string, Key>()
   #revision = 1
   #nextLease = 1
+  #late: { readonly key: string; readonly held: (body: Body) => void } | undefined
   /** Calls wait for an answer that never comes. */
   isSilent = false
   /** Whether transactions are carried out without an answer. */
@@ -66,6 +67,16 @@ export class FakeEtcd {
     if (lease !== undefined) this.#revoke(lease)
   }
 
+  /**
+   * The next transaction that puts that key gets stuck on its way, and its connection breaks.
+   * Resolves then, with what has it carried out after all.
+   */
+  async delay(key: string): Promise<() => void> {
+    const body = await new Promise<Body>((held) => (this.#late = { key, held }))
+    this.breakConnections()
+    return () => void this.#answer('/v3/kv/txn', body)
+  }
+
   /** Its members lose each connection, as when they are started again. */
   breakConnections(): void {
     for (const socket of this.#sockets) socket.destroy()
@@ -89,6 +100,11 @@ export class FakeEtcd {
     if (this.isSilent) return
     const body = JSON.parse(Buffer.concat(chunks).toString()) as Body
     if (path === '/v3/watch') return this.#watch(body.create_request as Body, response)
+    if (this.#late && path === '/v3/kv/txn' && puts(body, this.#late.key)) {
+      this.#late.held(body)
+      this.#late = undefined
+      return
+    }
     const answer = this.#answer(path, body)
     if (path === '/v3/kv/txn' && this.isMute) return
     response.end(JSON.stringify({ header: { revision: String(this.#revision) }, ...answer }))
@@ -169,6 +185,12 @@ export class FakeEtcd {
     this.breakConnections()
     await closed
   }
+}
+
+function puts(transaction: Body, key: string): boolean {
+  return (transaction.success as Body[]).some(
+    ({ request_put: put }) => put !== undefined && decode(put.key) === key,
+  )
 }
 
 function encode(text: string): string {
