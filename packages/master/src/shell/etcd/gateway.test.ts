@@ -64,6 +64,14 @@ test('a call ends at its deadline, and says what was wrong last', async (t) => {
     gateway.call('/v3/kv/range', {}, 200),
     (error: IcfError) => error.code === 'UNREACHABLE' && /etcd refuses: no leader/.test(error.message),
   )
+  const stream = gatewayTo(
+    t,
+    await serve(t, (_, response) => {
+      response.statusCode = 503
+      response.end(JSON.stringify({ error: { grpc_code: 14, http_code: 503, message: 'lost its leader' } }))
+    }),
+  )
+  await assert.rejects(stream.call('/v3/lease/keepalive', {}, 1000), /etcd refuses: lost its leader/)
   const silent = gatewayTo(t, await serve(t, () => undefined))
   await assert.rejects(silent.call('/v3/kv/range', {}, 200), /can not reach etcd: .*no answer in time/)
 })

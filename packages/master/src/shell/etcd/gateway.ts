@@ -233,6 +233,8 @@ function readObject(text: string): EtcdMessage {
 }
 
 function textOf({ error, message }: EtcdMessage): string {
+  // Of a call whose answers are a stream, as that which keeps a lease alive, it is an object.
+  if (typeof error === 'object' && error !== null) return textOf(error as EtcdMessage)
   return typeof error === 'string' ? error : typeof message === 'string' ? message : 'it does not say why'
 }
 
