@@ -143,7 +143,7 @@ export class EtcdCoordination implements Coordination, Peers {
       gone: (id) => this.#isGone(id),
       failed: (where, error, startedAt) => {
         logger.debug({ master: where, error }, 'can not reach another master')
-        if (isRefused(error)) this.#holders.absent(where, startedAt)
+        if (isRefused(error)) this.#holders.absent(where, startedAt, runtime.now(), this.#isValid())
       },
     })
   }
@@ -376,6 +376,7 @@ export class EtcdCoordination implements Coordination, Peers {
     const proposed = this.#view.now.seats ?? []
     const held: Held = { term, text, lease, since, stateRevision, proposed, isProposing: false }
     this.#held = held
+    this.#obedience.led(epoch)
     this.#obstacle = undefined
     this.#handOver?.failed('now, but this one again')
     this.#elected?.(term)
@@ -388,6 +389,11 @@ export class EtcdCoordination implements Coordination, Peers {
       .map(formatAddress)
       .filter((where) => where !== formatAddress(this.#self!))
     return Math.max(byEtcd, this.#holders.until(others, this.#runtime.now()))
+  }
+
+  /** Whether nobody else can be active until now. */
+  #isValid(): boolean {
+    return this.#held !== undefined && this.#runtime.now() < this.#validUntil(this.#held)
   }
 
   /** An attempt that comes late, after it was repeated, must not undo what was put since: each one follows upon the one before. */
@@ -547,8 +553,9 @@ export class EtcdCoordination implements Coordination, Peers {
     if (message[0] !== MessageType.VOTED)
       throw new IcfError('PROTOCOL', `a master must not answer with message ${String(message[0])}`)
     const { number, isYes } = readAnswer(message)
-    if (isYes && this.#links.get(peer.id) === peer)
-      this.#holders.obeyed(formatAddress(peer.details.address), number)
+    if (!isYes || this.#links.get(peer.id) !== peer) return
+    const [where, now] = [formatAddress(peer.details.address), this.#runtime.now()]
+    this.#holders.obeyed(where, peer.id, number, now, this.#isValid())
   }
 
   /** Another master asks for this one's word. */

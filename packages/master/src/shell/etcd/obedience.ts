@@ -35,6 +35,11 @@ export class Obedience {
     return true
   }
 
+  /** It was active itself: whoever had an earlier term is not obeyed any more, also when etcd has forgotten this one. */
+  led(epoch: number): void {
+    this.#epoch = Math.max(this.#epoch, epoch)
+  }
+
   /** That term is over for sure, and all before: its process is gone, or its master has ended it. */
   release(epoch: number): void {
     if (epoch >= this.#epoch) this.#until = -Infinity
