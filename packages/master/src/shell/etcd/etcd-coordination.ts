@@ -427,7 +427,8 @@ export class EtcdCoordination implements Coordination, Peers {
   async #putSeats(held: Held, seats: readonly MasterInfo[]): Promise<void> {
     const { leader, seats: key } = this.#paths
     const { seatsRevision } = this.#view.now
-    held.proposed = [...held.proposed, ...seats]
+    const isNew = (info: MasterInfo): boolean => !hasSeat(held.proposed, info)
+    held.proposed = [...held.proposed, ...seats.filter(isNew)]
     held.isProposing = true
     const conditions = [
       { key: leader, value: held.text },
