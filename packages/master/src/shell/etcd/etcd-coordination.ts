@@ -30,7 +30,7 @@ import { EtcdTerm } from './etcd-term.js'
 import { EtcdGateway, EtcdRefusal, type EtcdOptions } from './gateway.js'
 import { EtcdKeys, NO_REVISION } from './kv.js'
 import { EtcdLease } from './lease.js'
-import { EtcdPaths, leaderText, mastersText, readEpoch } from './master-record.js'
+import { EtcdPaths, leaderText, mastersText, readEpoch, readMasterList } from './master-record.js'
 import { Obedience } from './obedience.js'
 import { SeatHolders } from './seat-holders.js'
 import { hasSeat, Seats } from './seats.js'
@@ -466,11 +466,25 @@ export class EtcdCoordination implements Coordination, Peers {
     held.term.end()
   }
 
+  /**
+   * Of two machines only one can have a master at an address: by it masters know each other.
+   * @throws IcfError INVALID_ARGUMENT: another one has, or had until a moment ago; UNREACHABLE: it may be done
+   */
   async #register(lease: string): Promise<void> {
     const self = this.#self!
-    const put = { put: this.#paths.master(self), value: mastersText([self]), lease }
+    const [key, value] = [this.#paths.master(self), mastersText([self])]
     try {
-      await this.#keys.transact([], [put], CALL_MS)
+      const before = await this.#keys.get(key, CALL_MS)
+      const other = readMasterList(before?.value ?? '[]').find(({ machine }) => machine !== self.machine)
+      if (other)
+        throw new IcfError(
+          'INVALID_ARGUMENT',
+          `another machine has a master at ${formatAddress(self)}, too: start it with --advertise-host, and the address by which others reach it`,
+        )
+      const conditions = [{ key, modRevision: before?.modRevision ?? NO_REVISION }]
+      const revision = await this.#keys.transact(conditions, [{ put: key, value, lease }], CALL_MS)
+      if (revision === undefined)
+        throw new IcfError('UNREACHABLE', `${key} in etcd has changed meanwhile: tried again`)
     } finally {
       this.#registeredAt = this.#runtime.now()
     }
