@@ -36,7 +36,7 @@ interface Master {
   readonly log: string[]
 }
 
-async function start(t: TestContext, etcd: FakeEtcd): Promise<Master> {
+async function start(t: TestContext, etcd: FakeEtcd, port = 0): Promise<Master> {
   const log: string[] = []
   const logger = pino({ level: 'warn' }, { write: (line) => void log.push(line) })
   const coordination = new WatchedCoordination(nodeRuntime, {
@@ -44,7 +44,7 @@ async function start(t: TestContext, etcd: FakeEtcd): Promise<Master> {
     etcd: { endpoints: [etcd.url] },
     logger,
   })
-  const address = { host: '127.0.0.1', port: 0 }
+  const address = { host: '127.0.0.1', port }
   const node = await serveMaster(nodeRuntime, { ...common, logger, address, coordination })
   t.after(() => node.close())
   return { node, coordination, log }
@@ -271,6 +271,41 @@ describe('masters with etcd', { concurrency: 5 }, () => {
     await until(() => first.log.some((line) => line.includes('can not read the state in etcd')))
     assert.equal(first.node.core, undefined)
     assert.equal(etcd.value(STATE), 'AAAA')
+  })
+
+  it('one that advertises an address at which another machine has a master is none, and says why', async (t) => {
+    const etcd = await FakeEtcd.start(t)
+    const before = await start(t, etcd)
+    await becomesActive(before)
+    await before.node.close()
+    const { port } = before.node.address
+    etcd.put(keyOf(before), mastersText([{ ...nobody, port, machine: 'another' }]))
+    const first = await start(t, etcd, port)
+    await until(() => first.log.some((line) => line.includes('another machine has a master at')))
+    assert.equal(first.node.core, undefined)
+    assert.equal(readMasterList(etcd.value(keyOf(first))!)[0]!.machine, 'another')
+    etcd.put(keyOf(before), mastersText([]))
+    await becomesActive(first)
+  })
+
+  it('what etcd refuses to write while it lets itself be read is said once, not each time', async (t) => {
+    const etcd = await FakeEtcd.start(t)
+    etcd.isFull = true
+    const first = await start(t, etcd)
+    const count = (path: string): number => etcd.calls.filter((call) => call === path).length
+    await until(() => count('/v3/lease/grant') > 4 && count('/v3/kv/range') > 4)
+    assert.equal(first.log.filter((line) => line.includes('database space exceeded')).length, 1)
+    etcd.isFull = false
+    await becomesActive(first)
+  })
+
+  it('a key that no master has written is named', async (t) => {
+    const etcd = await FakeEtcd.start(t)
+    etcd.put(LEADER, 'x')
+    const first = await start(t, etcd)
+    await until(() =>
+      first.log.some((line) => line.includes(`${LEADER} in etcd has what no master has written`)),
+    )
   })
 
   it('clusters of other names are not seen', async (t) => {

@@ -45,6 +45,8 @@ const END_MS = 300
 const STAND_BACK_MS = 3000
 /** What keeps this master from being active for so long is worth a word. */
 const PATIENCE_MS = 2000
+/** The same trouble with etcd, when it comes and goes, is worth a word as rarely as this. */
+const SAY_AGAIN_MS = 60_000
 
 export interface EtcdCoordinationOptions {
   readonly cluster: string
@@ -111,8 +113,10 @@ export class EtcdCoordination implements Coordination, Peers {
   /** The newest term that this master has heard of: etcd may have forgotten it. */
   #newestEpoch = 0
   #handOver: HandOver | undefined
-  /** What was last said of etcd, and of this master's place in it. */
-  #trouble: string | undefined
+  /** What is wrong with etcd, and whether that is said. */
+  #trouble: { readonly isSaid: boolean } | undefined
+  /** What was last said of that. */
+  #said = { text: '', at: -Infinity }
   #obstacle: { readonly why: string; readonly since: number; isSaid: boolean } | undefined
   #hasEnded = false
 
@@ -496,7 +500,7 @@ export class EtcdCoordination implements Coordination, Peers {
   }
 
   #seen(): void {
-    if (this.#trouble !== undefined) this.#options.logger.info('etcd answers again')
+    if (this.#trouble?.isSaid) this.#options.logger.info('etcd answers again')
     this.#trouble = undefined
     const [held, sight] = [this.#held, this.#view.now]
     const { leader, at, present, revision } = sight
@@ -640,11 +644,16 @@ export class EtcdCoordination implements Coordination, Peers {
     return [{ id, host, port, httpPort: null, role: 'active', alive: true, isVoter: true }, ...this.others()]
   }
 
+  /** Etcd may let itself be read, and refuse what is written: so the same is not said again at once. */
   #isInTrouble(error: unknown): void {
     const text = error instanceof Error ? error.message : String(error)
-    if (this.#hasEnded) return
-    if (this.#trouble === undefined) this.#options.logger.warn({ error }, text)
-    this.#trouble = text
+    if (this.#hasEnded || this.#trouble !== undefined) return
+    const now = this.#runtime.now()
+    const isSaid = text !== this.#said.text || now - this.#said.at >= SAY_AGAIN_MS
+    this.#trouble = { isSaid }
+    if (!isSaid) return
+    this.#said = { text, at: now }
+    this.#options.logger.warn({ error }, text)
   }
 
   /** Said once it lasts. */

@@ -30,6 +30,8 @@ export class FakeEtcd {
   isSilent = false
   /** Whether transactions are carried out without an answer. */
   isMute = false
+  /** Whether it has no space left: what is written is refused. */
+  isFull = false
   /** Of each call, its path. */
   readonly calls: string[] = []
 
@@ -103,6 +105,11 @@ export class FakeEtcd {
     if (this.#late && path === '/v3/kv/txn' && puts(body, this.#late.key)) {
       this.#late.held(body)
       this.#late = undefined
+      return
+    }
+    if (this.isFull && path !== '/v3/kv/range') {
+      response.statusCode = 500
+      response.end(JSON.stringify({ error: 'etcdserver: mvcc: database space exceeded', code: 8 }))
       return
     }
     const answer = this.#answer(path, body)

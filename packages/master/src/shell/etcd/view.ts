@@ -1,4 +1,4 @@
-import type { MasterInfo, Runtime, Timer } from '@icf/common'
+import { IcfError, type MasterInfo, type Runtime, type Timer } from '@icf/common'
 import { formatAddress } from '@icf/common/node'
 import { NO_REVISION, type EtcdKeys, type KeyValue } from './kv.js'
 import { readLeader, readMasterList, type EtcdPaths, type Leader } from './master-record.js'
@@ -119,13 +119,25 @@ function sightOf(keys: readonly KeyValue[], paths: EtcdPaths, revision: bigint, 
   const seats = keys.find(({ key }) => key === paths.seats)
   const present = keys.filter(({ key }) => key.startsWith(paths.masters))
   return {
-    leader: leader && { ...readLeader(leader.value), text: leader.value },
-    seats: seats && readMasterList(seats.value),
+    leader: leader && { ...read(leader, readLeader), text: leader.value },
+    seats: seats && read(seats, readMasterList),
     seatsRevision: seats?.modRevision ?? NO_REVISION,
     present: new Map(
-      present.flatMap(({ value }) => readMasterList(value)).map((info) => [formatAddress(info), info]),
+      present.flatMap((one) => read(one, readMasterList)).map((info) => [formatAddress(info), info]),
     ),
     revision,
     at,
+  }
+}
+
+/** @throws IcfError STATE_UNAVAILABLE: with the key, for whoever has to put it right */
+function read<T>({ key, value }: KeyValue, reader: (value: string) => T): T {
+  try {
+    return reader(value)
+  } catch (cause) {
+    const why = (cause as Error).message
+    throw new IcfError('STATE_UNAVAILABLE', `${key} in etcd has what no master has written: ${why}`, {
+      cause,
+    })
   }
 }
