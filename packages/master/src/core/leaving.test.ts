@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { NONE, SLOT_COUNT, type IcfError } from '@icf/common'
-import { ids, loads, settled, type FakeServer } from './harness.test.kit.js'
+import { defaultTiming, NONE, SLOT_COUNT, type IcfError } from '@icf/common'
+import { ids, loads, settled, type FakeServer, type Harness } from './harness.test.kit.js'
+import { VERSION_INTERVAL_MS } from './versions.js'
 
 test('servers leave, several at once, and are released when they are empty', () => {
   const { harness, servers } = settled(4)
@@ -40,6 +41,44 @@ test('with one server left to take everything, the leaving one stays the backup 
   harness.settle()
   assert.ok(servers[0]!.isReleased)
   assert.deepEqual(loads(harness), [[SLOT_COUNT, 0]])
+})
+
+test('a leaving server keeps what it handed over to one that was dead by then', () => {
+  for (const die of [
+    (harness: Harness, dead: FakeServer): void => harness.kill(dead),
+    (harness: Harness, dead: FakeServer): void =>
+      harness.pass(2 * defaultTiming.deadAfterMs, (server) => server !== dead),
+  ]) {
+    const { harness, servers } = settled(2)
+    const [a, b] = servers as [FakeServer, FakeServer]
+    harness.shutdown(a)
+    harness.report(b, b.tasks())
+    while (a.tasks().length > 0) {
+      harness.report(a, a.tasks())
+      harness.pass(2 * VERSION_INTERVAL_MS, (server) => server !== b)
+    }
+    die(harness, b)
+    assert.ok(!a.isReleased)
+    assert.ok(harness.topology.primary.every((seat) => seat === a.seat))
+    assert.ok(!harness.events.some(({ type }) => type === 'DATA_LOST'))
+  }
+})
+
+test('a leaving server gives its copy up when who has the other one follows the version that made it the primary', () => {
+  const { harness, servers } = settled(2)
+  const [a, b] = servers as [FakeServer, FakeServer]
+  harness.shutdown(a)
+  while (a.tasks().length > 0) {
+    harness.report(a, a.tasks())
+    harness.pass(2 * VERSION_INTERVAL_MS, (server) => server !== b)
+  }
+  const handedOver = harness.topology.version
+  assert.deepEqual(loads(harness), [[0, SLOT_COUNT], [SLOT_COUNT, 0]]) // prettier-ignore
+  harness.pass(500, (server) => server !== b)
+  assert.equal(harness.topology.version, handedOver, 'no more versions while it waits')
+  harness.beat(b)
+  harness.pass(2 * VERSION_INTERVAL_MS)
+  assert.ok(a.isReleased)
 })
 
 test('the last server can not be shut down by an operator, all at once neither', () => {

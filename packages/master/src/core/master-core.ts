@@ -370,6 +370,10 @@ export class MasterCore {
       throw fenced('this server follows a topology that its master does not know')
     if (this.#membership.isDeaf(member, answeredBeat)) return
     member.beatAt = this.#now
+    if (version > member.follows) {
+      member.follows = version
+      this.#reconciler.followed()
+    }
     if (this.#isToHandOver(member)) return
     this.#membership.silence.heard(member.id, this.#now)
     this.#heard(member)

@@ -40,6 +40,8 @@ export interface Member {
   canCompare: boolean
   /** By an older version it may not serve: without its knowing, slots were taken from it, or a master came. */
   mustFollow: number
+  /** The version that its newest heartbeat said it follows; 0: none has come in this term. */
+  follows: number
 }
 
 /** Who wants a server to leave: an operator who asked the master, or the server's own process. */
@@ -130,6 +132,11 @@ export class Membership {
       ...eventsOf('REACHABLE', change.mended, changes.draft),
     )
     return true
+  }
+
+  /** The version that this server has said it follows. */
+  followedBy(id: string): number {
+    return this.#members.get(id)?.follows ?? 0
   }
 
   /** By an older version nobody may serve from now on. */
@@ -332,6 +339,7 @@ export class Membership {
       answeredBeat: 0,
       canCompare: false,
       mustFollow: 0,
+      follows: 0,
     }
     this.#members.set(id, member)
     this.silence.heard(id, now)

@@ -36,8 +36,10 @@ export class Reconciler {
   readonly #made = new Set<number>()
   /** Slots may be without owner or backup: nothing else matters before they are seen to. */
   #isUrgent = false
-  /** The wish is known but not the way there. */
+  /** The wish is known but not the way there, or somebody has said what may allow the next step. */
   #isUnplanned = false
+  /** The first version by which nothing is left to do but to give backups up, if it has come to that. */
+  #onlyDropsFrom: number | undefined
 
   constructor(maxTransitionsPerServer: number) {
     this.#maxTransitionsPerServer = maxTransitionsPerServer
@@ -49,6 +51,7 @@ export class Reconciler {
     this.#moves = []
     this.#made.clear()
     this.#order = order
+    this.#onlyDropsFrom = undefined
     this.#isUrgent ||= order === 'restore'
   }
 
@@ -62,12 +65,23 @@ export class Reconciler {
     this.#made.add(stepKey(slot, kind, to))
   }
 
+  /** A server follows a newer version than before. */
+  followed(): void {
+    this.#isUnplanned ||= this.#onlyDropsFrom !== undefined
+  }
+
   /**
    * @param out ids of silent servers with only copies, and of isolated ones: what they serve waits for them
    * @param cuts who can not copy anything to whom
+   * @param followedBy the version that this server has said it follows
    * @returns steps between the assignment and the wish that are still to be done
    */
-  reconcile(draft: Draft, out: ReadonlySet<string>, cuts: Cuts): number {
+  reconcile(
+    draft: Draft,
+    out: ReadonlySet<string>,
+    cuts: Cuts,
+    followedBy: (server: ServerInfo) => number,
+  ): number {
     this.#wanted ??= wish(draft, out, cuts)
     this.#isUnplanned = this.#isUrgent
     this.#isUrgent = false
@@ -82,13 +96,36 @@ export class Reconciler {
       moves = dropCut(draft, moves, cuts)
     }
     while (moves.length > 0 && draft.transitions.size === 0 && moves.every(isDrop)) {
-      for (const { slot } of moves) draft.setBackup(slot, NONE)
+      const due = this.#dueDrops(draft, moves, followedBy)
+      if (due.length === 0) break
+      for (const { slot } of due) draft.setBackup(slot, NONE)
       // What was left of an older plan may not be all: nothing else would make us look again.
       moves = this.#plan(draft, this.#wanted)
     }
+    if (moves.length === 0 || draft.transitions.size > 0 || !moves.every(isDrop))
+      this.#onlyDropsFrom = undefined
     this.#moves = moves
     this.#begin(draft, moves)
     return moves.length
+  }
+
+  /**
+   * Of the backups to give up, those of servers that follow a version by which nothing else is left to do. One that has not
+   * said so may have died unnoticed, even before it was given its last slots: then the backup is all that is left.
+   */
+  #dueDrops(
+    draft: Draft,
+    drops: readonly Move[],
+    followedBy: (server: ServerInfo) => number,
+  ): readonly Move[] {
+    if (this.#onlyDropsFrom === undefined) {
+      this.#onlyDropsFrom = draft.version
+      // Whoever says that it follows this one is alive by then.
+      draft.touch()
+    }
+    const from = this.#onlyDropsFrom
+    const follows = draft.servers.map((server) => server !== undefined && followedBy(server) >= from)
+    return drops.filter(({ slot }) => follows[draft.primary[slot]!])
   }
 
   #plan(draft: Draft, wanted: Columns): readonly Move[] {

@@ -1,6 +1,6 @@
 import { MessageType, type Topology, type ClusterEvent } from '@icf/common'
 import { Changes, freeze, type Commit } from './changes.js'
-import { slotsHeld } from './draft.js'
+import { slotsHeld, type Draft } from './draft.js'
 import type { Membership } from './membership.js'
 import type { Progress } from './progress.js'
 import { isComplete, type Outlook, type Reconciler } from './reconciler.js'
@@ -130,8 +130,7 @@ export class Versions {
     this.#isUrgent = false
     this.#mayRelease = false
     const membership = this.#membership
-    const cuts = membership.reachability.cuts(draft)
-    if (mustReconcile) this.#movesPending = this.#reconciler.reconcile(draft, membership.outIds(), cuts)
+    if (mustReconcile) this.#movesPending = this.#reconcile(draft)
     membership.releaseEmpty(changes, this.#emptyInEffect())
     const outlook = this.#outlook(membership.absentIds().size > 0)
     if (!draft.isDirty) {
@@ -144,6 +143,12 @@ export class Versions {
     const { topology } = this.#inFlight
     this.#changes = new Changes(topology, this.#epoch)
     return { topology, events: changes.events }
+  }
+
+  #reconcile(draft: Draft): number {
+    const membership = this.#membership
+    const cuts = membership.reachability.cuts(draft)
+    return this.#reconciler.reconcile(draft, membership.outIds(), cuts, ({ id }) => membership.followedBy(id))
   }
 
   /** @returns the commit that is in effect now, or undefined when that version was not in flight */

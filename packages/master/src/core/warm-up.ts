@@ -22,9 +22,10 @@ export function rehearseDeath(ring: RingSettings): void {
   bury(draft, new Set([0]))
   const reconciler = new Reconciler(SERVERS)
   reconciler.invalidate('restore')
-  reconciler.reconcile(draft, new Set(), NO_CUTS)
+  const reconcile = (): number => reconciler.reconcile(draft, new Set(), NO_CUTS, () => draft.version)
+  reconcile()
   encodeDifference(cluster, draft.freeze())
-  reconciler.reconcile(draft, new Set(), NO_CUTS)
+  reconcile()
 }
 
 function madeUpCluster(ring: RingSettings): Topology {
