@@ -228,7 +228,7 @@ export class Messages {
       report.map(([type, to, entries, size, list]) => [type, to, entries, size, list.flat()]),
       this.#id.map((id) => [T.SUSPECT, id]),
       fc
-        .tuple(small, fc.array(this.#slot, { maxLength: 3 }), small, small, small, small)
+        .tuple(small, small, fc.array(this.#slot, { maxLength: 3 }), small, small, small, small)
         .map((audited) => [T.SLOTS_AUDITED, ...audited]),
       fc
         .tuple(count, fc.constantFrom('gone', 'alive', 'unknown'))
@@ -241,7 +241,9 @@ export class Messages {
     return fc.oneof(
       fc.tuple(small, this.#stamp).map(([beat, stamp]) => [T.KEEP_ALIVE, beat, ...stamp]),
       fc.tuple(count, this.#id).map(([probe, id]) => [T.PROBE, probe, id, 'nowhere', 1]),
-      fc.tuple(small, fc.array(this.#slot, { maxLength: 4 })).map((asked) => [T.AUDIT_SLOTS, ...asked]),
+      fc
+        .tuple(small, small, fc.array(this.#slot, { maxLength: 4 }))
+        .map((asked) => [T.AUDIT_SLOTS, ...asked]),
       fc.constant<unknown[]>([T.DISTRIBUTION_REQUEST]),
     )
   }

@@ -29,7 +29,7 @@ describe('an audit', () => {
   })
 
   const begin = (...slots: number[]): void => {
-    a.core.masterMessage(master, auditSlotsMessage(7, slots), 0)
+    a.core.masterMessage(master, auditSlotsMessage({ epoch: 3, number: 7, slots }), 0)
   }
 
   /** @returns what the master is told */
@@ -40,7 +40,7 @@ describe('an audit', () => {
   }
 
   const told = (slots: number[], missing = 0, extra = 0, different = 0, unmended = 0): Message => [
-    MessageType.SLOTS_AUDITED, 7, slots, missing, extra, different, unmended,
+    MessageType.SLOTS_AUDITED, 3, 7, slots, missing, extra, different, unmended,
   ] // prettier-ignore
 
   const contents = ({ core }: Member): string[] =>
@@ -54,7 +54,7 @@ describe('an audit', () => {
 
   it('finds nothing where nothing differs, also in slots without any key', () => {
     const empty = keySlot('nothing')
-    const [, , slots, ...figures] = audit(slot, other, empty)
+    const [, , , slots, ...figures] = audit(slot, other, empty)
     assert.deepEqual([new Set(slots as number[]), figures], [new Set([slot, other, empty]), [0, 0, 0, 0]])
     assert.deepEqual(a.differences, [])
   })
@@ -212,16 +212,16 @@ describe('an audit', () => {
   it('is over when another one is asked for', () => {
     begin(slot)
     a.core.flush(0)
-    a.core.masterMessage(master, auditSlotsMessage(8, [other]), 0)
+    a.core.masterMessage(master, auditSlotsMessage({ epoch: 3, number: 8, slots: [other] }), 0)
     wires.run()
-    assert.deepEqual(master.sent, [[MessageType.SLOTS_AUDITED, 8, [other], 0, 0, 0, 0]])
+    assert.deepEqual(master.sent, [[MessageType.SLOTS_AUDITED, 3, 8, [other], 0, 0, 0, 0]])
   })
 
   it('goes on when what an earlier master had asked for comes late', () => {
     const late = new RecordingPort()
     begin(slot)
     a.core.flush(0)
-    a.core.masterMessage(late, auditSlotsMessage(6, [other]), 0)
+    a.core.masterMessage(late, auditSlotsMessage({ epoch: 2, number: 9, slots: [other] }), 0)
     wires.run()
     assert.deepEqual(master.sent, [told([slot])])
     assert.deepEqual(late.sent, [])

@@ -1,4 +1,10 @@
-import type { Compared, Listed, SlotsAudited } from '@icf/common'
+import {
+  compareVersions,
+  type Compared,
+  type Listed,
+  type SlotsAudited,
+  type SlotsToAudit,
+} from '@icf/common'
 import { Checksums } from './checksums.js'
 import type { Entry } from './entry.js'
 import type { ReplicaChannel } from './replica-channel.js'
@@ -78,6 +84,8 @@ export interface AuditorPorts {
  * counted, and written once more as it is here by then.
  */
 export class Auditor {
+  /** Of what is under way. */
+  #epoch = 0
   #number = 0
   #lastQuestion = 0
   #waiting: number[] = []
@@ -95,11 +103,11 @@ export class Auditor {
 
   /**
    * Begins with these slots; what was under way is given up, and nothing is said of it.
-   * @param number that names it, greater than that of what was asked before
    * @returns false when it was asked earlier than what is under way, by a master that was active before: nothing is done
    */
-  begin(number: number, slots: readonly number[]): boolean {
-    if (number < this.#number) return false
+  begin({ epoch, number, slots }: SlotsToAudit): boolean {
+    if (compareVersions(epoch, number, this.#epoch, this.#number) < 0) return false
+    this.#epoch = epoch
     this.#number = number
     this.#waiting = [...new Set(slots)]
     this.#tasks.clear()
@@ -290,7 +298,7 @@ export class Auditor {
   #end(): void {
     if (this.#waiting.length > 0 || this.#tasks.size > 0) return
     this.#isUnderWay = false
-    this.ports.audited({ number: this.#number, slots: this.#done, ...this.#figures })
+    this.ports.audited({ epoch: this.#epoch, number: this.#number, slots: this.#done, ...this.#figures })
   }
 }
 

@@ -325,8 +325,7 @@ export class CacheServerCore {
 
   /** Whoever is active asks: what another one asked before is over. @throws IcfError PROTOCOL */
   #audit(port: LinkPort, message: Message): void {
-    const { number, slots } = readAuditSlots(message, this.slots.count)
-    if (this.auditor.begin(number, slots)) this.#auditFor = port
+    if (this.auditor.begin(readAuditSlots(message, this.slots.count))) this.#auditFor = port
   }
 
   /** @throws IcfError PROTOCOL */

@@ -85,36 +85,41 @@ export interface Differences {
   readonly unmended: number
 }
 
-/** What came of comparing some slots. Those that were to be compared and are not among them could not be. */
-export interface SlotsAudited extends Differences {
-  /** Of the AUDIT_SLOTS that asked for it. */
+/** The slots that an AUDIT_SLOTS is about, and what names it: later ones of a term have greater numbers. */
+export interface SlotsToAudit {
+  readonly epoch: number
   readonly number: number
   readonly slots: readonly number[]
 }
 
-export function auditSlotsMessage(number: number, slots: readonly number[]): Message {
-  return [MessageType.AUDIT_SLOTS, number, slots]
+/** What came of comparing some slots. Those that were to be compared and are not among them could not be. */
+export interface SlotsAudited extends SlotsToAudit, Differences {}
+
+export function auditSlotsMessage({ epoch, number, slots }: SlotsToAudit): Message {
+  return [MessageType.AUDIT_SLOTS, epoch, number, slots]
 }
 
 /** @throws IcfError PROTOCOL */
-export function readAuditSlots(
-  [, number, slots]: Message,
-  slotCount: number,
-): { readonly number: number; readonly slots: readonly number[] } {
-  return { number: count(number, 'number of AUDIT_SLOTS'), slots: slotsOf(slots, 'AUDIT_SLOTS', slotCount) }
+export function readAuditSlots([, epoch, number, slots]: Message, slotCount: number): SlotsToAudit {
+  return {
+    epoch: count(epoch, 'epoch of AUDIT_SLOTS'),
+    number: count(number, 'number of AUDIT_SLOTS'),
+    slots: slotsOf(slots, 'AUDIT_SLOTS', slotCount),
+  }
 }
 
 export function slotsAuditedMessage(audited: SlotsAudited): Message {
-  const { number, slots, missing, extra, different, unmended } = audited
-  return [MessageType.SLOTS_AUDITED, number, slots, missing, extra, different, unmended]
+  const { epoch, number, slots, missing, extra, different, unmended } = audited
+  return [MessageType.SLOTS_AUDITED, epoch, number, slots, missing, extra, different, unmended]
 }
 
 /** @throws IcfError PROTOCOL */
 export function readSlotsAudited(
-  [, number, slots, missing, extra, different, unmended]: Message,
+  [, epoch, number, slots, missing, extra, different, unmended]: Message,
   slotCount: number,
 ): SlotsAudited {
   return {
+    epoch: count(epoch, 'epoch of SLOTS_AUDITED'),
     number: count(number, 'number of SLOTS_AUDITED'),
     slots: slotsOf(slots, 'SLOTS_AUDITED', slotCount),
     missing: count(missing, 'missing keys of SLOTS_AUDITED'),

@@ -114,8 +114,8 @@ describe('what is written is read', () => {
       const listed = { slot: 3, question: 9, keys, hasMore: keys !== undefined }
       assert.deepEqual(audit.readListed(sent(audit.listedMessage(listed)), 4), listed)
     }
-    const asked = { number: 5, slots: [3, 0] }
-    assert.deepEqual(audit.readAuditSlots(sent(audit.auditSlotsMessage(5, [3, 0])), 4), asked)
+    const asked = { epoch: 1_800_000_000, number: 5, slots: [3, 0] }
+    assert.deepEqual(audit.readAuditSlots(sent(audit.auditSlotsMessage(asked)), 4), asked)
     const audited = { ...asked, missing: 1, extra: 2, different: 3, unmended: 4 }
     assert.deepEqual(audit.readSlotsAudited(sent(audit.slotsAuditedMessage(audited)), 4), audited)
     assert.throws(() => audit.readSlotsAudited(audit.slotsAuditedMessage(audited), 3), { code: 'PROTOCOL' })

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict'
-import { MessageType, NONE, slotsAuditedMessage, type Differences } from '@icf/common'
+import {
+  MessageType,
+  NONE,
+  readAuditSlots,
+  slotsAuditedMessage,
+  type Differences,
+  type SlotsToAudit,
+} from '@icf/common'
 import { beforeEach, describe, it } from 'node:test'
 import { Harness, type FakeServer } from './harness.test.kit.js'
 
@@ -24,19 +31,20 @@ describe('an audit', () => {
   const begin = (until?: number) => harness.step({ type: 'audit', ...(until !== undefined && { until }) })
 
   /** What the server is asked to compare, and has not answered yet. */
-  const orderOf = (server: FakeServer): { number: number; slots: number[] } | undefined => {
+  const orderOf = (server: FakeServer): SlotsToAudit | undefined => {
     const at = server.inbox.findLastIndex(([type]) => type === MessageType.AUDIT_SLOTS)
     if (at < 0) return undefined
-    const [[, number, slots]] = server.inbox.splice(at, 1) as [[unknown, number, number[]]]
-    return { number, slots }
+    return readAuditSlots(server.inbox.splice(at, 1)[0]!, harness.topology.primary.length)
   }
 
   const answer = (server: FakeServer, found: Partial<Differences> = {}, isCompared = true): boolean => {
     const order = orderOf(server)
     if (!order) return false
-    const { number, slots } = order
     const none = { missing: 0, extra: 0, different: 0, unmended: 0 }
-    harness.say(server, slotsAuditedMessage({ number, slots: isCompared ? slots : [], ...none, ...found }))
+    harness.say(
+      server,
+      slotsAuditedMessage({ ...order, slots: isCompared ? order.slots : [], ...none, ...found }),
+    )
     return true
   }
 
@@ -138,13 +146,13 @@ describe('an audit', () => {
 
   it('takes nothing that was asked by an earlier term', () => {
     begin()
-    const { number, slots } = orderOf(servers[0]!)!
+    const order = orderOf(servers[0]!)!
     harness.restart()
     for (const server of servers) harness.join(server)
     const none = { missing: 9, extra: 0, different: 0, unmended: 0 }
-    harness.say(servers[0]!, slotsAuditedMessage({ number, slots, ...none }))
+    harness.say(servers[0]!, slotsAuditedMessage({ ...order, ...none }))
     begin()
-    harness.say(servers[0]!, slotsAuditedMessage({ number, slots, ...none }))
+    harness.say(servers[0]!, slotsAuditedMessage({ ...order, ...none }))
     assert.deepEqual([status().compared, status().missing], [0, 0])
   })
 

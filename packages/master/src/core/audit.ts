@@ -23,9 +23,6 @@ const MAX_ATTEMPTS = 20
  */
 const PATIENCE_MS = 10_000
 
-/** Numbers that one term gives to what it asks: those of a later one are greater, by which servers know it. */
-const ORDERS_OF_A_TERM = 1_000_000_000
-
 /** What one server was asked to compare. */
 interface Order {
   readonly number: number
@@ -54,15 +51,13 @@ const NO_DIFFERENCES: Differences = { missing: 0, extra: 0, different: 0, unmend
 /** Has the primaries of all slots compare them with their backups, some at a time; at most one round at once. */
 export class Audit {
   readonly #orders = new Map<string, Order>()
-  #lastOrder: number
+  #lastOrder = 0
   #round: Round | undefined
   #found = NO_DIFFERENCES
   /** Of this term. */
   #totals = { slots: 0, ...NO_DIFFERENCES }
 
-  constructor(private readonly epoch: number) {
-    this.#lastOrder = epoch * ORDERS_OF_A_TERM
-  }
+  constructor(private readonly epoch: number) {}
 
   get isRunning(): boolean {
     return this.#round !== undefined && this.#round.endedAt === undefined
@@ -111,7 +106,8 @@ export class Audit {
     const order = this.#orders.get(server)
     const round = this.#round
     const audited = readSlotsAudited(message, round?.attempts.length ?? Infinity)
-    if (!round || order?.number !== audited.number || order.link !== link) return
+    if (!round || order?.number !== audited.number || audited.epoch !== this.epoch || order.link !== link)
+      return
     this.#orders.delete(server)
     for (const slot of order.slots) {
       round.attempts[slot]!++
@@ -175,7 +171,11 @@ export class Audit {
       const link = membership.get(id)!.link!
       const number = ++this.#lastOrder
       this.#orders.set(id, { number, link, slots })
-      effects.push({ type: 'send', links: [link], message: auditSlotsMessage(number, slots) })
+      effects.push({
+        type: 'send',
+        links: [link],
+        message: auditSlotsMessage({ epoch: this.epoch, number, slots }),
+      })
     }
     return effects
   }
