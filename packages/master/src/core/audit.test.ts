@@ -144,6 +144,25 @@ describe('an audit', () => {
     assert.ok(harness.topology.backup.every((seat) => seat === NONE))
   })
 
+  it('is of a later epoch than those before, also when the state was lost and the clock is behind', () => {
+    const { topology } = harness
+    const { epoch } = topology
+    begin()
+    assert.equal(orderOf(servers[0]!)!.epoch, epoch)
+    harness.persisted = undefined
+    harness.options = { ...harness.options, returnWindowMs: 500 }
+    harness.restart(1)
+    for (const server of servers) {
+      harness.join(server)
+      harness.tellTopology(server, topology)
+    }
+    harness.pass(600)
+    begin()
+    const order = orderOf(servers[0]!)!
+    assert.ok(order.epoch > epoch)
+    assert.equal(order.epoch, harness.topology.epoch)
+  })
+
   it('takes nothing that was asked by an earlier term', () => {
     begin()
     const order = orderOf(servers[0]!)!

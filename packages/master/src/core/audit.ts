@@ -25,6 +25,7 @@ const PATIENCE_MS = 10_000
 
 /** What one server was asked to compare. */
 interface Order {
+  readonly epoch: number
   readonly number: number
   readonly link: LinkId
   readonly slots: readonly number[]
@@ -57,7 +58,8 @@ export class Audit {
   /** Of this term. */
   #totals = { slots: 0, ...NO_DIFFERENCES }
 
-  constructor(private readonly epoch: number) {}
+  /** @param epochNow of this term, which is a later one once servers told of topologies that this master had lost */
+  constructor(private readonly epochNow: () => number) {}
 
   get isRunning(): boolean {
     return this.#round !== undefined && this.#round.endedAt === undefined
@@ -73,7 +75,7 @@ export class Audit {
     if (!round) return undefined
     const slots = round.attempts.length
     return {
-      epoch: this.epoch,
+      epoch: this.epochNow(),
       round: round.number,
       running: this.isRunning,
       slots,
@@ -106,7 +108,7 @@ export class Audit {
     const order = this.#orders.get(server)
     const round = this.#round
     const audited = readSlotsAudited(message, round?.attempts.length ?? Infinity)
-    if (!round || order?.number !== audited.number || audited.epoch !== this.epoch || order.link !== link)
+    if (!round || order?.number !== audited.number || audited.epoch !== order.epoch || order.link !== link)
       return
     this.#orders.delete(server)
     for (const slot of order.slots) {
@@ -169,12 +171,12 @@ export class Audit {
     for (const [seat, slots] of bySeat) {
       const { id } = topology.servers[seat]!
       const link = membership.get(id)!.link!
-      const number = ++this.#lastOrder
-      this.#orders.set(id, { number, link, slots })
+      const [epoch, number] = [this.epochNow(), ++this.#lastOrder]
+      this.#orders.set(id, { epoch, number, link, slots })
       effects.push({
         type: 'send',
         links: [link],
-        message: auditSlotsMessage({ epoch: this.epoch, number, slots }),
+        message: auditSlotsMessage({ epoch, number, slots }),
       })
     }
     return effects

@@ -82,7 +82,7 @@ export class MasterCore {
     this.#now = now
     this.#options = options
     this.#masters = options.masters ?? []
-    this.#audit = new Audit(epoch)
+    this.#audit = new Audit(() => this.#versions.epoch)
     this.#auditedUntil = state.auditedUntil ?? options.auditedUntil
     this.#membership = new Membership(timing, state, now)
     this.#detector = new Detector(this.#membership, epoch)
