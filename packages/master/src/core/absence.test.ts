@@ -104,6 +104,21 @@ test('the only silent one keeps what its successor should have had, too', () => 
   assert.ok(harness.core.snapshot(harness.now).isSettled)
 })
 
+test('one falls silent as the only other one dies: it keeps the backups of who is not yet found dead', () => {
+  const { harness, servers } = settled(2)
+  const [silent, dying] = servers as [FakeServer, FakeServer]
+  const before = harness.topology
+  silence(harness, servers, 1, 1400)
+  harness.loseLink(dying)
+  harness.pass(200, () => false)
+  assert.deepEqual(harness.absent().map(({ id }) => id), [silent.id]) // prettier-ignore
+  assert.deepEqual(harness.topology.primary, before.primary)
+  assert.deepEqual(harness.topology.backup, before.backup)
+  harness.kill(dying)
+  assert.ok(harness.topology.primary.every((seat) => seat === silent.seat))
+  assert.deepEqual(eventsOf(harness, 'DATA_LOST'), [])
+})
+
 test('a silent one is declared dead when it is in effect that it holds nothing, and told how much it held', () => {
   const { harness, servers } = settled(3)
   const slots = slotsWhere(harness.topology, (primary) => primary === 0).length
