@@ -8,13 +8,13 @@ import { icfOf, ICF } from '../support/icf.js'
 const OTHER = env['ICF_OTHER_BUILD']
 const skip = OTHER === undefined && 'no other build is named: npm run test:mixed -- REVISION'
 
-describe('one process after the other is started again under load', { skip }, () => {
+describe('one process after the other is started again under load', () => {
   const other = icfOf(OTHER ?? '')
   for (const [what, from, to] of [
     ['of the other build, with this one', other, ICF],
     ['of this build, with the other one', ICF, other],
   ] as const)
-    it(what, async (t) => {
+    it(what, { skip }, async (t) => {
       const lab = new FaultLab({ servers: 3, masters: 2, keys: 20_000, icf: from })
       t.after(() => lab.close())
       await lab.endure(t, {}, async (cluster, workload) => {
