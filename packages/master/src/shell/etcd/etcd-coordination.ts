@@ -21,7 +21,7 @@ import {
 import { formatAddress, isRefused, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import type { Coordination, Peers, Term } from '../coordination.js'
-import { selectOne } from '../select.js'
+import { chooseForgotten, everybody, standby } from '../known-masters.js'
 import type { StoredState } from '../state-file.js'
 import { chooseHeir } from '../voting/choose-heir.js'
 import { HandOver } from '../voting/hand-over.js'
@@ -192,12 +192,7 @@ export class EtcdCoordination implements Coordination, Peers {
 
   async forget(selector: string): Promise<MasterStatus> {
     const held = this.#requireHeld()
-    const master = selectOne('master', this.#everybody(), selector)
-    const name = `master ${formatAddress(master)}`
-    if (master.role === 'active')
-      throw new IcfError('INVALID_ARGUMENT', `${name} is the active one: hand over first`)
-    if (master.alive)
-      throw new IcfError('INVALID_ARGUMENT', `${name} is connected: end its process before it is forgotten`)
+    const master = chooseForgotten(everybody(this.#self!, this.others()), selector)
     const { seats = [] } = this.#view.now
     await this.#putSeats(held, seats.filter(({ host, port }) => host !== master.host || port !== master.port)) // prettier-ignore
     return master
@@ -237,15 +232,7 @@ export class EtcdCoordination implements Coordination, Peers {
   others(): MasterStatus[] {
     const { seats = [] } = this.#view.now
     const others = this.masters().filter(({ id }) => id !== this.#self!.id)
-    return others.map((info) => ({
-      id: info.id,
-      host: info.host,
-      port: info.port,
-      httpPort: info.httpPort === 0 ? null : info.httpPort,
-      role: 'standby',
-      alive: this.#links.has(info.id),
-      isVoter: hasSeat(seats, info),
-    }))
+    return others.map((info) => standby(info, this.#links.has(info.id), hasSeat(seats, info)))
   }
 
   admitMaster(): void {
@@ -609,7 +596,7 @@ export class EtcdCoordination implements Coordination, Peers {
 
   #beginHandOver(to: string | undefined): HandOver {
     const held = this.#requireHeld()
-    const handOver = new HandOver(this.#runtime, chooseHeir(this.#everybody(), to))
+    const handOver = new HandOver(this.#runtime, chooseHeir(everybody(this.#self!, this.others()), to))
     this.#handOver = handOver
     const over = (): void => {
       this.#handOver = undefined
@@ -636,12 +623,6 @@ export class EtcdCoordination implements Coordination, Peers {
   #requireHeld(): Held {
     if (this.#held) return this.#held
     throw new IcfError('STANDBY', 'this master is not the active one any more')
-  }
-
-  /** This one, which is active, and the others. */
-  #everybody(): MasterStatus[] {
-    const { id, host, port } = this.#self!
-    return [{ id, host, port, httpPort: null, role: 'active', alive: true, isVoter: true }, ...this.others()]
   }
 
   /** Etcd may let itself be read, and refuse what is written: so the same is not said again at once. */

@@ -24,9 +24,9 @@ import { formatAddress, type Address, type Link } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { Election, isAlone, type ElectionEffect, type ElectionEvent } from '../../core/index.js'
 import type { Coordination, Peers, ServerVotes, Term } from '../coordination.js'
+import { chooseForgotten, everybody, standby } from '../known-masters.js'
 import { encodeState, type StoredState } from '../state-file.js'
 import { chooseHeir } from './choose-heir.js'
-import { selectOne } from '../select.js'
 import { CouncilKeeper } from './council-keeper.js'
 import { DurableBallot } from './durable-ballot.js'
 import { aloneWith, Founding, hasOwnState } from './founding.js'
@@ -180,22 +180,11 @@ export class VotingCoordination implements Coordination, Peers, ServerVotes {
 
   async forget(selector: string): Promise<MasterStatus> {
     if (!this.#term) throw notActive()
-    const master = selectOne('master', this.#everybody(), selector)
-    const name = `master ${formatAddress(master)}`
-    if (master.role === 'active')
-      throw new IcfError('INVALID_ARGUMENT', `${name} is the active one: hand over first`)
-    if (master.alive)
-      throw new IcfError('INVALID_ARGUMENT', `${name} is connected: end its process before it is forgotten`)
+    const master = chooseForgotten(everybody(this.#self!, this.others()), selector)
     this.#council.forget(master.id)
     if (master.isVoter) await this.#givenUp.untilDone(master.id)
     this.#mastersChanged()
     return master
-  }
-
-  /** This one, which is active, and the others. */
-  #everybody(): MasterStatus[] {
-    const { id, host, port } = this.#self!
-    return [{ id, host, port, httpPort: null, role: 'active', alive: true, isVoter: true }, ...this.others()]
   }
 
   /** Nothing is asked or answered any more, and what waits to take effect is given up. */
@@ -238,15 +227,9 @@ export class VotingCoordination implements Coordination, Peers, ServerVotes {
 
   others(): MasterStatus[] {
     const others = this.masters().filter(({ id }) => id !== this.#id)
-    return others.map(({ id, host, port, httpPort }) => ({
-      id,
-      host,
-      port,
-      httpPort: httpPort === 0 ? null : httpPort,
-      role: 'standby',
-      alive: this.#voters.has(id),
-      isVoter: this.#newest?.masters.includes(id) === true,
-    }))
+    return others.map((info) =>
+      standby(info, this.#voters.has(info.id), this.#newest?.masters.includes(info.id) === true),
+    )
   }
 
   admitMaster(): void {
@@ -478,7 +461,7 @@ export class VotingCoordination implements Coordination, Peers, ServerVotes {
 
   #beginHandOver(to: string | undefined): HandOver {
     if (!this.#term) throw notActive()
-    const handOver = new HandOver(this.#runtime, chooseHeir(this.#everybody(), to))
+    const handOver = new HandOver(this.#runtime, chooseHeir(everybody(this.#self!, this.others()), to))
     this.#handOver = handOver
     const over = (): void => {
       this.#handOver = undefined
