@@ -48,6 +48,8 @@ export const masterMutants: readonly Mutant[] = [
     find: `this.#isInFlightVoid = this.#inFlight !== undefined;`,
     replace: `this.#isInFlightVoid = false;`,
     breaks: 'the master goes on with the newest topology among the servers',
+    // A version has to be on its way to the disk when a server tells of a newer one.
+    seeds: 1000,
   },
 
   // --- leases
@@ -124,7 +126,8 @@ export const masterMutants: readonly Mutant[] = [
     find: `if (this.#isToHandOver(member))`,
     replace: `if (false)`,
     breaks: 'a server that reaches none of the others gets no lease until its slots are taken over',
-    seeds: 1000,
+    // One server has to be cut off from all others, who hold what it has, for long enough that calls run out of time.
+    seeds: 3000,
   },
 
   // --- moving
