@@ -13,9 +13,12 @@ import { SimCluster } from './cluster.js'
 import { Faults } from './faults.js'
 import { mastersOf } from './masters/number.js'
 import { chooseScenario, type Scenario } from './scenario.js'
+import { isSettled } from './settled.js'
 import { Network } from './virtual/network.js'
 import { World } from './virtual/world.js'
 import { HALF_A_DAY_MS, WallClocks } from './wall-clocks.js'
+import { fieldsInWords, nameOf, readFrame } from './words/message.js'
+import { plainNames } from './words/names.js'
 import { CALL_TIMEOUT_MS, Workload } from './workload.js'
 
 /** How long a cluster may take to form, and to be whole again once nothing is wrong any more, in ms. */
@@ -85,11 +88,9 @@ class Simulation {
     this.#world = new World(seed, trace)
     this.#scenario = chooseScenario(this.#world.random, seed % PATIENT_EVERY === 0, masters)
     this.#world.log(JSON.stringify(this.#scenario))
-    this.#cluster = new SimCluster(
-      new Network(this.#world, this.#scenario.weather),
-      this.#scenario.cluster,
-      new WallClocks(seed, mostWallErrorMs),
-    )
+    const network = new Network(this.#world, this.#scenario.weather)
+    if (trace) network.heard = (from, to, frame) => this.#traceFrame(from.name, to.name, frame)
+    this.#cluster = new SimCluster(network, this.#scenario.cluster, new WallClocks(seed, mostWallErrorMs))
     const { loneDisk, terms, decisions } = this.#cluster.masters
     if (loneDisk) loneDisk.longestTermMs = longestTermMs
     this.#order = new TopologyOrderChecker(decisions)
@@ -105,7 +106,7 @@ class Simulation {
     await this.#until(
       'the cluster forms',
       FORM_MS,
-      () => cluster.clients.length === clients && this.#isSettled(),
+      () => cluster.clients.length === clients && isSettled(this.#cluster),
     )
     let isLoaded = false
     void workload.load(cluster.clients[0]!).then(() => (isLoaded = true))
@@ -127,7 +128,7 @@ class Simulation {
     await this.#until(
       'the cluster settles',
       SETTLE_MS,
-      () => cluster.clients.length > 0 && workload.pending === 0 && this.#isSettled(),
+      () => cluster.clients.length > 0 && workload.pending === 0 && isSettled(this.#cluster),
     )
     const settleMs = this.#world.now - healed
     if (options.ttlShare > 0) await this.#pass(EXPIRY_MS)
@@ -136,7 +137,7 @@ class Simulation {
       await this.#until(
         'all slots that have a backup are audited',
         AUDIT_MS,
-        () => audits.isWhole && this.#isSettled(),
+        () => audits.isWhole && isSettled(this.#cluster),
       )
     checkCopies(cluster.topology!, cluster)
     checkApart(cluster.topology!, cluster)
@@ -146,6 +147,12 @@ class Simulation {
     const { answered, failed } = this.#answers
     const { steps, now: virtualMs } = this.#world
     return { seed: this.seed, steps, virtualMs, settleMs, answered, failed, faults: nemesis.counts }
+  }
+
+  #traceFrame(from: string, to: string, frame: Buffer): void {
+    const message = readFrame(frame)
+    const fields = fieldsInWords(message, plainNames, this.#scenario.cluster.slotCount)
+    this.#world.log(`${from} → ${to}: ${nameOf(message)} ${fields}`.trimEnd())
   }
 
   #pass(ms: number): Promise<void> {
@@ -189,34 +196,6 @@ class Simulation {
     if (this.#followed.get(who) === topology) return
     this.#followed.set(who, topology)
     this.#order.follows(name, topology)
-  }
-
-  #isSettled(): boolean {
-    const { topology, masters, servers } = this.#cluster
-    const { process: masterProcess, node: master } = masters.acting
-    if (!topology || !master?.core || !masters.processes.every(({ canRun }) => canRun)) return false
-    const snapshot = master.core.snapshot(masterProcess.now())
-    return (
-      servers.length > 0 &&
-      // Nor has anybody died whom the master still believes to live.
-      this.#cluster.seats(topology).every((server, seat) => server || !topology.servers[seat]) &&
-      servers.every(({ incarnation, isLeaving }) => {
-        const core = incarnation?.core
-        if (!core) return false
-        // The last one stays, whoever told it to leave.
-        if (isLeaving && servers.length > 1) return false
-        return (
-          core.isMember &&
-          core.slots.topology.version === topology.version &&
-          !core.store.hasBackgroundWork &&
-          // With `ack: 'primary'` its client does not wait for it.
-          core.ledger.isEmpty
-        )
-      }) &&
-      snapshot.isSettled &&
-      // It is, as far as it can be, while servers do not reach each other.
-      snapshot.unreachable.length === 0
-    )
   }
 
   #describe(): string {

@@ -21,6 +21,19 @@ describe('the virtual network', () => {
     assert.deepEqual([lab.seenByA, lab.seenByB], [['to a'], ['to b', 'behind it']])
   })
 
+  it('tells of each frame who sent it to whom, when it is read', async () => {
+    const lab = await Lab.start()
+    const heard: string[] = []
+    lab.network.heard = (from, to, frame) => heard.push(`${from.name} → ${to.name}: ${frame.toString()}`)
+    const socket = await lab.open()
+    send(socket, 'question')
+    send(lab.accepted!, 'answer')
+    assert.deepEqual(heard, [])
+    await lab.pass(10)
+    assert.deepEqual(heard.sort(), ['a → b: question', 'b → a: answer'])
+    assert.deepEqual([lab.seenByA, lab.seenByB], [['answer'], ['question']])
+  })
+
   it('goes on soon after a short cut', async () => {
     const lab = await Lab.start()
     const socket = await lab.open()

@@ -34,6 +34,8 @@ interface Connection {
 /** Machines, who listens where on them, and the ways between. Whoever has no name of its own is reached by its machine's. */
 export class Network {
   readonly random: Random
+  /** Told of each frame as it is read, before its receiver is. */
+  heard: ((from: VirtualProcess, to: VirtualProcess, frame: Buffer) => void) | undefined
   /** The machine of each host name: of machines, and of processes, also of those that ran once. */
   readonly #hosts = new Map<string, string>()
   /** Without power. */
@@ -237,8 +239,8 @@ export class Network {
     if (this.#connections.size >= this.#forgetAt) this.#forget()
     this.#connections.add(connection)
     this.#slowDown(connection)
-    far.attach(there, back)
-    near.attach(back, there)
+    far.attach(there, back, near.process)
+    near.attach(back, there, server.process)
     world.afterQuietly(delayMs(weather, random, isLocal), () => near.connected())
   }
 

@@ -45,6 +45,8 @@ export class VirtualSocket implements Socket {
   readonly #listeners = new Listeners<SocketEvents>()
   #in: Pipe | undefined
   #out: Pipe | undefined
+  /** At the other end. */
+  #peer: VirtualProcess | undefined
   #outbox: Outbox | undefined
   /** Given to `send` when it was too late. */
   #lateBytes = 0
@@ -78,9 +80,10 @@ export class VirtualSocket implements Socket {
   }
 
   /** The kernel has a connection. */
-  attach(incoming: Pipe, outgoing: Pipe): void {
+  attach(incoming: Pipe, outgoing: Pipe, peer: VirtualProcess): void {
     this.#in = incoming
     this.#out = outgoing
+    this.#peer = peer
     this.#outbox = new Outbox(this.process, outgoing)
     this.process.sockets.add(this)
   }
@@ -230,7 +233,7 @@ export class VirtualSocket implements Socket {
         return this.#emit('open')
       case PacketKind.FRAME:
         // What was read together comes to the last, also after `terminate`.
-        if (!this.#hasReceivedClose) this.#emit('message', packet.frame as Buffer)
+        if (!this.#hasReceivedClose) this.#deliver(packet.frame as Buffer)
         return
       case PacketKind.PING:
         if (this.#readyState === SocketState.OPEN) this.#push(bare(PacketKind.PONG, this.#headerBytes(0)))
@@ -328,9 +331,15 @@ export class VirtualSocket implements Socket {
     }
   }
 
+  #deliver(frame: Buffer): void {
+    this.process.network.heard?.(this.#peer!, this.process, frame)
+    this.#emit('message', frame)
+  }
+
   #emit<Name extends keyof SocketEvents>(name: Name, ...args: SocketEvents[Name]): void {
-    const { world } = this.process
-    if (world.trace)
+    const { world, network } = this.process
+    const isTold = name === 'message' && network.heard !== undefined
+    if (world.trace && !isTold)
       world.log(`${this.process.name}: ${name} ${name === 'message' ? (args[0] as Buffer).length : ''}`)
     if (!this.#listeners.emit(name, ...args) && name === 'error') throw args[0] as Error
   }

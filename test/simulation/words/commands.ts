@@ -1,0 +1,40 @@
+import {
+  CommandCode,
+  errorFromWire,
+  isErrorResult,
+  isWrite,
+  keySlot,
+  readErrorResult,
+  type Message,
+} from '@icf/common'
+import { commandsOf, resultsOf } from '@icf/testkit/frames'
+import { stamp, type Names } from './names.js'
+import { valueWords } from './values.js'
+
+const commandNames = new Map<number, string>(Object.entries(CommandCode).map(([name, code]) => [code, name]))
+
+/** Of COMMANDS. */
+export function commandsWords(message: Message, names: Names, slotCount: number): string {
+  let number = message[4] as number
+  const commands = commandsOf(message).map(({ code, args, repeats }) => {
+    const [key, value] = args as [string, unknown]
+    const what = `${commandNames.get(code)} ${key}${code === CommandCode.SET ? `=${valueWords(value)}` : ''}`
+    const where = ` (slot ${keySlot(key, slotCount)})`
+    if (!isWrite(code)) return what + where
+    return `${what}${where}, write ${repeats ?? number++}${repeats === undefined ? '' : ' again'}`
+  })
+  return `${commands.join('; ')}; by ${stamp(names, message[1] as number, message[2] as number)}`
+}
+
+/** Of RESULTS. */
+export function resultsWords(message: Message, names: Names): string {
+  return resultsOf(message)
+    .map(([, result]) => resultWords(result, names))
+    .join('; ')
+}
+
+function resultWords(result: unknown, names: Names): string {
+  if (!isErrorResult(result)) return valueWords(Array.isArray(result) ? result[1] : result)
+  const { wire, epoch, version } = readErrorResult(result)
+  return `${errorFromWire(wire)}, see ${stamp(names, epoch, version)}`
+}
