@@ -3,9 +3,9 @@ const MOST_CHARACTERS = 40
 /** A value that is stored, or an answer. */
 export function valueWords(value: unknown): string {
   if (value === null || value === undefined) return 'nil'
-  if (typeof value === 'string')
-    return value.length > MOST_CHARACTERS ? `${value.length} characters` : JSON.stringify(value)
-  return value instanceof Uint8Array ? `${value.length} bytes` : String(value)
+  if (value instanceof Uint8Array) return `${value.length} bytes`
+  if (typeof value === 'string' && value.length > MOST_CHARACTERS) return `${value.length} characters`
+  return JSON.stringify(value)
 }
 
 /** "slot 3", "slots 0 3". */
