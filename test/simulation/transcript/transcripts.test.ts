@@ -88,7 +88,10 @@ describe('the stories in test/scenarios', () => {
     const asked = at(lines, 'GET apple', 'client → cache-1')
     const again = lines.findIndex(({ text }, n) => n > asked && text.startsWith('COMMANDS  GET apple'))
     const acknowledged = lines.findIndex(({ text }, n) => n > again && text.startsWith('BACK_ACK'))
-    isIncreasing(asked, again, acknowledged, at(lines, 'GET apple is "green"'))
+    const answered = at(lines, '"green"', 'cache-1 → client')
+    isIncreasing(asked, again, acknowledged, answered)
+    // What arrives at the same moment was sent before.
+    assert.ok(lines[answered]!.atMs > lines[acknowledged]!.atMs)
   })
 
   it('handoff: the new owner serves when the old one has parked the slot, and the master says so', async () => {
@@ -102,6 +105,11 @@ describe('the stories in test/scenarios', () => {
       at(lines, 'serves slot 1', 'cache-3'),
     )
     isIncreasing(at(lines, 'Eve="taller"', 'cache-2 → cache-3'), at(lines, 'SET Eve="taller" is done'))
+    const written = lines.filter(({ text }) => /^KEY_VALUE.*PUT.*Eve="tallest"/.test(text))
+    assert.deepEqual(
+      written.map(({ from }) => from),
+      [['cache-3']],
+    )
   })
 
   it('death: writes go on before everything has a backup again', async () => {
