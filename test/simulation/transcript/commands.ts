@@ -43,7 +43,7 @@ const commands: Readonly<Record<string, Command>> = {
   until: (story, words) => story.when(words.join(' '), () => undefined),
   when: (story, words) => {
     const [text, command] = words.join(' ').split(/: (.*)/)
-    story.when(text!, () => story.world.after(0, () => perform(story, command!)))
+    story.when(text!, () => perform(story, command!))
   },
 }
 

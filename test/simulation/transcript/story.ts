@@ -82,15 +82,16 @@ export class Story {
     this.#awaited.push({ what, isDone })
   }
 
-  /** @param react at once, when a line comes that has the text; this step waits for it */
+  /** @param react at the instant in which a line comes that has the text; the step waits for it */
   when(text: string, react: () => void): void {
     let isOver = false
     this.#reactions.push({
       text,
-      react: () => {
-        isOver = true
-        react()
-      },
+      react: () =>
+        this.world.after(0, () => {
+          isOver = true
+          react()
+        }),
     })
     this.await(`there is a line with "${text}"`, () => isOver)
   }
