@@ -70,14 +70,14 @@ export class MasterNode {
   }
 
   /** As others know it. */
-  get #self(): MasterInfo {
+  get self(): MasterInfo {
     const { advertiseHost = this.#address.host, machine = '' } = this.#options
     const httpPort = this.#httpAddress?.port ?? 0
     return { id: this.#id, host: advertiseHost, port: this.#address.port, httpPort, machine }
   }
 
   get #masters(): readonly MasterInfo[] {
-    return this.#options.coordination.peers?.masters() ?? [this.#self]
+    return this.#options.coordination.peers?.masters() ?? [this.self]
   }
 
   get otherMasters(): MasterStatus[] {
@@ -187,7 +187,7 @@ export class MasterNode {
     this.#ports.push(native)
     this.#address = native.address
     await this.#listenHttp(administration)
-    coordination.peers?.serve(this.#self, () => {
+    coordination.peers?.serve(this.self, () => {
       this.#active?.dispatch({ type: 'masters', masters: this.#masters })
     })
   }
@@ -295,7 +295,7 @@ export class MasterNode {
 
   #requireActive(): ActiveTerm {
     if (this.#active) return this.#active
-    const address = formatAddress(this.#address)
+    const address = formatAddress(this.self)
     throw new IcfError('STANDBY', `master ${address} is a standby: ask the one that is active`)
   }
 

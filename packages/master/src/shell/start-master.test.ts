@@ -245,6 +245,8 @@ test('a master without others lists itself, and is the same when it was started 
   const first = await start(t, { dataDir, advertiseHost: 'localhost', machine: 'm' })
   const self = { id: first.id, host: 'localhost', port: first.address.port, httpPort: first.httpAddress!.port, machine: 'm' } // prettier-ignore
   assert.deepEqual(await listed(first), [self])
+  const { masters } = (await (await connect(first, 'admin')).ask('STATUS')) as Status
+  assert.deepEqual(masters.map(({ host }) => host), ['localhost']) // prettier-ignore
   await first.close()
   const again = await start(t, { dataDir, port: first.address.port, httpPort: self.httpPort })
   assert.deepEqual(((await listed(again)) as { id: string }[]).map(({ id }) => id), [first.id]) // prettier-ignore

@@ -1,21 +1,19 @@
-import type { MasterStatus, Status } from '@icf/common'
-import type { Address } from '@icf/common/node'
+import type { MasterInfo, MasterStatus, Status } from '@icf/common'
 import type { Snapshot } from '../core/index.js'
 
 export interface SelfDescription {
-  readonly id: string
   readonly cluster: string
-  readonly address: Address
-  readonly httpAddress: Address | undefined
+  /** As others know it. */
+  readonly self: MasterInfo
   /** All that it has met. */
   readonly otherMasters: readonly MasterStatus[]
 }
 
 /** The object of `icf status --json`. */
-export function statusOf(snapshot: Snapshot, self: SelfDescription): Status {
+export function statusOf(snapshot: Snapshot, { cluster, self, otherMasters }: SelfDescription): Status {
   const { topology, progress } = snapshot
   return {
-    cluster: self.cluster,
+    cluster,
     epoch: topology.epoch,
     version: topology.version,
     settled: snapshot.isSettled,
@@ -35,7 +33,7 @@ export function statusOf(snapshot: Snapshot, self: SelfDescription): Status {
           etaMs: progress.etaMs === undefined ? null : Math.round(progress.etaMs),
         }
       : null,
-    masters: [selfStatus(self), ...self.otherMasters],
+    masters: [selfStatus(self), ...otherMasters],
     servers: snapshot.servers.map((server) => ({
       id: server.id,
       host: server.host,
@@ -63,6 +61,6 @@ export function statusOf(snapshot: Snapshot, self: SelfDescription): Status {
   }
 }
 
-function selfStatus({ id, address, httpAddress }: SelfDescription): MasterStatus {
-  return { id, ...address, httpPort: httpAddress?.port ?? null, role: 'active', alive: true, isVoter: true }
+function selfStatus({ id, host, port, httpPort }: MasterInfo): MasterStatus {
+  return { id, host, port, httpPort: httpPort || null, role: 'active', alive: true, isVoter: true }
 }
