@@ -40,6 +40,32 @@ it('three times the memory budget is written', async (t) => {
   })
 })
 
+/** A machine or a container that is small makes V8's limit small. */
+const SMALL_HEAP = { host: '127.0.0.1', prefix: ['env', 'NODE_OPTIONS=--max-old-space-size=100'] }
+const TEXT_BYTES = 1000
+const TEXTS_AT_ONCE = 1000
+const TEXTS = 100_000
+
+const noEnv = platform() === 'win32' ? 'needs the program "env"' : false
+
+it('more text is written than V8 takes into its heap by itself', { skip: noEnv }, async () => {
+  const places = { masters: [], servers: [SMALL_HEAP] }
+  await withCluster({ servers: 1, serverArgs: ['--max-memory', '1gb'], places }, async (cluster) => {
+    const cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+    try {
+      for (let from = 0; from < TEXTS; from += TEXTS_AT_ONCE) {
+        const texts = Array.from({ length: TEXTS_AT_ONCE }, (_, n): [string, string] => {
+          return [`text ${from + n}`, String(from + n).padEnd(TEXT_BYTES, '.')]
+        })
+        await cache.setMany(texts)
+      }
+      assert.notEqual(await cache.get(`text ${TEXTS - 1}`), undefined)
+    } finally {
+      await cache.close()
+    }
+  })
+})
+
 /** Writes each value once, and reads some other keys again and again meanwhile. */
 async function fill(cache: Client): Promise<void> {
   for (let i = 0; i < USED_KEYS; i++) await cache.set(`used ${i}`, 'x'.repeat(100))

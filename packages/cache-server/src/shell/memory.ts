@@ -21,7 +21,15 @@ export const MIN_MEMORY_BYTES = 128 * 1024 * 1024
 
 /** Turns what the whole process may take, in bytes, into the budget of its entries. */
 export function entryBudget(maxMemoryBytes: number): number {
-  return Math.floor((maxMemoryBytes - PROCESS_BYTES) * ENTRY_SHARE)
+  return Math.max(0, Math.floor((maxMemoryBytes - PROCESS_BYTES) * ENTRY_SHARE))
+}
+
+/**
+ * Bytes at which V8 ends the process, whatever memory there is: where Node.js was not told more, about half of the
+ * machine or container, and at most 4 GiB.
+ */
+export function heapLimit(): number {
+  return v8.getHeapStatistics().heap_size_limit
 }
 
 /** The memory of a process that holds a cache server, as far as it can be seen and steered. */

@@ -2,7 +2,9 @@ import { IcfError, limits } from '@icf/common'
 import { formatAddress, machineIdentity, nodeRuntime, type Address } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { CacheServer, type RunningCacheServer } from './cache-server.js'
-import { entryBudget, MIN_MEMORY_BYTES, NodeMemory } from './memory.js'
+import { entryBudget, heapLimit, MIN_MEMORY_BYTES, NodeMemory } from './memory.js'
+
+const MIB = 1024 ** 2
 
 export interface CacheServerOptions {
   /** Address to listen on. */
@@ -39,11 +41,23 @@ export async function startCacheServer(options: CacheServerOptions): Promise<Run
     cluster,
     masters,
     advertised: { host: advertiseHost, respPort, zone, weight, maxMemoryBytes, machine },
-    budgetBytes: entryBudget(maxMemoryBytes),
+    budgetBytes: entryBudget(usableMemory(maxMemoryBytes, logger)),
     memory: new NodeMemory(nodeRuntime),
     logger,
     begun: ({ id }) => onIncarnation?.(id),
   }).start()
+}
+
+/** No more than V8 lets into its heap: it would end the process, with all that it holds. */
+function usableMemory(maxMemoryBytes: number, logger: Logger): number {
+  const limitBytes = heapLimit()
+  if (limitBytes >= maxMemoryBytes) return maxMemoryBytes
+  const wanted = `NODE_OPTIONS=--max-old-space-size=${Math.ceil(maxMemoryBytes / MIB)}`
+  logger.warn(
+    { limitBytes, maxMemoryBytes },
+    `Node.js does not let this process have all of --max-memory, and it takes less: start it with ${wanted}`,
+  )
+  return limitBytes
 }
 
 function checkOptions({

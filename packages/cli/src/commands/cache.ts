@@ -1,6 +1,7 @@
 import type { RunningCacheServer } from '@icf/cache-server'
 import type { Command } from 'commander'
 import { CliError, describeError, Exit, usageError } from '../errors.js'
+import { allowHeap } from '../heap.js'
 import { makeLogger } from '../logger.js'
 import {
   clusterOption,
@@ -70,6 +71,8 @@ export function addCache(program: Command): void {
 
 async function cache(options: CacheOptions): Promise<number> {
   supervisor.dieWithIt()
+  // Under `icf up` it is bound to that by a channel, which would be lost.
+  if (!supervisor.isThere) allowHeap(options.maxMemory)
   if (options.respPort !== 0) throw usageError('--resp-port: the Redis protocol is not available yet')
   const [{ startCacheServer }, { parseMasters }] = await Promise.all([
     import('@icf/cache-server'),

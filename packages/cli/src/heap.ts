@@ -1,0 +1,24 @@
+import v8 from 'node:v8'
+
+const MIB = 1024 ** 2
+const FLAG = '--max-old-space-size'
+
+/** From Node.js 22.15 on, and not on Windows. */
+type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never
+
+/**
+ * Lets the heap of this process grow to so many bytes. V8 takes a limit only when it begins, and by itself one that is
+ * about half of the machine or container, and at most 4 GiB. So this program begins once more, as the same process,
+ * where that is too little; where Node.js can not do that, it returns all the same.
+ */
+export function allowHeap(bytes: number): void {
+  const { execve } = process as { execve?: Execve }
+  if (execve === undefined || v8.getHeapStatistics().heap_size_limit >= bytes) return
+  if (process.execArgv.some((argument) => argument.startsWith(FLAG))) return
+  const flag = `${FLAG}=${Math.ceil(bytes / MIB)}`
+  execve(
+    process.execPath,
+    [process.execPath, flag, ...process.execArgv, ...process.argv.slice(1)],
+    process.env,
+  )
+}
