@@ -35,7 +35,7 @@ describe('the containers of compose.yaml', () => {
   before(async () => {
     if (skip !== false) return
     containers = await Containers.up(services, LINKS)
-    cache = await connect({ masters: MASTERS, cluster: 'icf', connectTimeoutMs: 60_000 })
+    cache = await connect({ masters: MASTERS, cluster: 'icf', timeoutMs: 60_000, connectTimeoutMs: 60_000 })
   })
   after(async () => {
     if (skip !== false) return
