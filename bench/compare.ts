@@ -4,7 +4,7 @@ import { Children } from './children.js'
 import { Client } from './client.js'
 import type { Sample } from './load.js'
 import { readOptions, VALUE_BYTES, type Cell } from './options.js'
-import { renderTable, summarize, type CellResult, type SystemName } from './report.js'
+import { redisClients, renderTable, summarize, type CellResult, type SystemName } from './report.js'
 import { startIcf } from './systems/icf.js'
 import { redisVersion, startRedis } from './systems/redis.js'
 import type { System } from './systems/system.js'
@@ -48,8 +48,7 @@ async function startContenders(): Promise<Contender[]> {
     return contenders
   }
   const redis = await startRedis(version, children)
-  await add('ioredis', redis)
-  await add('node-redis', redis)
+  for (const client of redisClients) await add(client, redis)
   return contenders
 }
 
@@ -65,7 +64,7 @@ async function runRounds(contenders: readonly Contender[]): Promise<CellResult[]
         samples[index]!.get(contender.name)!.push(sample)
         progress(
           `round ${round + 1}/${options.rounds}  ${cell.operation} ${String(cell.inFlight).padStart(3)}  ` +
-            `${contender.name.padEnd(10)} ${Math.round(sample.opsPerSecond)} ops/s`,
+            `${contender.name.padEnd(12)} ${Math.round(sample.opsPerSecond)} ops/s`,
         )
       }
     }

@@ -22,7 +22,7 @@ describe('the report', () => {
     assert.deepEqual(range.icf, [10, 30])
   })
 
-  it('compares icf with the better of the two, metric by metric', () => {
+  it('compares icf with the best of the others, metric by metric', () => {
     const rivals = [
       ['ioredis', [sample(100, 40)]],
       ['node-redis', [sample(50, 20)]],

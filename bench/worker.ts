@@ -11,7 +11,9 @@ const [driverName, addresses, keyCount] = process.argv.slice(2) as [SystemName, 
 const drivers: Record<SystemName, () => Promise<{ connect: Connect }>> = {
   icf: () => import('./drivers/icf.js'),
   ioredis: () => import('./drivers/ioredis.js'),
+  iovalkey: () => import('./drivers/iovalkey.js'),
   'node-redis': () => import('./drivers/node-redis.js'),
+  'valkey-glide': () => import('./drivers/valkey-glide.js'),
 }
 const { connect } = await drivers[driverName]()
 const driver = await connect(addresses.split(','))
