@@ -104,6 +104,7 @@ describe('the stories in test/scenarios', () => {
       at(lines, 'has nothing of slot 1', 'cache-2'),
       at(lines, 'serves slot 1', 'cache-3'),
     )
+    isIncreasing(at(lines, 'has a lease', 'cache-3'), at(lines, 'serves slot 1', 'cache-3'))
     isIncreasing(at(lines, 'Eve="taller"', 'cache-2 → cache-3'), at(lines, 'SET Eve="taller" is done'))
     const written = lines.filter(({ text }) => /^KEY_VALUE.*PUT.*Eve="tallest"/.test(text))
     assert.deepEqual(

@@ -240,7 +240,14 @@ export class Incarnation {
     if (this.#stopped) return
     if (message[0] === MessageType.PROBE) this.#probe(message, link)
     else if (isQuestion(message)) this.#vote(message, link)
-    else this.core.masterMessage(link, message, this.#runtime.now())
+    else this.#obey(message, link)
+  }
+
+  #obey(message: Message, link: Link): void {
+    const wasMember = this.isMember
+    this.core.masterMessage(link, message, this.#runtime.now())
+    // Calls may be waiting for its first lease already.
+    if (!wasMember && this.isMember) this.#heartbeat()
   }
 
   #vote(message: Message, link: Link): void {
