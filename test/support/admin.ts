@@ -1,10 +1,13 @@
+import { setTimeout } from 'node:timers/promises'
 import { decodeTopology, errorFromWire, IcfError, MessageType, type Topology } from '@icf/common'
 import { dial, nodeRuntime, parseAddress } from '@icf/common/node'
 
 const TIMEOUT_MS = 10_000
+const PAUSE_MS = 20
 
 /**
- * One operator's request over a connection of its own: a poll that does not cost the start of a process.
+ * One operator's request over a connection of its own: a poll that does not cost the start of a process. While masters
+ * only stand by, it waits for one to be elected: none of them has done anything.
  * @throws IcfError what the master answered, or why none could be reached
  */
 export async function askMaster(
@@ -13,15 +16,18 @@ export async function askMaster(
   name: string,
   args: object = {},
 ): Promise<unknown> {
-  let failure: unknown
-  for (const master of masters) {
-    try {
-      return await ask(master, cluster, name, args)
-    } catch (error) {
-      failure = error
+  for (const deadline = performance.now() + TIMEOUT_MS; ; await setTimeout(PAUSE_MS)) {
+    const failures: unknown[] = []
+    for (const master of masters) {
+      try {
+        return await ask(master, cluster, name, args)
+      } catch (error) {
+        failures.push(error)
+      }
     }
+    const standsBy = failures.some((error) => (error as IcfError).code === 'STANDBY')
+    if (!standsBy || performance.now() > deadline) throw failures.at(-1)
   }
-  throw failure
 }
 
 async function ask(master: string, cluster: string, name: string, args: object): Promise<unknown> {
@@ -33,19 +39,19 @@ async function ask(master: string, cluster: string, name: string, args: object):
   )
   try {
     return await new Promise((resolve, reject) => {
-      const timer = setTimeout(
+      const timer = nodeRuntime.setTimeout(
         () => reject(new IcfError('TIMEOUT', `${name}: no answer from ${master}`)),
         TIMEOUT_MS,
       )
       link.handlers = {
         message: ([type, number, ok, result, text]) => {
           if (type !== MessageType.ADMIN_RESPONSE || number !== 1) return
-          clearTimeout(timer)
+          nodeRuntime.clear(timer)
           if (ok === true) resolve(result)
           else reject(new IcfError(errorFromWire(result), String(text)))
         },
         close: () => {
-          clearTimeout(timer)
+          nodeRuntime.clear(timer)
           reject(new IcfError('UNREACHABLE', `${master} closed the connection`))
         },
       }
