@@ -3,7 +3,7 @@ import v8 from 'node:v8'
 const MIB = 1024 ** 2
 const FLAG = '--max-old-space-size'
 
-/** From Node.js 22.15 on, and not on Windows. */
+/** From Node.js 22.15 on. On Windows it is there, too, and throws. */
 type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never
 
 /**
@@ -16,9 +16,10 @@ export function allowHeap(bytes: number): void {
   if (execve === undefined || v8.getHeapStatistics().heap_size_limit >= bytes) return
   if (process.execArgv.some((argument) => argument.startsWith(FLAG))) return
   const flag = `${FLAG}=${Math.ceil(bytes / MIB)}`
-  execve(
-    process.execPath,
-    [process.execPath, flag, ...process.execArgv, ...process.argv.slice(1)],
-    process.env,
-  )
+  const args = [process.execPath, flag, ...process.execArgv, ...process.argv.slice(1)]
+  try {
+    execve(process.execPath, args, process.env)
+  } catch {
+    // The cache server takes what it gets, and says so.
+  }
 }
