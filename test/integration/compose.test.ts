@@ -39,8 +39,8 @@ describe('the containers of compose.yaml', () => {
   })
   after(async () => {
     if (skip !== false) return
-    await cache.close()
     await containers.down()
+    await cache.close()
   })
 
   it('become one cluster, and healthy', { skip }, () =>

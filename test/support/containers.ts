@@ -18,10 +18,14 @@ const PATH = '/usr/local/bin:/usr/bin:/bin'
  */
 const ENTER = `set -e
   mount --bind "$1" /etc/hosts
+  # What is bound below may itself be in one of the folders that are hidden.
+  mount -t tmpfs none /mnt && mkdir /mnt/icf && : >/mnt/node
+  mount --bind "$2" /mnt/icf && mount --bind "$3" /mnt/node
   for folder in /opt /var/lib /usr/local/bin; do mount -t tmpfs none $folder; done
   mkdir /opt/icf /var/lib/icf && : >/usr/local/bin/node
-  mount --bind "$2" /opt/icf
-  mount --bind "$3" /usr/local/bin/node
+  mount --bind /mnt/icf /opt/icf
+  mount --bind /mnt/node /usr/local/bin/node
+  umount --recursive /mnt
   ln -s /opt/icf/packages/cli/dist/main.js /usr/local/bin/icf
   mount --bind "$4" /var/lib/icf
   mount -t proc proc /proc
@@ -184,9 +188,11 @@ export class Containers {
   }
 }
 
-/** Of the namespaces that `unshare` made: its only child. */
-function processOne({ pid }: Child): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'))
+/** Of the namespaces that `unshare` made: its only child. @throws Error before it is there, as 0 would be all that run here */
+function processOne({ name, pid }: Child): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  if (children === '') throw new Error(`${name} has no process 1`)
+  return Number(children)
 }
 
 function withEnvironment(environment: Readonly<Record<string, string>>): string[] {
