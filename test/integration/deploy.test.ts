@@ -85,6 +85,9 @@ describe('under systemd', () => {
     } catch (error) {
       for (const child of children) console.error(child.transcript())
       throw error
+    } finally {
+      for (const child of children) child.signal('SIGKILL')
+      await Promise.all(children.map(({ exited }) => exited))
     }
   })
 

@@ -74,13 +74,19 @@ export class Kubelet {
   }
 
   transcript(): string {
-    return this.#pods.map(({ main }) => main.transcript()).join('\n')
+    return this.#started.map((main) => main.transcript()).join('\n')
   }
 
   async close(): Promise<void> {
-    for (const { main } of this.#pods) main.signal('SIGKILL')
-    await Promise.all(this.#pods.map(({ main }) => main.exited))
+    // A pod whose init container still runs is not to start any more.
+    for (const pod of this.#pods) pod.isOver = true
+    for (const main of this.#started) main.signal('SIGKILL')
+    await Promise.all(this.#started.map(({ exited }) => exited))
     rmSync(this.#dir, { recursive: true })
+  }
+
+  get #started(): Child[] {
+    return this.#pods.flatMap(({ started }) => started ?? [])
   }
 
   get #namesFile(): string {
@@ -110,7 +116,9 @@ export class Kubelet {
 
 /** One pod, with what it ran. */
 export class Pod {
-  main!: Child
+  /** Undefined until its init containers have ended. */
+  started: Child | undefined
+  isOver = false
   readonly #folders: ReadonlyMap<string, string>
 
   constructor(
@@ -126,15 +134,20 @@ export class Pod {
     this.#folders = new Map(volumes.map((volume) => [volume.name, source(volume)]))
   }
 
-  /** @throws Error when an init container fails */
+  get main(): Child {
+    return this.started!
+  }
+
+  /** @throws Error when an init container fails, or its end came first */
   async begin(): Promise<void> {
     for (const container of podOf(this.set).initContainers ?? []) {
       const child = this.#run(container, container.command!)
       const { code } = await child.exited
       if (code !== 0) throw new Error(child.transcript())
     }
+    if (this.isOver) throw new Error(`${this.name} is over`)
     const main = mainOf(this.set)
-    this.main = this.#run(main, [...(main.command ?? ENTRYPOINT), ...(main.args ?? [])])
+    this.started = this.#run(main, [...(main.command ?? ENTRYPOINT), ...(main.args ?? [])])
   }
 
   /** Whether a probe of the container succeeds now; false when its process has ended. */
