@@ -71,6 +71,14 @@ describe('the manifests', () => {
     }
   })
 
+  it('run the image of this version', () => {
+    const { version } = JSON.parse(readFileSync(join(modules, '../package.json'), 'utf8')) as {
+      version: string
+    }
+    assert.deepEqual(kustomization.images.map(({ name, newTag }) => [name, newTag]), [['icf', version]]) // prettier-ignore
+    for (const set of statefulSets) for (const { image } of containersOf(set)) assert.equal(image, 'icf')
+  })
+
   it('select the pods that there are', () => {
     for (const { metadata, spec } of statefulSets) {
       const { labels } = spec!.template.metadata!

@@ -19,6 +19,7 @@ interface Kustomization {
   readonly namespace: string
   readonly resources: readonly string[]
   readonly configMapGenerator: readonly { readonly name: string; readonly files: readonly string[] }[]
+  readonly images: readonly { readonly name: string; readonly newTag: string }[]
 }
 
 export const kustomization = parse(readFileSync(join(folder, 'kustomization.yaml'), 'utf8')) as Kustomization
