@@ -56,7 +56,7 @@ describe('compose.yaml', () => {
     for (const { command, environment, mem_limit } of Object.values(services)) {
       if (command[0] !== 'cache') continue
       const [mostMib, limitMib] = [inMib(environment.ICF_MAX_MEMORY!), inMib(String(mem_limit))]
-      assert.ok(limitMib >= 1.1 * mostMib + 128 + 64, `${limitMib} MiB for ${mostMib}`)
+      assert.ok(limitMib >= 1.2 * mostMib + 128 + 64, `${limitMib} MiB for ${mostMib}`)
     }
   })
 

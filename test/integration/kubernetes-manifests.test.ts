@@ -139,7 +139,7 @@ describe('the manifests', () => {
     const { limits, requests } = main.resources!
     assert.equal(requests!['memory'], limits!['memory'])
     assert.ok(Number(heapMib) >= mostMib)
-    assert.ok(bytesOf(limits!['memory']!) >= (1.1 * mostMib + 128) * MIB)
+    assert.ok(bytesOf(limits!['memory']!) >= (1.2 * mostMib + 128 + 64) * MIB)
   })
 
   it('give no container any privilege', () => {
