@@ -68,6 +68,8 @@ it('more text is written than V8 takes into its heap by itself', { skip: noEnv }
         'does not let this process have all of --max-memory',
       )
       assert.equal(warned, !CAN_BEGIN_ONCE_MORE)
+      const [status] = (await cluster.status()).servers
+      assert.equal(status!.maxMemoryBytes === 1024 ** 3, CAN_BEGIN_ONCE_MORE, 'what it says it may take')
     } finally {
       await cache.close()
     }

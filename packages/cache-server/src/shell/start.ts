@@ -34,14 +34,15 @@ export interface CacheServerOptions {
  */
 export async function startCacheServer(options: CacheServerOptions): Promise<RunningCacheServer> {
   checkOptions(options)
-  const { host, port, advertiseHost = host, machine = machineIdentity(), maxMemoryBytes } = options
+  const { host, port, advertiseHost = host, machine = machineIdentity() } = options
   const { cluster, masters, respPort, zone, weight, logger, onIncarnation } = options
+  const maxMemoryBytes = usableMemory(options.maxMemoryBytes, logger)
   return new CacheServer(nodeRuntime, {
     address: { host, port },
     cluster,
     masters,
     advertised: { host: advertiseHost, respPort, zone, weight, maxMemoryBytes, machine },
-    budgetBytes: entryBudget(usableMemory(maxMemoryBytes, logger)),
+    budgetBytes: entryBudget(maxMemoryBytes),
     memory: new NodeMemory(nodeRuntime),
     logger,
     begun: ({ id }) => onIncarnation?.(id),
