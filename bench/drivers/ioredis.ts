@@ -1,15 +1,5 @@
-import { once } from 'node:events'
 import { Cluster } from 'ioredis'
-import type { Driver } from './driver.js'
+import { connectAutoPipelined } from './auto-pipelined.js'
+import type { Connect } from './driver.js'
 
-/** Auto-pipelining is what its documentation recommends for throughput; the rest is as it comes. */
-export async function connect(nodes: readonly string[]): Promise<Driver> {
-  const startupNodes = nodes.map((node) => ({ host: node.split(':')[0]!, port: Number(node.split(':')[1]) }))
-  const cluster = new Cluster(startupNodes, { enableAutoPipelining: true })
-  await once(cluster, 'ready')
-  return {
-    get: (key) => cluster.get(key),
-    set: (key, value) => cluster.set(key, value),
-    close: async () => void (await cluster.quit()),
-  }
-}
+export const connect: Connect = (nodes) => connectAutoPipelined(Cluster, nodes)
