@@ -29,6 +29,9 @@ function master(id: string, other: Partial<MasterInfo> = {}): MasterInfo {
 /** What a cluster has, and what tests may give one. */
 const SLOT_COUNTS = [SLOT_COUNT, 64, 16]
 
+/** Of the first topology of a test; the others follow it. */
+const FIRST_VERSION = 3
+
 /** Topologies that differ in a few runs of slots, like those that follow each other in a cluster. */
 const change = fc.record({
   start: fc.nat(SLOT_COUNT - 1).chain((slot) => fc.constantFrom(slot, slot % 16)),
@@ -40,7 +43,7 @@ const change = fc.record({
       {
         to: fc.nat(2),
         intent: fc.constantFrom('backup' as const, 'primary' as const),
-        since: fc.nat(),
+        since: fc.nat(FIRST_VERSION),
       },
       { noNullPrototype: true },
     ),
@@ -89,7 +92,7 @@ describe('a topology on the wire', () => {
       fc.assert(
         fc.property(fc.array(change, { maxLength: 8 }), (changes) => {
           const topology = {
-            ...changed(nothing, changes, 9),
+            ...changed(nothing, changes, FIRST_VERSION),
             servers: [server(0), server(1), server(2)],
             masters: [master('a'), master('b', { httpPort: 0, machine: '' })],
           }
@@ -108,9 +111,9 @@ describe('a topology on the wire', () => {
           fc.array(change, { maxLength: 6 }),
           fc.boolean(),
           (before, after, sameServers) => {
-            const base = { ...changed(nothing, before, 3), servers: all }
+            const base = { ...changed(nothing, before, FIRST_VERSION), servers: all }
             const next = {
-              ...changed(base, after, 4),
+              ...changed(base, after, FIRST_VERSION + 1),
               servers: sameServers ? all : [server(0), server(1), server(2, true)],
             }
             assert.deepEqual(decodeTopology(encodeDifference(base, next), base), next)
@@ -276,6 +279,19 @@ describe('a topology on the wire', () => {
         message: /vacant seat|two seats/,
       })
     const base = emptyTopology(ring)
+    const copied = (version: number, since: number): Topology => ({
+      ...base,
+      version,
+      servers: [server(0)],
+      transitions: new Map([[3, { to: 0, intent: 'backup', since }]]),
+    })
+    for (const encode of [encodeTopology, (next: Topology) => encodeDifference(base, next)]) {
+      assert.ok(decodeTopology(encode(copied(6, 6)), base))
+      assert.throws(() => decodeTopology(encode(copied(6, 7)), base), {
+        code: 'PROTOCOL',
+        message: 'a topology must not have a copy since a later version than its own, 6: slot 3, 7',
+      })
+    }
     const difference = encodeDifference(base, base)
     for (const field of [3, 4])
       assert.throws(() => decodeTopology(difference.with(field, { toString: 1, valueOf: 1 }), base), {

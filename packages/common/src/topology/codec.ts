@@ -90,23 +90,27 @@ export function decodeTopology(
 ): Topology | undefined {
   const fields = asArray(wire, 'wire form')
   const [form, epoch, version] = [fields[0], asCount(fields[1], 'epoch'), asCount(fields[2], 'version')]
-  if (form === FULL) return withoutVacant(decodeFull(fields, epoch, version, slotCount))
+  if (form === FULL) return consistent(decodeFull(fields, epoch, version, slotCount))
   if (form !== DIFFERENCE)
     throw malformed('form', `${FULL} for the whole or ${DIFFERENCE} for a difference`, form)
   const [baseEpoch, baseVersion] = [asCount(fields[3], 'base epoch'), asCount(fields[4], 'base version')]
   if (!base || compareVersions(base.epoch, base.version, baseEpoch, baseVersion) !== 0) return undefined
-  return withoutVacant(applyDifference(fields, epoch, version, base))
+  return consistent(applyDifference(fields, epoch, version, base))
 }
 
-/** The topology, in which every seat that has, or gets, a slot has a server. */
-function withoutVacant(topology: Topology): Topology {
-  const { servers, primary, backup, transitions } = topology
+/** The topology, in which every seat that has, or gets, a slot has a server, and no copy began in a version to come. */
+function consistent(topology: Topology): Topology {
+  const { servers, primary, backup, transitions, version } = topology
   const isVacant = (seat: number): boolean => seat !== NONE && servers[seat] === undefined
   for (let slot = 0; slot < primary.length; slot++)
     if (isVacant(primary[slot]!) || isVacant(backup[slot]!))
       throw contradiction(`a slot of a vacant seat: slot ${slot}, seats ${primary[slot]} and ${backup[slot]}`)
-  for (const [slot, { to }] of transitions)
+  for (const [slot, { to, since }] of transitions) {
     if (isVacant(to)) throw contradiction(`a copy for a vacant seat: slot ${slot}, seat ${to}`)
+    // Its receiver would refuse it, and its sender begin it again, without end.
+    if (since > version)
+      throw contradiction(`a copy since a later version than its own, ${version}: slot ${slot}, ${since}`)
+  }
   return topology
 }
 
