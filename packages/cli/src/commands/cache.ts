@@ -70,7 +70,7 @@ export function addCache(program: Command): void {
 }
 
 async function cache(options: CacheOptions): Promise<number> {
-  supervisor.dieWithIt()
+  supervisor.endWhenLetGo()
   // Under `icf up` it is bound to that by a channel, which would be lost.
   if (!supervisor.isThere) allowHeap(options.maxMemory)
   if (options.respPort !== 0) throw usageError('--resp-port: the Redis protocol is not available yet')

@@ -102,7 +102,7 @@ export function addMaster(program: Command): void {
 }
 
 async function master(options: MasterOptions): Promise<number> {
-  supervisor.dieWithIt()
+  supervisor.endWhenLetGo()
   const etcd = readEtcdOptions(options)
   const [{ startMaster }, { checkTiming }, { parseMasters }] = await Promise.all([
     import('@icf/master'),

@@ -3,9 +3,11 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { CliError, Exit } from '../errors.js'
 import type { MasterStatus, Status } from '@icf/common'
+import { logHint } from '../members/ending-text.js'
+import { Member, type Ending, type MemberKind } from '../members/member.js'
+import { Restarts } from '../members/restarts.js'
 import { masterAddresses } from './arguments.js'
 import type { ClusterJson } from './cluster-file.js'
-import { Member, type Ending, type MemberKind } from './member.js'
 import type { MasterPorts, PortPlan, ServerPorts } from './port-plan.js'
 
 export interface LocalClusterOptions {
@@ -32,15 +34,12 @@ interface LocalClusterEvents {
 }
 
 const STOP_GRACE_MS = 1500
-const FIRST_RESTART_MS = 500
-const MAX_RESTART_MS = 10_000
 
 /** The processes of `icf up`: starts them, knows which are alive, ends them all. */
 export class LocalCluster extends EventEmitter<LocalClusterEvents> {
   readonly #masters: readonly { member: Member; ports: MasterPorts }[]
   readonly #servers: readonly { member: Member; ports: ServerPorts }[]
-  readonly #restarts = new Map<Member, NodeJS.Timeout>()
-  readonly #restartDelaysMs = new Map<Member, number>()
+  readonly #restarts = new Restarts()
   readonly #startFailed: Promise<never>
   #failStart!: (error: CliError) => void
   #state: 'starting' | 'running' | 'stopping' = 'starting'
@@ -121,7 +120,7 @@ export class LocalCluster extends EventEmitter<LocalClusterEvents> {
   /** Ends every process, without handing anything over. */
   async stop(): Promise<void> {
     this.#state = 'stopping'
-    for (const timer of this.#restarts.values()) clearTimeout(timer)
+    this.#restarts.stop()
     await Promise.all(this.#members.map((member) => member.stop(STOP_GRACE_MS)))
   }
 
@@ -137,7 +136,7 @@ export class LocalCluster extends EventEmitter<LocalClusterEvents> {
   #makeMember(kind: MemberKind, port: number, args: readonly string[]): Member {
     const { folder, host, verbose } = this.options
     const logPath = join(folder, 'logs', `${kind}-${port}.log`)
-    const member = new Member({ kind, host, port, args, logPath, verbose })
+    const member = new Member({ kind, host, port, args, whenLetGo: 'end', logPath, verbose })
     member.on('changed', () => this.emit('changed'))
     member.on('ended', (ending) => this.#memberEnded(member, ending))
     return member
@@ -192,33 +191,19 @@ export class LocalCluster extends EventEmitter<LocalClusterEvents> {
     const hasLeft = member.options.kind === 'cache' && ending.code === 0
     const restarts = this.options.restart && !hasLeft
     this.emit('ended', member, ending, { restarts })
-    if (restarts) this.#restartLater(member, ending)
-    const isEmpty = this.#restarts.size === 0 && this.#members.every(({ pid }) => pid === undefined)
+    if (restarts) this.#restarts.add(member, ending)
+    const isEmpty = this.#restarts.isEmpty && this.#members.every(({ pid }) => pid === undefined)
     if (isEmpty) this.emit('empty')
-  }
-
-  /** A process that does not even come to listen is tried ever more rarely. */
-  #restartLater(member: Member, { wasReady }: Ending): void {
-    const beforeMs = this.#restartDelaysMs.get(member)
-    const delayMs =
-      wasReady || beforeMs === undefined ? FIRST_RESTART_MS : Math.min(beforeMs * 2, MAX_RESTART_MS)
-    this.#restartDelaysMs.set(member, delayMs)
-    const restart = (): void => {
-      this.#restarts.delete(member)
-      member.start()
-    }
-    this.#restarts.set(member, setTimeout(restart, delayMs))
   }
 }
 
 function startError(member: Member, { error, code, signal }: Ending): CliError {
-  const log = member.options.logPath
   if (error && error.code !== 'BUG')
     return new CliError(error.exit, error.code, `${member.name}: ${error.message}`)
   const how = signal ? `was killed by ${signal}` : `stopped with exit code ${code}`
   return new CliError(
     Exit.FAILED,
     error?.code ?? 'START',
-    `${member.name} ${how} while it started; its log is ${log}`,
+    `${member.name} ${how} while it started; ${logHint(member)}`,
   )
 }

@@ -1,7 +1,8 @@
 import { Command, type Option } from 'commander'
 import { addCache } from '../commands/cache.js'
 import { addMaster } from '../commands/master.js'
-import type { MemberKind } from './member.js'
+import { givenArgs } from '../members/given-args.js'
+import type { MemberKind } from '../members/member.js'
 
 /** Of these each process has its own, or `icf up` takes them in its own way. */
 const NOT_PASSED_ON = [
@@ -25,13 +26,7 @@ export function addPassedOnOptions(up: Command): void {
 
 /** Arguments for `icf master` or `icf cache`: what was given to `icf up`, word by word. Each knows its own defaults. */
 export function passedOnArgs(up: Command, kind: MemberKind): string[] {
-  return passedOnOptions(kind).flatMap((option) => {
-    const name = option.attributeName()
-    const source = up.getOptionValueSource(name)
-    if (source !== 'cli' && source !== 'env') return []
-    const value: unknown = up.getOptionValue(name)
-    return value === true ? [option.long!] : [option.long!, String(value)]
-  })
+  return givenArgs(up, passedOnOptions(kind))
 }
 
 function passedOnOptions(kind: MemberKind): Option[] {

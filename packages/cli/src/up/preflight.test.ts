@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ClusterFile } from './cluster-file.js'
-import { requireFreePorts, requireUnusedFolder } from './preflight.js'
+import { requireUnusedFolder } from './preflight.js'
 
 let folder: string
 let holder: Server
@@ -21,18 +21,6 @@ before(async () => {
 after(() => {
   holder.close()
   rmSync(folder, { recursive: true })
-})
-
-test('a port in use is named', async () => {
-  await assert.rejects(requireFreePorts('127.0.0.1', [0, port]), {
-    code: 'PORT_IN_USE',
-    message: new RegExp(`^port ${port} on 127\\.0\\.0\\.1 is in use`),
-  })
-  await requireFreePorts('127.0.0.1', [0, 0])
-})
-
-test('an address of another machine is refused', async () => {
-  await assert.rejects(requireFreePorts('192.0.2.1', [0]), /this machine does not have that address/)
 })
 
 test('a folder is in use while a process in it lives and listens', async () => {

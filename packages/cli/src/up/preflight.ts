@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { formatAddress } from '@icf/common/node'
 import { CliError, Exit, systemCode } from '../errors.js'
 import { readClusterFile } from './cluster-file.js'
@@ -13,36 +12,6 @@ export async function requireUnusedFolder(folder: string): Promise<void> {
     const message = `a cluster already runs from ${folder} (pid ${member.pid} at ${formatAddress(member)}): stop it, or choose another --dir and --base-port`
     throw new CliError(Exit.FAILED, 'ALREADY_RUNNING', message)
   }
-}
-
-/** @throws CliError for the first port that can not be had */
-export async function requireFreePorts(host: string, ports: readonly number[]): Promise<void> {
-  for (const port of ports) {
-    const server = createServer()
-    try {
-      server.listen({ host, port, exclusive: true })
-      await once(server, 'listening')
-    } catch (error) {
-      throw portError(host, port, error)
-    } finally {
-      await new Promise<void>((resolve) => server.close(() => resolve()))
-    }
-  }
-}
-
-function portError(host: string, port: number, cause: unknown): CliError {
-  const code = systemCode(cause) ?? 'PORT'
-  if (code === 'EADDRINUSE')
-    return new CliError(
-      Exit.FAILED,
-      'PORT_IN_USE',
-      `port ${port} on ${host} is in use: stop what listens there, or choose another --base-port`,
-    )
-  const reason =
-    code === 'EADDRNOTAVAIL' ? 'this machine does not have that address' : (cause as Error).message
-  return new CliError(Exit.FAILED, code, `can not listen on ${formatAddress({ host, port })}: ${reason}`, {
-    cause,
-  })
 }
 
 function isAlive(pid: number): boolean {

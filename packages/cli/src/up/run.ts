@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import type { AdminOptions } from '../admin.js'
 import type { UpOptions } from '../commands/up.js'
 import { CliError, Exit, fileProblem } from '../errors.js'
+import { endingText } from '../members/ending-text.js'
+import { requireFreePorts } from '../members/free-ports.js'
 import { note, print, printJson } from '../output.js'
 import { Progress } from '../progress.js'
 import { onStopSignal, signalExitCode } from '../signals.js'
@@ -12,9 +14,8 @@ import { masterAddresses, refuseOneForAll, serverArgs } from './arguments.js'
 import { bannerLines, commandName } from './banner.js'
 import { ClusterFile } from './cluster-file.js'
 import { LocalCluster } from './local-cluster.js'
-import type { Ending, Member } from './member.js'
 import { planPorts } from './port-plan.js'
-import { requireFreePorts, requireUnusedFolder } from './preflight.js'
+import { requireUnusedFolder } from './preflight.js'
 import { StatusWatch } from './status-watch.js'
 import { untilStatus } from './until-status.js'
 
@@ -34,10 +35,11 @@ export async function up(options: UpOptions, passedOn: PassedOn): Promise<number
   const plan = planPorts(options.basePort, options.masters, servers, options.httpPort)
   const args = Array.from({ length: servers }, (_, i) => [...serverArgs(options, plan, i), ...passedOn.cache])
   await requireUnusedFolder(dir)
-  await requireFreePorts(host, [
+  const ports = [
     ...plan.masters.flatMap((m) => (m.httpPort === 0 ? [m.port] : [m.port, m.httpPort])),
     ...plan.servers.map((s) => s.port),
-  ])
+  ]
+  await requireFreePorts(host, ports, '--base-port')
 
   const file = new ClusterFile(dir, (error) => {
     const message = `can not write ${join(dir, 'cluster.json')}, which is out of date now: ${fileProblem(error)}`
@@ -128,12 +130,4 @@ function ended(cluster: LocalCluster, { json }: UpOptions): Promise<never> {
       reject(new CliError(Exit.FAILED, 'EMPTY', 'every process of the cluster has ended')),
     ),
   )
-}
-
-function endingText(member: Member, { pid, code, signal, error }: Ending): string {
-  const who = `${member.name} (pid ${pid})`
-  if (signal) return `${who} was killed by ${signal}`
-  if (code === 0 && member.options.kind === 'cache') return `${who} handed everything off and left`
-  const why = error && error.code !== 'BUG' ? error.message : `its log is ${member.options.logPath}`
-  return code === 0 ? `${who} ended` : `${who} ended with exit code ${code}: ${why}`
 }

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { formatAddress } from '@icf/common/node'
 import { Exit, type ErrorReport } from '../errors.js'
-import { supervisedEnvironment, type ChildMessage } from '../supervised.js'
+import { supervisedEnvironment, type ChildMessage, type WhenLetGo } from '../supervised.js'
 
 export type MemberKind = 'master' | 'cache'
 
@@ -16,9 +16,12 @@ export interface MemberOptions {
   readonly port: number
   /** Of `icf master` or `icf cache`. */
   readonly args: readonly string[]
-  readonly logPath: string
+  /** What it does when the channel to this process closes. */
+  readonly whenLetGo: WhenLetGo
+  /** Where what it writes goes; undefined: where this process writes. */
+  readonly logPath?: string
   /** Show what it logs, too. */
-  readonly verbose: boolean
+  readonly verbose?: boolean
 }
 
 /** How a process ended. */
@@ -40,8 +43,8 @@ interface MemberEvents {
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
 
 /**
- * One process of a local cluster, in a process group of its own: Ctrl-C in the terminal reaches only `icf up`. It ends
- * by itself when the IPC channel to `icf up` closes.
+ * A master or cache server as a child of this process, in a process group of its own: Ctrl-C in the terminal reaches only
+ * this one. It ends by itself when the IPC channel between them closes.
  */
 export class Member extends EventEmitter<MemberEvents> {
   #child: ChildProcess | undefined
@@ -66,20 +69,20 @@ export class Member extends EventEmitter<MemberEvents> {
   }
 
   start(): void {
-    const { kind, args, logPath, verbose } = this.options
+    const { kind, args, logPath, verbose, whenLetGo } = this.options
     const log = this.#openLog()
-    const output = verbose ? 'pipe' : (log ?? 'ignore')
+    const output = logPath === undefined ? 'inherit' : verbose ? 'pipe' : (log ?? 'ignore')
     const stdio: StdioOptions = ['ignore', output, output, 'ipc']
     const child = fork(MAIN, [kind, ...args], {
       detached: true,
       stdio,
-      env: supervisedEnvironment(process.env),
+      env: supervisedEnvironment(process.env, whenLetGo),
     })
     if (log !== undefined) closeSync(log)
     this.#child = child
     this.#error = undefined
     this.isReady = false
-    if (verbose) this.#showOutput(child, logPath)
+    if (output === 'pipe') this.#showOutput(child, logPath!)
     child.on('message', (message) => this.#heard(message as ChildMessage))
     child.on('error', (error) => {
       this.#error ??= { exit: Exit.FAILED, code: 'SPAWN', message: error.message }
@@ -92,12 +95,17 @@ export class Member extends EventEmitter<MemberEvents> {
     })
   }
 
-  /** Ends it at once, without handing anything over. */
+  /** Closes the channel to it, and so has it end. */
+  letGo(): void {
+    if (this.#child?.connected) this.#child.disconnect()
+  }
+
+  /** Lets it go, and kills it when it has not ended after so long. */
   async stop(graceMs: number): Promise<void> {
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
-    if (child.connected) child.disconnect()
+    this.letGo()
     const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
     await ended
     clearTimeout(timer)
@@ -107,9 +115,10 @@ export class Member extends EventEmitter<MemberEvents> {
     this.#child?.kill('SIGKILL')
   }
 
-  /** Undefined when it can not be opened for a further start: no log is better than no process. */
+  /** Undefined where there is none, and when it can not be opened for a further start: no log is better than no process. */
   #openLog(): number | undefined {
     const { logPath } = this.options
+    if (logPath === undefined) return undefined
     const isFirst = this.#starts++ === 0
     try {
       mkdirSync(dirname(logPath), { recursive: true })
