@@ -147,6 +147,23 @@ test('files that are not there are exit code 3', async () => {
   }
 })
 
+test('of several processes the port that is in use is named', async () => {
+  const holder = createServer()
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))
+  const { port } = holder.address() as { port: number }
+  try {
+    const { code, stdout, stderr } = await icf(['cache', '--processes', '2', '--port', String(port - 1)])
+    assert.equal(code, 3, stderr)
+    assert.equal(stdout, '')
+    assertOneLine(
+      stderr,
+      new RegExp(`port (${port}|${port - 1}) on 127\\.0\\.0\\.1 is in use: .* another --port`),
+    )
+  } finally {
+    holder.close()
+  }
+})
+
 test('a port in use is exit code 3 and one line that names it', async () => {
   const holder = createServer()
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))

@@ -128,6 +128,19 @@ export function integer(least: number, most: number): (text: string) => number {
   }
 }
 
+/** Of one `icf cache`. */
+export const MAX_PROCESSES = 128
+
+/** How many processes: `auto` is one for each core. */
+export type Processes = number | 'auto'
+
+export function processes(text: string): Processes {
+  if (text === 'auto') return text
+  const number = /^\d+$/.test(text) ? Number(text) : NaN
+  if (number >= 1 && number <= MAX_PROCESSES) return number
+  throw new InvalidArgumentError(`Write auto, or a whole number from 1 to ${MAX_PROCESSES}.`)
+}
+
 export const port = integer(1, 65_535)
 /** 0: do not listen there. */
 export const optionalPort = integer(0, 65_535)

@@ -1,8 +1,10 @@
 import type { RunningCacheServer } from '@icf/cache-server'
+import type { Address } from '@icf/common'
 import type { Command } from 'commander'
 import { CliError, describeError, Exit, usageError } from '../errors.js'
 import { allowHeap } from '../heap.js'
 import { makeLogger } from '../logger.js'
+import { givenArgs } from '../members/given-args.js'
 import {
   clusterOption,
   DEFAULT_MASTERS,
@@ -13,14 +15,16 @@ import {
   option,
   optionalPort,
   port,
+  processes,
   weight,
+  type Processes,
 } from '../options.js'
 import { print, printJson } from '../output.js'
 import { onStopSignal, signalExitCode } from '../signals.js'
 import { supervisor } from '../supervised.js'
 import { runs } from './runs.js'
 
-interface CacheOptions {
+export interface CacheOptions {
   readonly host: string
   readonly port: number
   readonly advertiseHost?: string
@@ -30,18 +34,24 @@ interface CacheOptions {
   readonly zone?: string
   readonly machine?: string
   readonly weight: number
+  readonly processes: Processes
   readonly maxMemory: number
   readonly logLevel: string
   readonly json?: boolean
 }
 
+/** Of these each process has a part of its own. */
+const DIVIDED = ['processes', 'port', 'max-memory', 'weight']
+
 export function addCache(program: Command): void {
-  program
+  const command = program
     .command('cache')
     .summary('run a cache server in the foreground')
     .description(
       'Runs a cache server. Logs go to stderr; one line on stdout says when it listens. SIGTERM or Ctrl-C hands all its ' +
-        'data to the other servers, then it exits; a second signal ends it at once.',
+        'data to the other servers, then it exits; a second signal ends it at once. With --processes it is several cache servers, each a ' +
+        'process with a port of its own, in a row from --port on; memory and weight are those of all together. They start and end ' +
+        'together; one that dies is started again, one that `icf shutdown` has emptied stays away.',
     )
     .addOption(option('--port <port>', 'port to listen on').argParser(port).default(7100))
     .addOption(hostOption())
@@ -63,21 +73,46 @@ export function addCache(program: Command): void {
     .addOption(
       option('--weight <number>', 'share of the data, relative to the others').argParser(weight).default(1),
     )
+    .addOption(
+      option(
+        '--processes <count>',
+        'cache servers, one for each core with auto, as far as each has 128mb of --max-memory',
+      )
+        .argParser(processes)
+        .default(1),
+    )
     .addOption(maxMemoryOption('memory that the process may take'))
     .addOption(logLevelOption())
     .addOption(jsonOption())
-    .action(runs(cache))
+    .action(
+      runs((options: CacheOptions) => {
+        const given = command.options.filter((option) => !DIVIDED.includes(option.name()))
+        return cache(options, givenArgs(command, given))
+      }),
+    )
 }
 
-async function cache(options: CacheOptions): Promise<number> {
+/** @param args those that each of several processes gets as they are */
+async function cache(options: CacheOptions, args: readonly string[]): Promise<number> {
   supervisor.endWhenLetGo()
-  // Under `icf up` it is bound to that by a channel, which would be lost.
-  if (!supervisor.isThere) allowHeap(options.maxMemory)
   if (options.respPort !== 0) throw usageError('--resp-port: the Redis protocol is not available yet')
-  const [{ startCacheServer }, { parseMasters }] = await Promise.all([
-    import('@icf/cache-server'),
-    import('../admin.js'),
-  ])
+  const { parseMasters } = await import('../admin.js')
+  const masters = parseMasters(options.masters)
+  if (options.processes !== 1) {
+    const [{ planProcesses }, { runProcesses }] = await Promise.all([
+      import('../processes/plan.js'),
+      import('../processes/run.js'),
+    ])
+    const shares = planProcesses(options)
+    if (shares.length > 1) return runProcesses(shares, options, args)
+  }
+  // Under a supervisor it is bound to that by a channel, which would be lost.
+  if (!supervisor.isThere) allowHeap(options.maxMemory)
+  return serve(options, masters)
+}
+
+async function serve(options: CacheOptions, masters: readonly Address[]): Promise<number> {
+  const { startCacheServer } = await import('@icf/cache-server')
   const { host, cluster, zone = '', machine, advertiseHost } = options
   const logger = await makeLogger('cache', options.logLevel)
   const server = await startCacheServer({
@@ -85,7 +120,7 @@ async function cache(options: CacheOptions): Promise<number> {
     port: options.port,
     ...(advertiseHost !== undefined && { advertiseHost }),
     respPort: options.respPort,
-    masters: parseMasters(options.masters),
+    masters,
     cluster,
     zone,
     ...(machine !== undefined && { machine }),
@@ -99,13 +134,20 @@ async function cache(options: CacheOptions): Promise<number> {
       () => resolve(Exit.DONE),
       (error: unknown) => reject(failure('the master refused this server', error)),
     )
+    const handOver = (): void => {
+      server.shutdown().catch((error: unknown) => reject(failure('could not hand everything off', error)))
+    }
+    supervisor.handOverWhenLetGo(() => {
+      logger.info('let go by the process that started it: handing everything off to the other servers')
+      handOver()
+    })
     onStopSignal({
       first: (signal) => {
         logger.info(
           { signal },
           'handing everything off to the other servers before leaving; a second signal exits at once',
         )
-        server.shutdown().catch((error: unknown) => reject(failure('could not hand everything off', error)))
+        handOver()
       },
       again: (signal) => process.exit(signalExitCode(signal)),
     })

@@ -22,10 +22,11 @@ export interface UpOptions {
   readonly json?: boolean
   readonly port?: string
   readonly peers?: string
+  readonly processes?: string
 }
 
 /** Options of `icf master` and `icf cache` that no local cluster can take. */
-const REFUSED = ['--port <port>', '--peers <addresses>']
+const REFUSED = ['--port <port>', '--peers <addresses>', '--processes <count>']
 
 export function addUp(program: Command): void {
   const command = program

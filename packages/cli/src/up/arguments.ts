@@ -7,8 +7,10 @@ import type { PortPlan } from './port-plan.js'
 
 /** @throws CliError for what can not be right for all processes */
 export function refuseOneForAll(options: UpOptions): void {
-  const { port, peers, masters, servers, httpPort, respPort, coordination, dataDir } = options
+  const { port, peers, processes, masters, servers, httpPort, respPort, coordination, dataDir } = options
   if (port !== undefined) throw usageError('--port: each process has a port of its own, from --base-port on')
+  if (processes !== undefined)
+    throw usageError('--processes: each cache server is a process of its own; --servers says how many')
   if (peers !== undefined) throw usageError('--peers: the masters of a local cluster know each other')
   if (coordination === 'etcd' && dataDir !== undefined)
     throw usageError('--data-dir: with --coordination etcd the state is in etcd')

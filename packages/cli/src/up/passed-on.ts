@@ -7,7 +7,7 @@ import type { MemberKind } from '../members/member.js'
 /** Of these each process has its own, or `icf up` takes them in its own way. */
 const NOT_PASSED_ON = [
   ...['port', 'host', 'json', 'masters', 'peers'],
-  ...['http-port', 'resp-port', 'data-dir', 'zone', 'weight'],
+  ...['http-port', 'resp-port', 'data-dir', 'zone', 'weight', 'processes'],
 ]
 
 /** Gives `icf up` every other option of `icf master` and `icf cache`. */
