@@ -16,6 +16,8 @@ export interface MemberOptions {
   readonly port: number
   /** Of `icf master` or `icf cache`. */
   readonly args: readonly string[]
+  /** Of `node`, beside what this process was given. */
+  readonly nodeArgs: readonly string[]
   /** What it does when the channel to this process closes. */
   readonly whenLetGo: WhenLetGo
   /** Where what it writes goes; undefined: where this process writes. */
@@ -69,12 +71,13 @@ export class Member extends EventEmitter<MemberEvents> {
   }
 
   start(): void {
-    const { kind, args, logPath, verbose, whenLetGo } = this.options
+    const { kind, args, nodeArgs, logPath, verbose, whenLetGo } = this.options
     const log = this.#openLog()
     const output = logPath === undefined ? 'inherit' : verbose ? 'pipe' : (log ?? 'ignore')
     const stdio: StdioOptions = ['ignore', output, output, 'ipc']
     const child = fork(MAIN, [kind, ...args], {
       detached: true,
+      execArgv: [...nodeArgs, ...process.execArgv],
       stdio,
       env: supervisedEnvironment(process.env, whenLetGo),
     })

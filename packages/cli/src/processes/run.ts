@@ -1,4 +1,5 @@
 import type { CacheOptions } from '../commands/cache.js'
+import { heapArguments } from '../heap.js'
 import { makeLogger } from '../logger.js'
 import { requireFreePorts } from '../members/free-ports.js'
 import { Member } from '../members/member.js'
@@ -24,6 +25,8 @@ export async function runProcesses(
       new Member({
         ...{ kind: 'cache', host, port: share.port, whenLetGo: 'hand over' },
         args: [...args, ...shareArgs(share)],
+        // It can not begin once more by itself: it would lose its channel.
+        nodeArgs: heapArguments(share.maxMemoryBytes),
       }),
   )
   const row = new ProcessRow(members, logger)

@@ -136,7 +136,7 @@ export class LocalCluster extends EventEmitter<LocalClusterEvents> {
   #makeMember(kind: MemberKind, port: number, args: readonly string[]): Member {
     const { folder, host, verbose } = this.options
     const logPath = join(folder, 'logs', `${kind}-${port}.log`)
-    const member = new Member({ kind, host, port, args, whenLetGo: 'end', logPath, verbose })
+    const member = new Member({ kind, host, port, args, nodeArgs: [], whenLetGo: 'end', logPath, verbose })
     member.on('changed', () => this.emit('changed'))
     member.on('ended', (ending) => this.#memberEnded(member, ending))
     return member
