@@ -81,7 +81,7 @@ export function addCache(program: Command): void {
         .argParser(processes)
         .default(1),
     )
-    .addOption(maxMemoryOption('memory that the process may take'))
+    .addOption(maxMemoryOption('memory that the process may take, or all of them together'))
     .addOption(logLevelOption())
     .addOption(jsonOption())
     .action(
