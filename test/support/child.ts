@@ -88,7 +88,8 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 
 let reaper: ChildProcess | undefined
 
-function tellReaper(line: string): void {
+/** @param line `+pid` of what must not outlive the tests, `-pid` of what has ended */
+export function tellReaper(line: string): void {
   reaper ??= startReaper()
   reaper.stdin!.write(`${line}\n`)
 }
