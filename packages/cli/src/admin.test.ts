@@ -163,18 +163,62 @@ test('events come from the master that is active, and its connection is the one 
   await lost
 })
 
-test('when all are standbys, or away, that is said', async () => {
-  const [one, other] = [await fakeMaster(standsBy), await fakeMaster(standsBy)]
-  const refused = (await connect(`${one},${NOBODY},${other}`)).request('STATUS')
-  await assert.rejects(refused, (error: Error) => {
-    const reasons = `^none of the masters is active: ${one} is a standby; ${other} is a standby; .*127.0.0.1:1: connection refused`
-    assert.match(error.message, new RegExp(reasons))
-    return refusedBy('STANDBY')(error)
-  })
-  await assert.rejects((await connect(one)).request('STATUS'), {
-    code: 'STANDBY',
-    message: 'this is a standby',
-  })
+/** A standby that has become the active master when it is asked for the `nth` time. */
+function activeFrom(nth: number): { reply: Reply; asked: string[]; done: string[] } {
+  const [asked, done]: [string[], string[]] = [[], []]
+  const reply: Reply = (link, request, name) => {
+    if (asked.push(name) < nth) return standsBy(link, request, name)
+    done.push(name)
+    answers(link, request, name)
+  }
+  return { reply, asked, done }
+}
+
+test('while none is active yet, standbys are asked again, and the one that becomes active does it once', async () => {
+  const next = activeFrom(2)
+  const other = activeFrom(Infinity)
+  const admin = await connect(`${NOBODY},${await fakeMaster(next.reply)},${await fakeMaster(other.reply)}`)
+  assert.deepEqual(await admin.request('FAILOVER'), { asked: 'FAILOVER' })
+  assert.deepEqual([next.done, other.done], [['FAILOVER'], []])
+  assert.equal(other.asked.length, 2, 'the other one could have become active as well')
+})
+
+test('a standby of which alone one knows is asked again, too', async () => {
+  const next = activeFrom(3)
+  const admin = await connect(await fakeMaster(next.reply))
+  assert.deepEqual(await Promise.all([admin.request('A'), admin.request('B')]), [
+    { asked: 'A' },
+    { asked: 'B' },
+  ])
+  assert.deepEqual(next.done.sort(), ['A', 'B'])
+})
+
+test('what a master refuses after it stood by is not asked again', async () => {
+  let asked = 0
+  const busy: Reply = (link, request) => {
+    const code = ++asked === 1 ? 'STANDBY' : 'BUSY'
+    link.send([MessageType.ADMIN_RESPONSE, request, false, errorToWire(code), code])
+  }
+  const admin = await connect(await fakeMaster(busy))
+  await assert.rejects(admin.request('AUDIT'), refusedBy('BUSY'))
+  assert.equal(asked, 2)
+})
+
+test('when all stay standbys, or away, that is said, after they were asked now and then', async () => {
+  const stubborn = activeFrom(Infinity)
+  const [one, other] = [await fakeMaster(stubborn.reply), await fakeMaster(standsBy)]
+  const [several, alone] = [await connect(`${one},${NOBODY},${other}`), await connect(other)]
+  await Promise.all([
+    assert.rejects(several.request('STATUS'), (error: Error) => {
+      assert.match(error.message, /^none of the masters is active: /)
+      for (const master of [one, other]) assert.ok(error.message.includes(`${master} is a standby`))
+      assert.match(error.message, /127.0.0.1:1: connection refused/)
+      return refusedBy('STANDBY')(error)
+    }),
+    assert.rejects(alone.request('STATUS'), { code: 'STANDBY', message: 'this is a standby' }),
+  ])
+  // In 2 s, at least 75 ms apart.
+  assert.ok(stubborn.asked.length <= 30, `${stubborn.asked.length} times`)
 })
 
 test('nobody there: every reason is told', async () => {

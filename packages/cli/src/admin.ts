@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import {
   decodeTopology,
   IcfError,
@@ -19,6 +20,11 @@ export interface AdminOptions {
   /** For connecting, and for each request. */
   readonly timeoutMs: number
 }
+
+/** A standby is asked for so long, in ms, whether one is active now: a takeover takes less (docs/masters.md). */
+const ELECTION_MS = 2000
+/** Until the masters are asked again; by a quarter more or less, so that those who wait do not ask all at once. */
+const AGAIN_MS = 100
 
 /**
  * Resolves as soon as one of the masters answers.
@@ -65,7 +71,7 @@ export class AdminClient {
   static async connect(options: AdminOptions): Promise<AdminClient> {
     const admin = new AdminClient(options)
     const failures: IcfError[] = []
-    if (!(await admin.#connectToOne(admin.#known, failures))) throw noMaster(failures)
+    if (!(await admin.#connectToOne(admin.#known, failures, admin.timeoutMs))) throw noMaster(failures)
     return admin
   }
 
@@ -123,23 +129,42 @@ export class AdminClient {
   }
 
   /**
-   * A standby did nothing: the next one is asked.
-   * @throws IcfError what the master answered, TIMEOUT, UNREACHABLE when the connection breaks; STANDBY when none is active
+   * A standby did nothing: the next one is asked, and while only standbys answer all of them again, as one may be about to be
+   * active. What an active master was asked is asked once.
+   * @throws IcfError what the master answered, TIMEOUT, UNREACHABLE when the connection breaks; STANDBY when none has become active
+   *   within ELECTION_MS, or `timeoutMs` if that is less
    */
   async request(name: string, args: object = {}): Promise<unknown> {
+    for (const deadline = performance.now() + this.#electionMs; ;) {
+      // However long one round takes, a last one begins after the deadline.
+      const isLast = performance.now() >= deadline
+      try {
+        return await this.#askInTurn(name, args)
+      } catch (error) {
+        if (isLast || !isStandby(error)) throw error
+      }
+      await setTimeout(AGAIN_MS * (0.75 + Math.random() / 2))
+    }
+  }
+
+  /** Asks each master once, until one does not stand by. @throws IcfError as `request`, at once */
+  async #askInTurn(name: string, args: object): Promise<unknown> {
     const standbys = new Set<string>()
     for (;;) {
       const link = this.#link
       try {
         return await link.request(name, args, this.timeoutMs)
       } catch (error) {
-        const isOther = !(error instanceof IcfError) || error.code !== 'STANDBY'
-        if (isOther || this.#known.length === 1 || standbys.has(link.address)) throw error
+        if (!isStandby(error) || this.#known.length === 1 || standbys.has(link.address)) throw error
         standbys.add(link.address)
         // Another request may have been quicker.
         if (this.#link === link) await this.#moveOn(standbys)
       }
     }
+  }
+
+  get #electionMs(): number {
+    return Math.min(ELECTION_MS, this.timeoutMs)
   }
 
   close(): void {
@@ -157,7 +182,8 @@ export class AdminClient {
   async #leave(standbys: ReadonlySet<string>): Promise<void> {
     const others = this.#known.filter((address) => !standbys.has(formatAddress(address)))
     const failures: IcfError[] = []
-    if (await this.#connectToOne(others, failures)) return
+    // One that does not answer is no reason to ask the standby, which may be active by now, any later.
+    if (await this.#connectToOne(others, failures, this.#electionMs)) return
     const reasons = [
       ...[...standbys].map((address) => `${address} is a standby`),
       ...failures.map(({ message }) => message),
@@ -166,8 +192,12 @@ export class AdminClient {
   }
 
   /** @param failures gets why those did not answer that were tried before it */
-  async #connectToOne(addresses: readonly Address[], failures: IcfError[]): Promise<boolean> {
-    const deadline = performance.now() + this.timeoutMs
+  async #connectToOne(
+    addresses: readonly Address[],
+    failures: IcfError[],
+    patienceMs: number,
+  ): Promise<boolean> {
+    const deadline = performance.now() + patienceMs
     for (const [i, address] of addresses.entries()) {
       // The first of several must not use up the time of the others.
       const share = Math.max(1, deadline - performance.now()) / (addresses.length - i)
@@ -204,6 +234,10 @@ export function parseMasters(text: string, option = '--masters'): Address[] {
 /** As the other end, and its user, spell the masters. */
 export function masterList(text: string): string[] {
   return parseMasters(text).map(formatAddress)
+}
+
+function isStandby(error: unknown): boolean {
+  return error instanceof IcfError && error.code === 'STANDBY'
 }
 
 /** What most often is the reason when no master answers. */
