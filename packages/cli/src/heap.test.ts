@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import v8 from 'node:v8'
-import { allowHeap } from './heap.js'
+import { allowHeap, heapArguments } from './heap.js'
 
 const MORE_BYTES = 2 * v8.getHeapStatistics().heap_size_limit
 const MIB = 1024 ** 2
@@ -20,6 +20,20 @@ describe('the heap', () => {
     const flag = `--max-old-space-size=${Math.ceil(MORE_BYTES / MIB)}`
     const rest = [...process.execArgv, ...process.argv.slice(1)]
     assert.deepEqual(begun, [process.execPath, [process.execPath, flag, ...rest]])
+  })
+
+  it('of another process may grow further by what node is given for it', () => {
+    assert.deepEqual(heapArguments(MORE_BYTES), [`--max-old-space-size=${Math.ceil(MORE_BYTES / MIB)}`])
+    assert.deepEqual(heapArguments(MIB), [])
+  })
+
+  it('stays as large as whoever started this process has said', () => {
+    process.execArgv.push('--max-old-space-size=100')
+    try {
+      assert.deepEqual(heapArguments(MORE_BYTES), [])
+    } finally {
+      process.execArgv.pop()
+    }
   })
 
   it('stays as it is where it is large enough', () => {

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import { hostOption, integer, jsonOption, option, optionalPort } from '../options.js'
-import { addPassedOnOptions, passedOnArgs } from '../up/passed-on.js'
+import { addPassedOnOptions, passedOnArgs, passedOnMemory } from '../up/passed-on.js'
 import { MAX_BASE_PORT, MAX_SERVERS } from '../up/port-plan.js'
 import { runs } from './runs.js'
 
@@ -71,7 +71,11 @@ export function addUp(program: Command): void {
     runs(async (options: UpOptions) => {
       // Only a cluster needs what comes with it; `icf --help` should be there at once.
       const { up } = await import('../up/run.js')
-      return up(options, { master: passedOnArgs(command, 'master'), cache: passedOnArgs(command, 'cache') })
+      return up(options, {
+        master: passedOnArgs(command, 'master'),
+        cache: passedOnArgs(command, 'cache'),
+        maxMemoryBytes: passedOnMemory(command),
+      })
     }),
   )
 }

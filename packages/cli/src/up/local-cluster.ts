@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { CliError, Exit } from '../errors.js'
+import { heapArguments } from '../heap.js'
 import type { MasterStatus, Status } from '@icf/common'
 import { logHint } from '../members/ending-text.js'
 import { Member, type Ending, type MemberKind } from '../members/member.js'
@@ -20,6 +21,8 @@ export interface LocalClusterOptions {
   readonly hasEtcd: boolean
   readonly masterArgs: readonly string[]
   readonly serverArgs: (index: number) => readonly string[]
+  /** What each cache server may take. */
+  readonly serverMemoryBytes: number
   readonly verbose: boolean
   readonly restart: boolean
 }
@@ -50,14 +53,16 @@ export class LocalCluster extends EventEmitter<LocalClusterEvents> {
     mkdirSync(join(options.folder, 'logs'), { recursive: true })
     this.#startFailed = new Promise((_, reject) => (this.#failStart = reject))
     this.#startFailed.catch(() => undefined)
-    const { plan, masterArgs, serverArgs } = options
+    const { plan, masterArgs, serverArgs, serverMemoryBytes } = options
+    // A member can not begin once more by itself: it would lose its channel.
+    const heap = heapArguments(serverMemoryBytes)
     this.#masters = plan.masters.map((ports) => ({
       ports,
-      member: this.#makeMember('master', ports.port, this.#masterArgs(ports, masterArgs)),
+      member: this.#makeMember('master', ports.port, this.#masterArgs(ports, masterArgs), []),
     }))
     this.#servers = plan.servers.map((ports, i) => ({
       ports,
-      member: this.#makeMember('cache', ports.port, this.#serverArgs(ports, serverArgs(i))),
+      member: this.#makeMember('cache', ports.port, this.#serverArgs(ports, serverArgs(i)), heap),
     }))
   }
 
@@ -133,10 +138,10 @@ export class LocalCluster extends EventEmitter<LocalClusterEvents> {
     return [...this.#masters, ...this.#servers].map(({ member }) => member)
   }
 
-  #makeMember(kind: MemberKind, port: number, args: readonly string[]): Member {
+  #makeMember(kind: MemberKind, port: number, args: readonly string[], nodeArgs: readonly string[]): Member {
     const { folder, host, verbose } = this.options
     const logPath = join(folder, 'logs', `${kind}-${port}.log`)
-    const member = new Member({ kind, host, port, args, nodeArgs: [], whenLetGo: 'end', logPath, verbose })
+    const member = new Member({ kind, host, port, args, nodeArgs, whenLetGo: 'end', logPath, verbose })
     member.on('changed', () => this.emit('changed'))
     member.on('ended', (ending) => this.#memberEnded(member, ending))
     return member

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Command } from 'commander'
 import { makeProgram } from '../program.js'
-import { addPassedOnOptions, passedOnArgs } from './passed-on.js'
+import { addPassedOnOptions, passedOnArgs, passedOnMemory } from './passed-on.js'
 
 function parsed(...args: string[]): Command {
   const up = new Command('up').exitOverride().configureOutput({ outputError: () => undefined })
@@ -39,6 +39,11 @@ test('what the environment says is passed on, too', () => {
   } finally {
     delete process.env.ICF_MAX_MEMORY
   }
+})
+
+test('what each cache server may take is known, given or not', () => {
+  assert.equal(passedOnMemory(parsed('--max-memory', '1.5gb')), 1.5 * 1024 ** 3)
+  assert.equal(passedOnMemory(parsed()), 256 * 1024 ** 2)
 })
 
 test('what the processes would refuse is refused before they start', () => {

@@ -3,6 +3,7 @@ import { addCache } from '../commands/cache.js'
 import { addMaster } from '../commands/master.js'
 import { givenArgs } from '../members/given-args.js'
 import type { MemberKind } from '../members/member.js'
+import { parseBytes } from '../units.js'
 
 /** Of these each process has its own, or `icf up` takes them in its own way. */
 const NOT_PASSED_ON = [
@@ -27,6 +28,13 @@ export function addPassedOnOptions(up: Command): void {
 /** Arguments for `icf master` or `icf cache`: what was given to `icf up`, word by word. Each knows its own defaults. */
 export function passedOnArgs(up: Command, kind: MemberKind): string[] {
   return givenArgs(up, passedOnOptions(kind))
+}
+
+/** `--max-memory` of each cache server, in bytes, also where it is the default. */
+export function passedOnMemory(up: Command): number {
+  const value: unknown = up.getOptionValue('maxMemory')
+  // Its text was checked when it was read.
+  return typeof value === 'number' ? value : parseBytes(String(value))!
 }
 
 function passedOnOptions(kind: MemberKind): Option[] {

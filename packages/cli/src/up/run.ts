@@ -26,6 +26,8 @@ const REQUEST_TIMEOUT_MS = 2000
 export interface PassedOn {
   readonly master: readonly string[]
   readonly cache: readonly string[]
+  /** `--max-memory` of each cache server. */
+  readonly maxMemoryBytes: number
 }
 
 /** `icf up`. */
@@ -52,6 +54,7 @@ export async function up(options: UpOptions, passedOn: PassedOn): Promise<number
     hasEtcd: options.coordination === 'etcd',
 
     serverArgs: (index) => args[index]!,
+    serverMemoryBytes: passedOn.maxMemoryBytes,
   })
   cluster.on('changed', () => file.write(cluster.json))
   const admin = {
