@@ -15,7 +15,7 @@ const checks = () => [
   ['dead code', 'knip/bin/knip.js', '--no-progress', '--no-config-hints'],
 ]
 
-/** Runs every check, prints what failed, and returns the names of those. */
+/** Runs all checks at once, prints what failed, and returns the names of those. */
 export async function check() {
   const failed = []
   const problems = lockProblems()
@@ -24,10 +24,9 @@ export async function check() {
     failed.push('lock file')
     console.log(problems.join('\n'))
   }
-  for (const [name, script, ...args] of checks()) {
-    const startMs = performance.now()
-    const { status, output } = await run(script, args)
-    const tookMs = Math.round(performance.now() - startMs)
+  const started = checks().map(([name, script, ...args]) => ({ name, ended: run(script, args) }))
+  for (const { name, ended } of started) {
+    const { status, output, tookMs } = await ended
     console.log(`${status === 0 ? '✔' : '✖'} check: ${name} (${tookMs} ms)`)
     if (status === 0) continue
     failed.push(name)
@@ -44,6 +43,7 @@ function distFolders() {
 }
 
 function run(script, args) {
+  const startMs = performance.now()
   return new Promise((done) => {
     const child = spawn(process.execPath, [join(root, 'node_modules', script), ...args], {
       cwd: root,
@@ -52,7 +52,13 @@ function run(script, args) {
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (text) => (output += text))
     child.stderr.setEncoding('utf8').on('data', (text) => (output += text))
-    child.on('close', (status) => done({ status: status ?? 1, output: stripVTControlCharacters(output) }))
+    child.on('close', (status) =>
+      done({
+        status: status ?? 1,
+        output: stripVTControlCharacters(output),
+        tookMs: Math.round(performance.now() - startMs),
+      }),
+    )
   })
 }
 
