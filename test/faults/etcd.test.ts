@@ -54,8 +54,8 @@ describe('under load', () => {
     endure(t, async (cluster, workload, active, before) => {
       cluster.pauseMaster('SIGSTOP', active)
       await workload.progress(2000)
-      const standby = [cluster.masterAddresses[1 - active]!]
-      await cluster.untilStatus('the standby to take over', ({ epoch }) => epoch > before, standby)
+      const masters = [cluster.masterAddresses[1 - active]!]
+      await cluster.untilStatus('the standby to take over', ({ epoch }) => epoch > before, { masters })
       cluster.pauseMaster('SIGCONT', active)
       await cluster.untilMastersVote()
       assert.notEqual(await cluster.activeMaster(), active)

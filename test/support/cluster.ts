@@ -43,6 +43,11 @@ export class Server {
   }
 }
 
+/** Between two questions, which cost the master and this process some ms each: for a moment that passes, … */
+const MOMENT_EVERY_MS = 5
+/** … and for what stays. */
+export const STATE_EVERY_MS = 50
+
 interface Master {
   readonly port: number
   readonly place: Place
@@ -157,6 +162,7 @@ export class Cluster {
       'all masters to vote',
       ({ masters }) =>
         masters.length === this.#masters.length && masters.every(({ alive, isVoter }) => alive && isVoter),
+      { everyMs: STATE_EVERY_MS },
     )
   }
 
@@ -223,7 +229,7 @@ export class Cluster {
           seen = await this.status()
           return seen.settled && this.#hasExpectedMembers(seen)
         },
-        { what: 'the cluster to settle', timeoutMs },
+        { what: 'the cluster to settle', timeoutMs, everyMs: STATE_EVERY_MS },
       )
     } catch (error) {
       if (error instanceof Hopeless) throw error
@@ -234,15 +240,19 @@ export class Cluster {
     for (const { id, port } of seen!.servers) this.members.find((server) => server.port === port)!.id = id
   }
 
-  /** Waits until the status tells it, and returns that status. @param masters that are asked: by default all */
+  /**
+   * Waits until the status tells it, and returns that status.
+   * @param how `masters` that are asked, by default all; by default so often that a short moment is seen
+   */
   async untilStatus(
     what: string,
     holds: (status: Status) => boolean,
-    masters = this.masterAddresses,
+    how: { readonly masters?: readonly string[]; readonly everyMs?: number } = {},
   ): Promise<Status> {
+    const { masters = this.masterAddresses, everyMs = MOMENT_EVERY_MS } = how
     let status!: Status
     const ask = async (): Promise<Status> => (await askMaster(masters, this.name, 'STATUS')) as Status
-    await waitUntil(async () => holds((status = await ask())), { what, everyMs: 5 })
+    await waitUntil(async () => holds((status = await ask())), { what, everyMs })
     return status
   }
 

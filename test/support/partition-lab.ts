@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Status } from '@icf/common'
-import type { Cluster } from './cluster.js'
+import { STATE_EVERY_MS, type Cluster } from './cluster.js'
 import { type Conditions, FaultLab, type LabOptions } from './fault-lab.js'
 import { type Heal, type Machine, Network } from './network.js'
 import type { Workload } from './workload/workload.js'
@@ -65,12 +65,14 @@ export class PartitionLab {
   async last(t: TestContext, cut: Cut, seenTo: (status: Status) => boolean): Promise<void> {
     await this.#endure(t, {}, async (site, cluster, workload) => {
       const heal = await cut(site)
-      await cluster.untilStatus('the cluster to get along without what is cut', seenTo)
+      const how = { everyMs: STATE_EVERY_MS }
+      await cluster.untilStatus('the cluster to get along without what is cut', seenTo, how)
       await workload.progress(CALLS_DURING_CUT)
       await heal()
       await cluster.untilStatus(
         'the end of the cut to be noticed',
         ({ unreachable }) => unreachable.length === 0,
+        how,
       )
     })
   }
