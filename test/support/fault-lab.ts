@@ -23,6 +23,8 @@ export interface Conditions {
   readonly timeouts?: boolean
   /** Members at its beginning; those before may have left any number. By default as many as are left. */
   readonly servers?: number
+  /** Deadline of each call, instead of the lab's. */
+  readonly callTimeoutMs?: number
 }
 
 /** What is tried. */
@@ -44,7 +46,7 @@ export class FaultLab {
   /** Runs a fault, which returns when it is over, and requires that no client noticed then or afterwards. */
   async endure(
     t: TestContext,
-    { timeouts = false, servers }: Conditions,
+    { timeouts = false, servers, callTimeoutMs }: Conditions,
     fault: (cluster: Cluster, workload: Workload) => Promise<void>,
   ): Promise<void> {
     const subject = (this.#subject ??= await makeSubject({
@@ -54,6 +56,7 @@ export class FaultLab {
     const { cluster, cache, workload } = subject
     const before = workload.report()
     cache.forget()
+    cache.callTimeoutMs = callTimeoutMs
     try {
       if (servers !== undefined) await cluster.resize(servers)
       workload.start()

@@ -3,6 +3,8 @@ import type { CacheUnderTest } from './workload/workload.js'
 
 /** The SDK, with a count of what its calls came to. */
 export class WatchedCache implements CacheUnderTest {
+  /** Deadline of each call from now on; undefined: that of the client. */
+  callTimeoutMs: number | undefined
   readonly #client: Client
   #errors = new Map<string, number>()
   #calls = 0
@@ -33,19 +35,23 @@ export class WatchedCache implements CacheUnderTest {
   }
 
   get(key: string): Promise<unknown> {
-    return this.#watch(this.#client.get(key))
+    return this.#watch(this.#client.get(key, this.#options))
   }
 
   set(key: string, value: never): Promise<unknown> {
-    return this.#watch(this.#client.set(key, value))
+    return this.#watch(this.#client.set(key, value, this.#options))
   }
 
   delete(key: string): Promise<unknown> {
-    return this.#watch(this.#client.delete(key))
+    return this.#watch(this.#client.delete(key, this.#options))
   }
 
   close(): Promise<void> {
     return this.#client.close()
+  }
+
+  get #options(): { timeoutMs?: number } {
+    return this.callTimeoutMs === undefined ? {} : { timeoutMs: this.callTimeoutMs }
   }
 
   async #watch(call: Promise<unknown>): Promise<unknown> {
