@@ -35,6 +35,7 @@ describe('under Kubernetes', { skip: process.platform !== 'linux' }, () => {
         ...[0, 1].map((n) => kubelet.start(masters, n, NODES[n]!)),
         ...[0, 1, 2].map((n) => kubelet.start(caches, n, NODES[n]!)),
       ])
+      await untilWhole(pods)
       await ready(...pods)
       for (const pod of pods.slice(0, 2)) assert.ok(await pod.passes('livenessProbe'))
       const status = await statusOf(pods.slice(0, 2))
@@ -60,6 +61,7 @@ describe('under Kubernetes', { skip: process.platform !== 'linux' }, () => {
 
       await requireEnd(pods[4]!)
       pods[4] = await kubelet.start(caches, 2, 'node-c')
+      await untilWhole(pods)
       await ready(...pods)
       const { settled, servers } = await statusOf(pods.slice(0, 2))
       assert.ok(settled)
@@ -76,6 +78,12 @@ describe('under Kubernetes', { skip: process.platform !== 'linux' }, () => {
     }
   })
 })
+
+/** So that probes, each of which may be a process, say yes the first time. */
+function untilWhole([first, second]: readonly Pod[]): Promise<void> {
+  const isWhole = ({ settled, servers }: Status): boolean => settled && servers.length === 3
+  return waitUntil(async () => isWhole(await statusOf([first!, second!])), { what: 'three cache servers' })
+}
 
 async function statusOf(masters: readonly Pod[]): Promise<Status> {
   const addresses = masters.map(({ ip }) => `${ip}:7000`)
