@@ -10,10 +10,12 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { check } from './check.mjs'
 import { prepare, projects, root } from './prepare.mjs'
+import { LONG_FILES } from './long-test-files.mjs'
 import { fileLines } from './test-lines.mjs'
 
 const UNIT_FILES_AT_ONCE = 3
-const LIGHT_FILES_AT_ONCE = 2
+const LIGHT_FILES_AT_ONCE = 3
+const LOADED_FILES_AT_ONCE = 2
 const UNIT_FILE_TIMEOUT_MS = 300_000
 const CROSS_PROCESS_FILE_TIMEOUT_MS = 600_000
 const MAX_OUTPUT_CHARS = 100_000
@@ -34,10 +36,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 
 if (!prepare()) total.failed++
 if (total.failed === 0 && wantsChecks() && (await check()).length > 0) total.failed++
-const { unit, light, loaded } = select(testFiles())
+const { unit, light, loaded, alone } = select(testFiles())
 await runAll(unit, UNIT_FILES_AT_ONCE, UNIT_FILE_TIMEOUT_MS)
 await runAll(light, LIGHT_FILES_AT_ONCE, CROSS_PROCESS_FILE_TIMEOUT_MS)
-await runAll(loaded, 1, CROSS_PROCESS_FILE_TIMEOUT_MS)
+await runAll(loaded, LOADED_FILES_AT_ONCE, CROSS_PROCESS_FILE_TIMEOUT_MS)
+await runAll(alone, 1, CROSS_PROCESS_FILE_TIMEOUT_MS)
 if (patterns.length > 0 && filesRun === 0) console.log('No test file matches.')
 if (total.passed + total.failed === 0) {
   console.log('No test ran.')
@@ -71,7 +74,8 @@ function testFiles() {
 
 /**
  * Simulations and fuzzers share neither ports nor clocks with anyone. Of everything else below test/, which is of real
- * processes, faults under load need the machine for themselves, but for the file that stands still for most of its time.
+ * processes, faults under load need much of the machine, and those with a thousand connections all of it; but for the file
+ * that stands still for most of its time.
  */
 function select(files) {
   const wanted = patterns.map((pattern) => pattern.replace(`${root}/`, '').replace(/^\.\//, ''))
@@ -79,11 +83,21 @@ function select(files) {
     wanted.length === 0 ? files : files.filter(({ name }) => wanted.some((text) => name.includes(text)))
   const kindOf = ({ name }) => {
     if (!/^test\/(?!simulation|fuzz)/.test(name)) return 'unit'
+    if (name === 'test/faults/many-clients.test.ts') return 'alone'
     const isLight = !name.startsWith('test/faults/') || name === 'test/faults/pause.test.ts'
     return isLight ? 'light' : 'loaded'
   }
-  const of = (kind) => chosen.filter((file) => kindOf(file) === kind)
-  return { unit: of('unit'), light: of('light'), loaded: of('loaded') }
+  const of = (kind) => longestFirst(chosen.filter((file) => kindOf(file) === kind))
+  return { unit: of('unit'), light: of('light'), loaded: of('loaded'), alone: of('alone') }
+}
+
+/** So that none of them runs on alone in the end. */
+function longestFirst(files) {
+  const rank = ({ name }) => {
+    const at = LONG_FILES.indexOf(name)
+    return at === -1 ? LONG_FILES.length : at
+  }
+  return files.toSorted((one, other) => rank(one) - rank(other))
 }
 
 async function runAll(files, atOnce, timeoutMs) {
