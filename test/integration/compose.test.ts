@@ -7,10 +7,10 @@ import type { Status } from '@icf/common'
 import { waitUntil } from '@icf/testkit/wait'
 import { askMaster } from '../support/admin.js'
 import { readCompose } from '../support/compose.js'
-import { Containers } from '../support/containers.js'
+import { CONTAINER_TOOLS, Containers } from '../support/containers.js'
 import { enterPrivateNetwork } from '../support/private-network.js'
 
-const skip = enterPrivateNetwork() ?? false
+const skip = enterPrivateNetwork(...CONTAINER_TOOLS) ?? false
 
 /** What links to a service named icf put into the environment of each container. */
 const LINKS = {

@@ -34,6 +34,9 @@ const ENTER = `set -e
   user=$5; shift 5
   exec setpriv --reuid $user --regid $user --clear-groups --no-new-privs --bounding-set -all --pdeathsig KILL "$@"`
 
+/** Programs that make processes containers, and have commands run in them; to name to `enterPrivateNetwork`. */
+export const CONTAINER_TOOLS = ['setpriv', 'nsenter']
+
 /** What a container becomes: one process, alone with its network, and reached by the name of its service. */
 interface Container {
   readonly name: string

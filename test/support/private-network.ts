@@ -15,11 +15,12 @@ const TRIAL = `${ENTER} && ip netns add trial && ip link add bridge0 type bridge
  * loopback, and ends this process with what came of that. In there, it returns at once. Nothing that is done to that
  * network reaches this machine's, and all of it is gone with the last process inside.
  *
+ * @param tools programs that the tests use there, beside those of the network
  * @returns why there can be no such network, and the tests are to be skipped; undefined inside
  */
-export function enterPrivateNetwork(): string | undefined {
+export function enterPrivateNetwork(...tools: readonly string[]): string | undefined {
   if (process.env[INSIDE] !== undefined) return undefined
-  const obstacle = findObstacle()
+  const obstacle = findObstacle(tools)
   if (obstacle !== undefined) return obstacle
   const { status } = spawnSync(
     ...inside(`${ENTER} && exec "$@"`, [process.execPath, ...process.execArgv, ...process.argv.slice(1)]),
@@ -29,10 +30,10 @@ export function enterPrivateNetwork(): string | undefined {
   process.exit(status ?? 1)
 }
 
-function findObstacle(): string | undefined {
+function findObstacle(tools: readonly string[]): string | undefined {
   if (process.platform !== 'linux') return 'needs the network namespaces of Linux'
   if (process.getuid!() !== 0) return 'needs root, to make network namespaces'
-  for (const tool of ['unshare', 'ip', 'nft'])
+  for (const tool of ['unshare', 'ip', 'nft', ...tools])
     if (spawnSync(tool, ['-V']).error) return `needs the program "${tool}"`
   const { status, stderr } = spawnSync(...inside(TRIAL, []), { encoding: 'utf8' })
   return status === 0 ? undefined : `can not make a network here: ${stderr.trim()}`
