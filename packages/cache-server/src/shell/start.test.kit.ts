@@ -114,6 +114,7 @@ export class Way {
 export function startServer(
   masters: readonly Address[],
   warnings: string[] = [],
+  maxMemoryBytes = 256 * 1024 * 1024,
 ): Promise<RunningCacheServer> {
   const write = (line: string): void => void warnings.push((JSON.parse(line) as { msg: string }).msg)
   return startCacheServer({
@@ -124,7 +125,7 @@ export function startServer(
     cluster: 'test',
     zone: '',
     weight: 1,
-    maxMemoryBytes: 256 * 1024 * 1024,
+    maxMemoryBytes,
     logger: pino({ level: 'warn' }, { write }),
   })
 }

@@ -1,5 +1,5 @@
 import { IcfError, limits } from '@icf/common'
-import { formatAddress, machineIdentity, nodeRuntime, type Address } from '@icf/common/node'
+import { formatAddress, machineIdentity, memoryWarning, nodeRuntime, type Address } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { CacheServer, type RunningCacheServer } from './cache-server.js'
 import { entryBudget, heapLimit, MIN_MEMORY_BYTES, NodeMemory } from './memory.js'
@@ -36,6 +36,8 @@ export async function startCacheServer(options: CacheServerOptions): Promise<Run
   checkOptions(options)
   const { host, port, advertiseHost = host, machine = machineIdentity() } = options
   const { cluster, masters, respPort, zone, weight, logger, onIncarnation } = options
+  const tooMuch = memoryWarning(options.maxMemoryBytes, 1)
+  if (tooMuch !== undefined) logger.warn(tooMuch)
   const maxMemoryBytes = usableMemory(options.maxMemoryBytes, logger)
   return new CacheServer(nodeRuntime, {
     address: { host, port },

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { memoryWarning } from '@icf/common/node'
 import type { AdminOptions } from '../admin.js'
 import type { UpOptions } from '../commands/up.js'
 import { CliError, Exit, fileProblem } from '../errors.js'
@@ -43,6 +44,7 @@ export async function up(options: UpOptions, passedOn: PassedOn): Promise<number
   ]
   await requireFreePorts(host, ports, '--base-port')
 
+  warnOfMemory(passedOn.maxMemoryBytes, options)
   const file = new ClusterFile(dir, (error) => {
     const message = `can not write ${join(dir, 'cluster.json')}, which is out of date now: ${fileProblem(error)}`
     note(options.json ? JSON.stringify({ event: { code: 'CLUSTER_FILE', message } }) : `icf: ${message}`)
@@ -75,6 +77,13 @@ export async function up(options: UpOptions, passedOn: PassedOn): Promise<number
     await cluster.stop()
     file.remove()
   }
+}
+
+/** Each cache server compares its own with what there is; only here it is known how many they are. */
+function warnOfMemory(maxMemoryBytes: number, { servers, json }: UpOptions): void {
+  const message = memoryWarning(maxMemoryBytes, servers)
+  if (message === undefined) return
+  note(json ? JSON.stringify({ event: { code: 'MEMORY', message } }) : `icf: ${message}`)
 }
 
 /** Resolves at the first signal; at the second it ends everything at once. */
