@@ -27,7 +27,7 @@ function largeState(eventCount: number): StoredState {
       transitions: new Map(
         slots.map((slot) => [
           slot,
-          { to: (slot + 50) % SERVERS, intent: 'backup' as const, since: 70 + (slot % 9) },
+          { to: (slot + 50) % SERVERS, intent: 'backup' as const, since: 70 + (slot % 8) },
         ]),
       ),
     },
