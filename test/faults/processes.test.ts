@@ -1,6 +1,7 @@
 // `icf cache --processes 2` on two machines, as far as icf knows, under load: what happens to one of its processes, or to
 // the one that started them, clients may notice only by a slow call.
 import assert from 'node:assert/strict'
+import { totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { after, before, describe, it } from 'node:test'
 import { connect, type Client } from '@icf/client'
@@ -10,11 +11,12 @@ import { askMaster } from '../support/admin.js'
 import { Child } from '../support/child.js'
 import { icf, runIcf } from '../support/icf.js'
 import { freeBasePort } from '../support/ports.js'
-import { ProcessRow } from '../support/process-row.js'
+import { ProcessRow, type Process } from '../support/process-row.js'
 import { WatchedCache } from '../support/watched-cache.js'
 import { NO_VIOLATIONS, Workload } from '../support/workload/workload.js'
 
 const KEYS = 2000
+const MIB = 1024 ** 2
 /** Half of it is more than V8 lets a process have by itself. */
 const MEMORY = '12gb'
 const MEMORY_OF_EACH = 6 * 1024 ** 3
@@ -192,34 +194,47 @@ describe('the supervisor of several processes', () => {
   })
 
   it('ends all of them at once at a second signal, also one that does nothing any more', async () => {
-    const row = new ProcessRow(await freeBasePort([0, 1]), 2, ['--masters', '127.0.0.1:1'])
-    try {
-      const [stopped] = await row.listening()
-      process.kill(stopped!.pid, 'SIGSTOP')
-      row.supervisor.signal('SIGTERM')
-      await waitUntil(() => row.supervisor.stderr.includes('a second signal ends them at once'), {
-        what: 'it to have them hand over',
-      })
+    await whileOneStandsStill(async (row) => {
+      await row.says('a second signal ends them at once')
       row.supervisor.signal('SIGINT')
       assert.deepEqual(await row.exited, { code: 130, signal: null })
+    })
+  })
+
+  it('exits with the worst exit code of those that end with it', async () => {
+    await whileOneStandsStill(async (row, still) => {
+      await row.says('handed everything off and left')
+      process.kill(still.pid, 'SIGKILL')
+      assert.deepEqual(await row.exited, { code: 3, signal: null })
+    })
+  })
+
+  it('warns of more memory for all of them than the machine has', async () => {
+    const mib = Math.ceil((1.5 * totalmem()) / MIB)
+    const row = await lonelyRow('--max-memory', `${mib}mb`)
+    try {
+      await row.says(`"msg":"--max-memory is ${mib}mb, and this machine, or container, has `)
+      await row.listening()
     } finally {
       await row.kill()
     }
   })
 
-  it('exits with the worst exit code of those that end with it', async () => {
-    const row = new ProcessRow(await freeBasePort([0, 1]), 2, ['--masters', '127.0.0.1:1'])
+  /** Of two processes, which find no master. */
+  async function lonelyRow(...args: string[]): Promise<ProcessRow> {
+    return new ProcessRow(await freeBasePort([0, 1]), 2, ['--masters', '127.0.0.1:1', ...args])
+  }
+
+  /** SIGTERM has come, and one of the two does nothing any more. */
+  async function whileOneStandsStill(use: (row: ProcessRow, still: Process) => Promise<void>): Promise<void> {
+    const row = await lonelyRow()
     try {
-      const [stopped] = await row.listening()
-      process.kill(stopped!.pid, 'SIGSTOP')
+      const [still] = await row.listening()
+      process.kill(still!.pid, 'SIGSTOP')
       row.supervisor.signal('SIGTERM')
-      await waitUntil(() => row.supervisor.stderr.includes('handed everything off and left'), {
-        what: 'the other one to end',
-      })
-      process.kill(stopped!.pid, 'SIGKILL')
-      assert.deepEqual(await row.exited, { code: 3, signal: null })
+      await use(row, still!)
     } finally {
       await row.kill()
     }
-  })
+  }
 })

@@ -37,6 +37,11 @@ export class ProcessRow {
     return [...new Map(started.map((process) => [process.port, process])).values()]
   }
 
+  /** Resolves when the log of the supervisor, or of a process, has this. */
+  async says(text: string): Promise<void> {
+    await waitUntil(() => this.supervisor.stderr.includes(text), { what: `the log to say: ${text}` })
+  }
+
   /** Resolves when the supervisor and all its processes have ended: they write where it writes. */
   get exited(): Promise<Exit> {
     return this.supervisor.exited

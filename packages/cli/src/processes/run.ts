@@ -1,3 +1,4 @@
+import { memoryWarning } from '@icf/common/node'
 import type { CacheOptions } from '../commands/cache.js'
 import { heapArguments } from '../heap.js'
 import { makeLogger } from '../logger.js'
@@ -13,13 +14,16 @@ import { ProcessRow } from './process-row.js'
  */
 export async function runProcesses(
   shares: readonly Share[],
-  { host, logLevel }: CacheOptions,
+  { host, logLevel, maxMemory }: CacheOptions,
   args: readonly string[],
 ): Promise<number> {
   const ports = shares.map(({ port }) => port)
   await requireFreePorts(host, ports, '--port')
   const logger = await makeLogger('cache', logLevel)
   logger.info({ ports }, `starting ${shares.length} cache servers, each a process of its own`)
+  // Each of them knows its own part alone.
+  const tooMuch = memoryWarning(maxMemory, 1)
+  if (tooMuch !== undefined) logger.warn(tooMuch)
   const members = shares.map(
     (share) =>
       new Member({
