@@ -7,6 +7,7 @@ export const LONG_FILES = [
   'test/simulation/short-terms.test.ts',
   'test/faults/pause.test.ts',
   'test/integration/command-line.test.ts',
+  'test/integration/newcomer.test.ts',
   'test/integration/memory.test.ts',
   'test/integration/kubernetes.test.ts',
   'test/integration/large-value.test.ts',
@@ -23,5 +24,7 @@ export const LONG_FILES = [
   'test/faults/membership.test.ts',
   'test/faults/partition-between.test.ts',
   'test/faults/mid-move.test.ts',
+  'test/faults/master.test.ts',
+  'test/faults/processes.test.ts',
   'test/faults/audit.test.ts',
 ]
