@@ -1,4 +1,16 @@
-import { CommandCode, limits, MessageType, type Message } from '@icf/common'
+import {
+  beginCommands,
+  CommandCode,
+  FrameWriter,
+  fromVersion1,
+  limits,
+  MessageType,
+  nameAhead,
+  toVersion1,
+  ValueKind,
+  writeSet,
+  type Message,
+} from '@icf/common'
 import { dial, encodeFrame, formatAddress, nodeRuntime, type Address, type Link } from '@icf/common/node'
 import { connect, type Client } from '@icf/client'
 import { slowly } from './slow-proxy.js'
@@ -67,7 +79,8 @@ export const floods: readonly Flood[] = [
   { name: '4 MiB of nils in an array in a frame', run: ({ server }) => refused(server, filled([0x92, 19, 0xdd, 0, 0x3f, 0xff, 0xf0], 0xc0)) }, // prettier-ignore
   { name: '4 MiB of arrays in one frame', run: ({ server }) => refused(server, filled([0xdd, 0, 0x3f, 0xff, 0xf0], 0x90)) }, // prettier-ignore
   { name: '4 MiB of arrays in arrays', run: ({ server }) => refused(server, filled([0x92, 19], 0x91)) },
-  { name: '4 MB of text in one frame', run: (target) => refused(target.server, commands(target, [CommandCode.GET, '€'.repeat(1_390_000)])) }, // prettier-ignore
+  { name: '1,000,000 GETs in one array', run: (target) => refused(target.server, array(target, repeated(1_000_000, CommandCode.GET, 'k'))) }, // prettier-ignore
+  { name: '4 MB of text in one array', run: (target) => refused(target.server, array(target, [CommandCode.GET, '€'.repeat(1_390_000)])) }, // prettier-ignore
   {
     name: 'texts beyond Latin-1, of 4 MB together, are stored by one frame',
     async run(target) {
@@ -109,12 +122,10 @@ export const floods: readonly Flood[] = [
       const proxy = await slowly(target.server, MIB, 20)
       const link = await open(proxy.address)
       const stored = count(link, 1)
-      link.stage(Buffer.alloc(64 * MIB, 9), (staged) =>
-        link.send([...header(target), CommandCode.SET, 'largest', staged, 0, 0, 0]),
-      )
+      link.stage(Buffer.alloc(64 * MIB, 9), ({ id }) => link.sendData(setOfValueAhead(target, 'largest', id)))
       await stored
       const read = count(link, 1)
-      link.send([...header(target), CommandCode.GET, 'largest'])
+      link.sendData(commands(target, [CommandCode.GET, 'largest']))
       await read
       link.terminate()
       proxy.close()
@@ -143,7 +154,23 @@ function header({ cache }: Target, firstId = 0): Message {
 }
 
 function commands(target: Target, fields: readonly unknown[], firstId = 0): Buffer {
-  return Buffer.from(encodeFrame([...header(target, firstId), ...fields]))
+  return fromVersion1([...header(target, firstId), ...fields]).bytes
+}
+
+/** The same, as version 1 of the protocol has it. */
+function array(target: Target, fields: readonly unknown[]): Buffer {
+  return Buffer.from(encodeFrame([...header(target), ...fields]))
+}
+
+/** @param id of the value, on the link */
+function setOfValueAhead({ cache }: Target, key: string, id: number): Buffer {
+  const writer = new FrameWriter()
+  const { epoch, version } = cache.topology
+  beginCommands(writer, { epoch, version, firstId: 0, nextNumber: 1, settledBelow: 0 }, true)
+  writeSet(writer, key, undefined, ValueKind.BYTES, 0, false)
+  const frame = writer.finish()
+  nameAhead(frame, id)
+  return frame
 }
 
 /** The largest frame, which begins so and goes on with this byte. */
@@ -156,7 +183,7 @@ function filled(start: readonly number[], byte: number): Buffer {
 async function open(address: Address): Promise<Link> {
   const self = { role: 'client', cluster: 'icf', id: '', details: [] } as const
   const link = await dial(nodeRuntime, address, self, 30_000)
-  link.handlers = { message: () => undefined, close: () => undefined }
+  link.handlers = { message: () => undefined, data: () => undefined, close: () => undefined }
   return link
 }
 
@@ -165,8 +192,11 @@ function count(link: Link, answers: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let left = answers
     link.handlers = {
-      message([type, ...fields]) {
-        if (type === MessageType.REFUSED) reject(new Error(String(fields[1])))
+      message([type, , text]) {
+        if (type === MessageType.REFUSED) reject(new Error(String(text)))
+      },
+      data(frame) {
+        const [, ...fields] = toVersion1(frame, frame.ahead)
         for (let at = 0; at < fields.length; at += 2 + (fields[at + 1] as number)) left -= fields[at + 1] as number
         if (left <= 0) resolve()
       }, // prettier-ignore
@@ -198,6 +228,7 @@ async function refused(address: Address, frame: Buffer): Promise<string> {
       message([type, , text]) {
         if (type === MessageType.REFUSED) why = `refused: ${String(text).slice(0, 60)}`
       },
+      data: () => undefined,
       close: () => resolve(why),
     }
     link.sendFrame(frame)

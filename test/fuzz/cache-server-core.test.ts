@@ -2,12 +2,27 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CacheServerCore, type LinkPort } from '@icf/cache-server/core'
-import { CommandCode, IcfError, keySlot, leaseMessage, MessageType, NONE } from '@icf/common'
+import {
+  CommandCode,
+  fromVersion1,
+  IcfError,
+  isDataFrame,
+  isDataType,
+  keySlot,
+  leaseMessage,
+  MessageType,
+  NONE,
+  readDataFrame,
+  toVersion1,
+  type FrameReader,
+  type Message,
+} from '@icf/common'
 import { decodeFrame } from '@icf/common/node'
-import { resultsOf } from '@icf/testkit/frames'
+import { dataOf, resultsOf } from '@icf/testkit/frames'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
-import { Wires } from '@icf/testkit/wires'
+import { Wires, type Receiver } from '@icf/testkit/wires'
 import fc from 'fast-check'
+import { dataFrameOf } from './data-frames.js'
 import { frameOf, Messages } from './frames.js'
 import { fuzzing } from './runs.js'
 
@@ -61,7 +76,10 @@ class Pair {
   readonly #results = new Map<number, unknown>()
   readonly #clients = [this.a, this.b].map((core) =>
     core.openClient(
-      this.#wires.port((m) => resultsOf(m).forEach(([id, result]) => this.#results.set(id, result))),
+      this.#wires.port({
+        message: () => assert.fail('a client is only answered'),
+        data: (frame) => this.#answered(frame),
+      }),
       'sound client',
     ),
   )
@@ -85,13 +103,8 @@ class Pair {
 
   /** True when it was taken, false when its sender was refused. */
   receive(face: Face, frame: Buffer): boolean {
-    const { a } = this
     try {
-      const message = decodeFrame(frame, (id) => (id === 7 ? Buffer.alloc(300_000) : undefined))
-      if (face === 'client') a.clientMessage(this.#mad, message, 0)
-      else if (face === 'primary') a.primaryMessage(ID_MAD, this.#fromMad, message, 0)
-      else if (face === 'backup') a.peerMessage(ID_MAD, this.#toMad, message, 0)
-      else a.masterMessage(SILENT, message, 0)
+      this.#take(face, frame)
       this.#wires.run()
       if (this.#mad.refusal) throw this.#mad.refusal
       return true
@@ -103,6 +116,35 @@ class Pair {
       this.#wires.run()
       return false
     }
+  }
+
+  /** As a link does. */
+  #take(face: Face, frame: Buffer): void {
+    const ahead = (id: number): Buffer | undefined => (id === 7 ? Buffer.alloc(300_000) : undefined)
+    if (isDataFrame(frame)) return this.#takeData(face, readDataFrame(frame, ahead))
+    const message = decodeFrame(frame, ahead)
+    if (isDataType(message[0])) this.#takeData(face, fromVersion1(message))
+    else this.#takeMessage(face, message)
+  }
+
+  #takeData(face: Face, frame: FrameReader): void {
+    const { a } = this
+    if (face === 'client') a.clientData(this.#mad, frame, 0)
+    else if (face === 'primary') a.primaryData(ID_MAD, this.#fromMad, frame, 0)
+    else if (face === 'backup') a.peerData(ID_MAD, this.#toMad, frame, 0)
+    else throw new IcfError('PROTOCOL', `a master can not send message ${frame.type}`)
+  }
+
+  #takeMessage(face: Face, message: Message): void {
+    const { a } = this
+    if (face === 'client') throw new IcfError('PROTOCOL', 'a client sends nothing but commands')
+    if (face === 'primary') a.primaryMessage(ID_MAD, this.#fromMad, message, 0)
+    else if (face === 'backup') a.peerMessage(ID_MAD, this.#toMad, message, 0)
+    else a.masterMessage(SILENT, message, 0)
+  }
+
+  #answered(frame: FrameReader): void {
+    for (const [id, result] of resultsOf(toVersion1(frame, frame.ahead))) this.#results.set(id, result)
   }
 
   /** A newer topology, or the master's word that all is handed over, was among what it took: everything is as that says. */
@@ -131,11 +173,8 @@ class Pair {
     const core = [this.a, this.b][seat]!
     const { epoch, version } = topology
     this.#id++
-    core.clientMessage(
-      this.#clients[seat]!,
-      [MessageType.COMMANDS, epoch, version, this.#id, this.#id, this.#id, ...command],
-      0,
-    )
+    const message = [MessageType.COMMANDS, epoch, version, this.#id, this.#id, this.#id, ...command]
+    core.clientData(this.#clients[seat]!, dataOf(message), 0)
     this.#wires.run()
     return this.#results.get(this.#id)
   }
@@ -170,15 +209,27 @@ class Pair {
   }
 
   #connect(primary: CacheServerCore, backup: CacheServerCore): void {
-    const there = this.#wires.port((message) => backup.primaryMessage(primary.id, back, message, 0))
-    const back = this.#wires.port((message) => primary.peerMessage(backup.id, there, message, 0))
+    const toBackup: Receiver = {
+      message: (message) => backup.primaryMessage(primary.id, back, message, 0),
+      data: (frame) => backup.primaryData(primary.id, back, frame, 0),
+    }
+    const toPrimary: Receiver = {
+      message: (message) => primary.peerMessage(backup.id, there, message, 0),
+      data: (frame) => primary.peerData(backup.id, there, frame, 0),
+    }
+    const there = this.#wires.port(toBackup)
+    const back = this.#wires.port(toPrimary)
     backup.primaryConnected(primary.id, primary.channelIdTo(backup.id), back)
     primary.peerConnected(backup.id, there)
   }
 }
 
 /** Where nobody reads. */
-const SILENT: LinkPort = { send: () => undefined, stage: (bytes, ready) => ready(bytes) }
+const SILENT: LinkPort = {
+  send: () => undefined,
+  sendData: () => undefined,
+  stage: (_bytes, ready) => ready({ id: 1 }),
+}
 
 const ids = [ID_A, ID_B, ID_MAD, 'd'.repeat(40)]
 const messages = new Messages({ topology, keys: madKeys, ids })
@@ -190,15 +241,25 @@ const sent: Record<Face, fc.Arbitrary<unknown[]>> = {
   master: messages.fromMaster(),
 }
 
+const sentAsData: Record<Face, fc.Arbitrary<unknown[]>> = {
+  ...sent,
+  backup: messages.backAck(),
+  master: messages.anyData(),
+}
+
 function framesFor(face: Face): fc.Arbitrary<{ face: Face; frame: Buffer }> {
-  const frame = frameOf(
+  const arrays = frameOf(
     fc.oneof(
       { weight: 8, arbitrary: sent[face] },
       { weight: 1, arbitrary: messages.topology() },
       { weight: 1, arbitrary: messages.any() },
     ),
   )
-  return frame.map((bytes) => ({ face, frame: bytes }))
+  const data = fc.oneof(
+    { weight: 8, arbitrary: dataFrameOf(sentAsData[face]) },
+    { weight: 1, arbitrary: dataFrameOf(messages.anyData()) },
+  )
+  return fc.oneof(arrays, data).map((bytes) => ({ face, frame: bytes }))
 }
 
 test('whatever a client, a primary, a backup or a master sends, the others of a cache server get right answers', () => {

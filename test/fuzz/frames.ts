@@ -147,6 +147,7 @@ export class Messages {
       fc.tuple(this.#id, small).map((origin) => [ReplicaOp.ORIGIN, ...origin]),
       fc.tuple(this.#slot, small).map((written) => [ReplicaOp.WRITTEN, ...written]),
       this.#slot.map((slot) => [ReplicaOp.PARTED, slot]),
+      at.map((mended) => [ReplicaOp.MEND, ...mended]),
       fc
         .tuple(this.#slot, small, fc.array(this.#key, { maxLength: 4 }))
         .map((compare) => [ReplicaOp.COMPARE, ...compare]),
@@ -157,13 +158,23 @@ export class Messages {
       .map(([stamp, number, list]) => [T.KEY_VALUE_RESPONCE_BACK, ...stamp, number, ...list.flat()])
   }
 
+  /** Backup → primary, of the data path. */
+  backAck(): fc.Arbitrary<unknown[]> {
+    return fc
+      .tuple(small, this.#stamp, fc.array(this.#slot, { maxLength: 4 }))
+      .map(([number, stamp, refused]) => [T.BACK_ACK, number, ...stamp, refused])
+  }
+
+  /** Of the data path, whoever sends it. */
+  anyData(): fc.Arbitrary<unknown[]> {
+    return fc.oneof(this.commands(), this.results(), this.batch(), this.backAck())
+  }
+
   /** Backup → primary. */
   acknowledgement(): fc.Arbitrary<unknown[]> {
     const found = fc.array(fc.tuple(small, count), { maxLength: 3 })
     return fc.oneof(
-      fc
-        .tuple(small, this.#stamp, fc.array(this.#slot, { maxLength: 4 }))
-        .map(([number, stamp, refused]) => [T.BACK_ACK, number, ...stamp, refused]),
+      this.backAck(),
       fc
         .tuple(this.#slot, small, small, fc.nat({ max: 1 }), found)
         .map(([slot, question, entries, parted, list]) => [
@@ -329,13 +340,13 @@ const change: fc.Arbitrary<Change> = fc.record({
   value: odd,
 })
 
-interface Damage {
+export interface Damage {
   readonly at: number
   readonly how: 'flip' | 'cut' | 'insert' | 'garbage'
   readonly bytes: Uint8Array
 }
 
-const damage: fc.Arbitrary<Damage> = fc.record({
+export const damage: fc.Arbitrary<Damage> = fc.record({
   at: fc.nat({ max: 4096 }),
   how: fc.constantFrom<Damage['how']>('flip', 'flip', 'cut', 'insert', 'garbage'),
   bytes: fc.uint8Array({ minLength: 1, maxLength: 12 }),
@@ -400,7 +411,7 @@ function apply(message: unknown[], { path, how, value: shared }: Change): void {
   }
 }
 
-function damaged(frame: Buffer, { at, how, bytes }: Damage): Buffer {
+export function damaged(frame: Buffer, { at, how, bytes }: Damage): Buffer {
   const place = at % (frame.length + 1)
   switch (how) {
     case 'flip':

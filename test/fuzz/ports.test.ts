@@ -1,14 +1,16 @@
 // Whole processes on a virtual network, and one that sends whatever it likes to their ports.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { emptyTopology, FRAME, MessageType, type Message, type Socket } from '@icf/common'
-import { decodeFrame, encodeFrame } from '@icf/common/node'
+import { emptyTopology, FRAME, MessageType, PROTOCOL_VERSION, type Message, type Socket } from '@icf/common'
+import { encodeFrame } from '@icf/common/node'
 import fc from 'fast-check'
 import { SimCluster, type SimClient } from '../simulation/cluster.js'
 import { Network } from '../simulation/virtual/network.js'
 import { VirtualProcess } from '../simulation/virtual/process.js'
 import { CALM } from '../simulation/virtual/weather.js'
 import { World } from '../simulation/virtual/world.js'
+import { readFrame } from '../simulation/words/message.js'
+import { dataFrameOf } from './data-frames.js'
 import { frameOf, Messages } from './frames.js'
 import { fuzzing } from './runs.js'
 
@@ -46,8 +48,11 @@ function said(port: Episode['port'], as: Opener | undefined): fc.Arbitrary<unkno
 
 function episode(port: Episode['port'], as: Opener | undefined): fc.Arbitrary<Episode> {
   const usual = frameOf(said(port, as))
+  const data =
+    as === 'client' ? messages.commands() : as === 'cache-server' ? messages.batch() : messages.anyData()
   const frame = fc.oneof(
     { weight: 6, arbitrary: usual },
+    { weight: 4, arbitrary: dataFrameOf(data) },
     { weight: 1, arbitrary: frameOf(messages.chunk()) },
     { weight: 1, arbitrary: frameOf(messages.any()) },
   )
@@ -91,7 +96,7 @@ class Lab {
     this.#mad.turn('connects', () => {
       const socket: Socket = this.#mad.runtime.connect(address)
       socket.on('error', () => undefined)
-      socket.on('message', (frame) => received.push(decodeFrame(frame, () => Buffer.alloc(1))))
+      socket.on('message', (frame) => received.push(readFrame(frame)))
       socket.on('close', () => (isClosed = true))
       socket.on('open', () => {
         if (as) socket.send(encodeFrame(introduction(port, as, number)), FRAME)
@@ -150,7 +155,9 @@ function introduction(port: Episode['port'], as: Opener, number: number): Messag
     as === 'cache-server' ? number.toString(16).padStart(40, '0') : as === 'client' ? `c${number}` : ''
   const member = ['mad-0', 7000 + number, 0, '', 0, 1e6, 0, 0, 'mad-0']
   const details = as !== 'cache-server' ? [] : port === 'master' ? member : [1]
-  return [MessageType.HELLO, 1, as, CLUSTER, id, details]
+  // What comes back is in the form of the version.
+  const version = number % 2 === 0 ? 1 : PROTOCOL_VERSION
+  return [MessageType.HELLO, version, as, CLUSTER, id, details]
 }
 
 test('whatever is sent to a port, before or after an introduction, is taken or refused with a reason, and nobody else notices', async () => {

@@ -7,19 +7,23 @@ import {
   encodeTopology,
   FRAME,
   IcfError,
+  isDataType,
   MessageType,
+  PROTOCOL_VERSION,
   type Address,
   type Message,
   type Socket,
 } from '@icf/common'
-import { decodeFrame, encodeFrame } from '@icf/common/node'
-import { commandsOf } from '@icf/testkit/frames'
+import { encodeFrame } from '@icf/common/node'
+import { commandsOf, dataOf } from '@icf/testkit/frames'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import fc from 'fast-check'
 import { Network } from '../simulation/virtual/network.js'
 import { VirtualProcess } from '../simulation/virtual/process.js'
 import { CALM } from '../simulation/virtual/weather.js'
 import { World } from '../simulation/virtual/world.js'
+import { readFrame } from '../simulation/words/message.js'
+import { dataFrameOf } from './data-frames.js'
 import { frameOf, Messages } from './frames.js'
 import { fuzzing } from './runs.js'
 
@@ -44,6 +48,8 @@ class Fake {
   /** Sent before the next answer, or in the place of WELCOME. */
   madness: Buffer | undefined
   welcomeMadness: Buffer | undefined
+  /** Of the protocol that it speaks. */
+  version: number = PROTOCOL_VERSION
   #socket: Socket | undefined
 
   constructor(
@@ -70,24 +76,28 @@ class Fake {
     this.process.turn('hangs up', () => this.#socket?.terminate())
   }
 
+  #encode(answer: Message): Uint8Array {
+    return this.version > 1 && isDataType(answer[0]) ? dataOf(answer).bytes : encodeFrame(answer)
+  }
+
   #accept(socket: Socket): void {
     this.#socket = socket
     socket.on('error', () => undefined)
     socket.on('message', (frame) => {
-      const message = decodeFrame(frame, () => Buffer.alloc(1))
+      const message = readFrame(frame)
       const isHello = message[0] === MessageType.HELLO
       const mad = isHello ? this.welcomeMadness : this.madness
       if (isHello) this.welcomeMadness = undefined
       else this.madness = undefined
       if (mad) socket.send(mad, FRAME)
       if (isHello) {
-        socket.send(encodeFrame([MessageType.WELCOME, 1, this.role, CLUSTER, this.id, []]), FRAME)
+        socket.send(encodeFrame([MessageType.WELCOME, this.version, this.role, CLUSTER, this.id, []]), FRAME)
         if (this.role !== 'master') return
         socket.send(encodeFrame([MessageType.DISTRIBUTION_RESPOND, encodeTopology(topology), []]), FRAME)
         return
       }
       const answer = this.answer(message)
-      if (answer) socket.send(encodeFrame(answer), FRAME)
+      if (answer) socket.send(this.#encode(answer), FRAME)
     })
   }
 }
@@ -106,6 +116,11 @@ class Lab {
   )
   readonly #user = this.#process('user')
   client!: Client
+
+  /** @param version of the protocol that master and server speak */
+  constructor(version: number) {
+    this.master.version = this.server.version = version
+  }
 
   async start(): Promise<void> {
     this.master.listen(MASTER)
@@ -200,6 +215,14 @@ interface Step {
   readonly frame: Buffer
 }
 
+function dataStep(who: Step['who']): fc.Arbitrary<Step> {
+  const data = fc.oneof(
+    { weight: 6, arbitrary: messages.results() },
+    { weight: 1, arbitrary: messages.anyData() },
+  )
+  return dataFrameOf(data).map((frame) => ({ who, frame }))
+}
+
 function step(who: Step['who'], message: fc.Arbitrary<unknown[]>): fc.Arbitrary<Step> {
   const frame = frameOf(fc.oneof({ weight: 6, arbitrary: message }, { weight: 1, arbitrary: others }))
   return frame.map((bytes) => ({ who, frame: bytes }))
@@ -208,6 +231,8 @@ function step(who: Step['who'], message: fc.Arbitrary<unknown[]>): fc.Arbitrary<
 const anyStep = fc.oneof(
   { weight: 6, arbitrary: step('answer', messages.results()) },
   { weight: 2, arbitrary: step('server', messages.results()) },
+  { weight: 6, arbitrary: dataStep('answer') },
+  { weight: 2, arbitrary: dataStep('server') },
   { weight: 2, arbitrary: step('master', messages.topology()) },
   { weight: 1, arbitrary: step('welcome of the server', hello) },
   { weight: 1, arbitrary: step('welcome of the master', hello) },
@@ -216,8 +241,8 @@ const anyStep = fc.oneof(
 test('whatever a master or a cache server sends to a client, its calls end, and those that follow go well', async () => {
   const steps = fc.array(anyStep, { minLength: 1, maxLength: FRAMES_PER_RUN, size: 'max' })
   await fc.assert(
-    fc.asyncProperty(steps, async (list) => {
-      const lab = new Lab()
+    fc.asyncProperty(steps, fc.constantFrom(1, PROTOCOL_VERSION), async (list, version) => {
+      const lab = new Lab(version)
       await lab.start()
       for (const [number, { who, frame }] of list.entries()) {
         const fake = who.endsWith('master') ? lab.master : lab.server

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { platform } from 'node:os'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { CommandCode, limits, MessageType, PROTOCOL_VERSION } from '@icf/common'
+import { CommandCode, limits, MessageType, PROTOCOL_VERSION, toVersion1 } from '@icf/common'
 import { dial, encodeFrame, nodeRuntime, type Link } from '@icf/common/node'
 import { connect, type Client } from '@icf/client'
+import { dataOf, resultsOf } from '@icf/testkit/frames'
 import { Cluster } from '../support/cluster.js'
 import { RawWebSocket } from '../support/raw-websocket.js'
 
@@ -38,13 +39,22 @@ describe('a flood', () => {
     const { epoch, version } = cache.topology
     const header = [MessageType.COMMANDS, epoch, version, 0, 1, 0]
     const gets = (count: number): unknown[] => new Array<unknown[]>(count).fill([CommandCode.GET, 'k']).flat()
-    const socket = await RawWebSocket.open(cluster.servers[0]!.port)
-    socket.send(encodeFrame([MessageType.HELLO, PROTOCOL_VERSION, 'client', cluster.name, '', []]))
-    socket.send(encodeFrame([...header, ...gets(1_000_000)]))
-    await socket.closed
-    const refusal = socket.frames.find(({ payload }) => payload[1] === MessageType.REFUSED)
-    assert.match(refusal!.payload.toString(), new RegExp(`more than ${limits.maxFrameElements} elements`))
-    await unharmed(t)
+    const million = [...header, ...gets(1_000_000)]
+    for (const [frame, reason] of [
+      [dataOf(million).bytes, `more than ${limits.maxCommandsPerFrame} commands`],
+      [encodeFrame(million), `more than ${limits.maxFrameElements} elements`],
+    ] as const) {
+      const socket = await RawWebSocket.open(cluster.servers[0]!.port)
+      socket.send(encodeFrame([MessageType.HELLO, PROTOCOL_VERSION, 'client', cluster.name, '', []]))
+      socket.send(frame)
+      await socket.closed
+      // Before it come answers, which are no msgpack.
+      const refusal = socket.frames.find(
+        ({ payload }) => payload[0]! >= 0x80 && payload[1] === MessageType.REFUSED,
+      )
+      assert.match(refusal!.payload.toString(), new RegExp(reason))
+      await unharmed(t)
+    }
   })
 
   it('of a hundred clients that each ask for many objects of 100 KB at once is answered', async (t) => {
@@ -64,10 +74,10 @@ describe('a flood', () => {
     const { epoch, version } = cache.topology
     const links = await Promise.all(Array.from({ length: 100 }, () => open(cluster)))
     const sets = Array.from({ length: 40 }, (_, i) => [CommandCode.SET, `object ${i}`, Buffer.alloc(100_000, 8), 0, 0, 0]) // prettier-ignore
-    const frame = Buffer.from(encodeFrame([MessageType.COMMANDS, epoch, version, 0, 1, 0, ...sets.flat()]))
+    const frame = dataOf([MessageType.COMMANDS, epoch, version, 0, 1, 0, ...sets.flat()]).bytes
     const answers = links.map((link) => results(link, sets.length))
     for (const link of links) {
-      link.sendFrame(frame)
+      link.sendData(frame)
       link.resume()
     }
     for (const each of await Promise.all(answers)) assert.deepEqual(each, new Set([true]))
@@ -84,7 +94,9 @@ describe('a flood', () => {
     const { epoch, version } = cache.topology
     for (let round = 0; round < 40; round++) {
       for (const link of links)
-        link.send([MessageType.COMMANDS, epoch, version, round, 1, 0, CommandCode.GET, 'large'])
+        link.sendData(
+          dataOf([MessageType.COMMANDS, epoch, version, round, 1, 0, CommandCode.GET, 'large']).bytes,
+        )
       await cache.set('large', Buffer.alloc(bytes, round), PATIENT)
     }
     await unharmed(t)
@@ -118,12 +130,11 @@ function results(link: Link, count: number): Promise<Set<unknown>> {
   let left = count
   return new Promise((resolve, reject) => {
     link.handlers = {
-      message([type, ...runs]) {
-        if (type !== MessageType.RESULTS)
-          return reject(new Error(`message ${String(type)}: ${runs.join(', ')}`))
-        for (let at = 0; at < runs.length; at += 2 + (runs[at + 1] as number)) {
-          left -= runs[at + 1] as number
-          for (const each of runs.slice(at + 2, at + 2 + (runs[at + 1] as number))) different.add(each)
+      message: ([type, ...fields]) => reject(new Error(`message ${String(type)}: ${fields.join(', ')}`)),
+      data(frame) {
+        for (const [, result] of resultsOf(toVersion1(frame, frame.ahead))) {
+          left--
+          different.add(result)
         }
         if (left === 0) resolve(different)
       },
@@ -137,7 +148,7 @@ async function open(cluster: Cluster): Promise<Link> {
   const address = { host: '127.0.0.1', port: cluster.servers[0]!.port }
   const self = { role: 'client', cluster: cluster.name, id: '', details: [] } as const
   const link = await dial(nodeRuntime, address, self, 5000)
-  link.handlers = { message: () => undefined, close: () => undefined }
+  link.handlers = { message: () => undefined, data: () => undefined, close: () => undefined }
   link.pause()
   return link
 }

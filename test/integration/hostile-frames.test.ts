@@ -5,6 +5,7 @@ import { emptyTopology, MessageType, PROTOCOL_VERSION } from '@icf/common'
 import { encodeFrame } from '@icf/common/node'
 import { connect } from '@icf/client'
 import fc from 'fast-check'
+import { dataFrameOf } from '../fuzz/data-frames.js'
 import { frameOf, Messages } from '../fuzz/frames.js'
 import { Cluster } from '../support/cluster.js'
 import { Opcode, RawWebSocket } from '../support/raw-websocket.js'
@@ -34,7 +35,8 @@ it('hundreds of frames that no icf process would send, to each port, before and 
       messages.chunk(),
       messages.hello(cluster.name, ['client', 'admin']),
     )
-    const frames = fc.sample(frameOf(kinds), { numRuns: FRAMES, seed: SEED })
+    const anyFrame = fc.oneof(frameOf(kinds), dataFrameOf(messages.anyData()))
+    const frames = fc.sample(anyFrame, { numRuns: FRAMES, seed: SEED })
     const masterPort = Number(cluster.masterAddresses[0]!.split(':')[1])
     let sent = 0
     const lane = async (): Promise<void> => {

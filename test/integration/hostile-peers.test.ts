@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { MessageType, PROTOCOL_VERSION, roles } from '@icf/common'
+import { CommandCode, MessageType, PROTOCOL_VERSION, roles } from '@icf/common'
 import { encodeFrame } from '@icf/common/node'
 import { connect, type Client } from '@icf/client'
 import { Cluster } from '../support/cluster.js'
@@ -135,6 +135,28 @@ describe('a hostile peer', () => {
           [MessageType.COMMANDS, 0, 0, -1, 0, 0, 1, 'k'],
         ])
           await refused(await welcomed(await open()), (socket) => socket.send(encodeFrame(message)))
+      })
+
+      it('sends frames of the data path without sense after a proper introduction', async () => {
+        const header = [MessageType.COMMANDS, 1, 1, 1, 0, 0]
+        for (const bytes of [
+          [0x3f],
+          [0x7f],
+          [MessageType.COMMANDS],
+          // A command that is none, one that ends too early, and no flags of SET.
+          [...header, 99, 1, 0x61],
+          [...header, CommandCode.GET, 5, 0x61],
+          [...header, CommandCode.SET, 1, 0x61, 0xff, 0, 0],
+          // An id that is no exact number.
+          [MessageType.COMMANDS, 0, 0, ...new Array<number>(10).fill(0xff), 0, 0, CommandCode.GET, 1, 0x61],
+          // Value 9 was not sent ahead, or no value is named.
+          [MessageType.COMMANDS | 0x40, 9, 0, 0, 0, 1, 1, 1, 0, 0, CommandCode.GET, 1, 0x61],
+          [...header, CommandCode.SET, 1, 0x61, 8, 0],
+          [MessageType.RESULTS, 1, 1, 0, 0, 0, 2],
+          [MessageType.KEY_VALUE_RESPONCE_BACK, 1, 1, 1],
+          [MessageType.BACK_ACK, 1, 1, 1],
+        ])
+          await refused(await welcomed(await open()), (socket) => socket.send(Buffer.from(bytes)))
       })
 
       it('sends fields of every wrong type in every message', async () => {

@@ -6,12 +6,12 @@ import type { Location, TopologySnapshot } from './core/snapshot.js'
 import { encodeValue, type Value } from './core/value.js'
 import {
   CALL_OPTIONS,
-  checkAck,
   checkCallOptions,
   checkSignal,
   checkTimeout,
   checkTtl,
   invalid,
+  readAck,
   SET_OPTIONS,
   show,
   type CallOptions,
@@ -225,7 +225,7 @@ export class Client implements AsyncDisposable {
     const slot = keySlot(key, this.#session.slotCount)
     const call = new PendingCall(CommandCode.SET, key, slot, timeoutMs, resolve, reject, group, index)
     if (options?.ttlMs !== undefined) call.ttlMs = checkTtl(options.ttlMs)
-    if (options?.ack !== undefined) call.ackPrimary = checkAck(options.ack)
+    if (options?.ack !== undefined) call.ackPrimary = readAck(options.ack)
     encodeValue(call, value)
     return call
   }

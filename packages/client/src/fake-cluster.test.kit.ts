@@ -8,6 +8,7 @@ import {
   keySlot,
   limits,
   MessageType,
+  nameAhead,
   NONE,
   SLOT_COUNT,
   ValueKind,
@@ -19,7 +20,7 @@ import {
 } from '@icf/common'
 import type { Link } from '@icf/common/node'
 import { FakeProcess } from '@icf/testkit/fake-process'
-import { commandsOf, type Command } from '@icf/testkit/frames'
+import { commandsOf, dataOf, type Command } from '@icf/testkit/frames'
 import { serverInfo } from '@icf/testkit/topologies'
 
 /** A small stand-in for masters and cache servers, on real sockets in this process, for the tests of the client. */
@@ -36,11 +37,13 @@ export const HOLD = Symbol('hold')
 
 let lastId = 0
 
+/** As results stand in arrays. */
 export function errorResult(
   code: ErrorCode,
   topology: Pick<Topology, 'epoch' | 'version'>,
 ): readonly unknown[] {
-  return wireError({ code, message: `fake ${code}` }, topology)
+  const { wire, text, epoch, version } = wireError({ code, message: `fake ${code}` }, topology)
+  return [-1, wire, text, epoch, version]
 }
 
 export class FakeServer extends FakeProcess {
@@ -91,19 +94,25 @@ export class FakeServer extends FakeProcess {
       const answer = this.intercept?.(command, this) ?? this.owner.execute(command, this)
       if (answer === HOLD) continue
       if (answer instanceof StagedAnswer)
-        link.stage(answer.bytes, (staged) =>
-          link.send([MessageType.RESULTS, command.id, 1, answer.wrap(staged)]),
-        )
+        link.stage(answer.bytes, ({ id }) => {
+          const frame = frameOf([command.id, 1, answer.result])
+          nameAhead(frame, id)
+          link.sendData(frame)
+        })
       else results.push(command.id, 1, answer)
     }
-    if (results.length > 0) link.send([MessageType.RESULTS, ...results])
+    if (results.length > 0) link.sendData(frameOf(results))
   }
+}
+
+function frameOf(runs: readonly unknown[]): Buffer {
+  return dataOf([MessageType.RESULTS, ...runs]).bytes
 }
 
 class StagedAnswer {
   constructor(
     readonly bytes: Uint8Array,
-    readonly wrap: (staged: unknown) => unknown,
+    readonly result: unknown,
   ) {}
 }
 
@@ -236,7 +245,7 @@ export class FakeCluster {
           ? null
           : entry.expiresAtMs === 0
             ? -1
-            : entry.expiresAtMs - performance.now()
+            : Math.ceil(entry.expiresAtMs - performance.now())
     }
     throw new IcfError('PROTOCOL', 'unknown command')
   }
@@ -253,7 +262,7 @@ function toEntry([, wire, kind, ttlMs]: readonly unknown[]): Entry {
 
 function answerOf({ wire, kind }: Entry): unknown {
   const isPlain = typeof wire === 'string' || kind === ValueKind.BYTES
-  const wrap = (bytes: unknown): unknown => (isPlain ? bytes : [kind, bytes])
-  if (wire instanceof Uint8Array && wire.length > limits.chunkBytes) return new StagedAnswer(wire, wrap)
-  return wrap(wire)
+  const result = isPlain ? wire : [kind, wire]
+  const isLong = wire instanceof Uint8Array && wire.length > limits.chunkBytes
+  return isLong ? new StagedAnswer(wire, result) : result
 }

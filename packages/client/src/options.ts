@@ -109,10 +109,10 @@ export function checkTtl(ttlMs: unknown): number {
   return ttlMs
 }
 
-/** @throws IcfError INVALID_ARGUMENT */
-export function checkAck(ack: unknown): 0 | 1 {
-  if (ack === 'backup') return 0
-  if (ack === 'primary') return 1
+/** @returns whether a write is answered before its backup has it. @throws IcfError INVALID_ARGUMENT */
+export function readAck(ack: unknown): boolean {
+  if (ack === 'backup') return false
+  if (ack === 'primary') return true
   throw invalid(`ack must be 'backup' or 'primary', got ${show(ack)}`)
 }
 

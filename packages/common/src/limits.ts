@@ -14,17 +14,23 @@ export const limits = Object.freeze({
   /** A frame longer than this is refused before it is read: the connection is closed with code 1009. */
   maxFrameBytes: 4 * MIB,
   /**
-   * A frame with more elements, those in its arrays among them, is refused before it is decoded, which would take long. Eight
-   * for each command make fewer, and so do answers and operations of `softFrameBytes`, which count for eight bytes each.
+   * A frame of msgpack with more elements, those in its arrays among them, is refused before it is decoded, which would take
+   * long.
    */
   maxFrameElements: 136 * KIB,
   /** Commands in one frame. */
   maxCommandsPerFrame: 16_384,
+  /** Results in one frame: `softFrameBytes` of them, which count for eight bytes at least, are fewer. */
+  maxResultsPerFrame: 160 * KIB,
+  /** Operations in one batch, a key that is compared counted as one: `softFrameBytes` of them are fewer. */
+  maxOperationsPerBatch: 160 * KIB,
   /**
    * Writes of one client between its oldest without an answer and its newest. A repetition of one that is further back
    * is not known as such any more, and runs again.
    */
   maxUnsettledWrites: 131_072,
+  /** Keys that one COMPARE asks for. */
+  maxComparedKeys: 1024,
   /** Cache servers in one cluster. */
   maxServers: 1_000,
   /** Masters of one cluster, active and standby. */

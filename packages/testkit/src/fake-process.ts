@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import type { Address, Introduction, Message } from '@icf/common'
+import { toVersion1, type Address, type Introduction, type Message } from '@icf/common'
 import { listen, nodeRuntime, StagingBudget, type Link, type Listener } from '@icf/common/node'
 
 const HOST = '127.0.0.1'
@@ -53,15 +53,19 @@ export class FakeProcess extends EventEmitter {
   #opened(link: Link): void {
     this.links.add(link)
     link.handlers = {
-      message: (message) => {
-        this.received.push(message)
-        this.emit('message', link, message)
-      },
+      message: (message) => this.#received(link, message),
+      data: (frame) => this.#received(link, toVersion1(frame, frame.ahead)),
       close: () => {
         this.links.delete(link)
         this.emit('closed', link)
       },
     }
     this.emit('opened', link)
+  }
+
+  /** Those of the data path as arrays. */
+  #received(link: Link, message: Message): void {
+    this.received.push(message)
+    this.emit('message', link, message)
   }
 }

@@ -1,4 +1,34 @@
-import { commandArity, REPEAT, type Message } from '@icf/common'
+import { fromVersion1, readDataFrame, REPEAT, toVersion1, type FrameReader, type Message } from '@icf/common'
+
+/** Stands in an array for the value that was sent ahead under this id. */
+export interface Ahead {
+  readonly id: number
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+/** A message of the data path as an array, as version 1 of the protocol had it and tests read it. It must be well formed. */
+export function arrayOf(frame: Buffer): Message {
+  let ahead: Ahead | undefined
+  const reader = readDataFrame(frame, (id) => {
+    ahead = { id }
+    return NO_BYTES
+  })
+  return toVersion1(reader, ahead)
+}
+
+/** The message that an array stands for, as a link gives it to its owner. A value above 256 KiB was sent ahead. */
+export function dataOf(message: Message): FrameReader {
+  return fromVersion1(message)
+}
+
+/** The same frame with more at its end, which need not make sense. */
+export function withMore({ bytes, ahead }: FrameReader, ...more: number[]): FrameReader {
+  return readDataFrame(Buffer.concat([bytes, Buffer.from(more)]), () => ahead)
+}
+
+/** Arguments of each command, by its number. */
+const commandArity: readonly number[] = [1, 5, 1, 1, 1]
 
 /** One command as it arrived. */
 export interface Command {

@@ -1,17 +1,25 @@
 import type { Message } from '@icf/common'
-import { commandsOf, type Command } from './frames.js'
+import { arrayOf, commandsOf, type Ahead, type Command } from './frames.js'
 
-/** A link that only records. Long values are `ready` when the test says so, with what stands for them: an S. */
-export class RecordingPort<S extends object = object> {
+/** A link that only records. Long values are `ready` when the test says so, under the id that it gives them. */
+export class RecordingPort {
   unsentBytes = 0
+  /** Messages of the data path as arrays, with an `Ahead` for a long value. */
   readonly sent: Message[] = []
-  readonly staging: { bytes: Uint8Array; ready: (staged: S) => void }[] = []
+  /** Those of them as they are. */
+  readonly frames: Buffer[] = []
+  readonly staging: { bytes: Uint8Array; ready: (staged: Ahead) => void }[] = []
 
   send(message: Message): void {
     this.sent.push([...message])
   }
 
-  stage(bytes: Uint8Array, ready: (staged: S) => void): void {
+  sendData(frame: Buffer): void {
+    this.frames.push(frame)
+    this.sent.push(arrayOf(frame))
+  }
+
+  stage(bytes: Uint8Array, ready: (staged: Ahead) => void): void {
     this.staging.push({ bytes, ready })
   }
 

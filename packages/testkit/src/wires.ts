@@ -1,18 +1,30 @@
-import type { Message } from '@icf/common'
+import { readDataFrame, type FrameReader, type Message } from '@icf/common'
+
+/** Who is at the end of a link. */
+export interface Receiver {
+  message(message: Message): void
+  data(frame: FrameReader): void
+}
 
 /** Links in memory: what is sent waits here until the test delivers it. */
 export class Wires {
   readonly queue: (() => void)[] = []
 
   /** A port goes on until it is `cut`. */
-  port(deliver: (message: Message) => void) {
+  port(receiver: Receiver) {
+    const ahead: Uint8Array[] = []
     const port = {
       cut: false,
       send: (message: Message) => {
         const copy = [...message]
-        this.queue.push(() => port.cut || deliver(copy))
+        this.queue.push(() => port.cut || receiver.message(copy))
       },
-      stage: (bytes: Uint8Array, ready: (staged: object) => void) => ready(bytes),
+      sendData: (frame: Buffer) => {
+        const reader = readDataFrame(Buffer.from(frame), (id) => ahead[id])
+        this.queue.push(() => port.cut || receiver.data(reader))
+      },
+      stage: (bytes: Uint8Array, ready: (staged: { readonly id: number }) => void) =>
+        ready({ id: ahead.push(bytes) - 1 }),
     }
     return port
   }

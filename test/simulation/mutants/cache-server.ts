@@ -34,7 +34,7 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'serves-late-frames',
     file: `${CORE}/command-runner.js`,
-    find: `return message[2] < this.slots.primarySince[slot];`,
+    find: `return version < this.slots.primarySince[slot];`,
     replace: `return false;`,
     breaks: 'what was sent by a topology older than the one that made the server the primary is refused',
     // A write has to be late while its slot moves away and back, and its key is written again.
@@ -116,8 +116,8 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'never-expires-on-copies',
     file: `${CORE}/replica-channel.js`,
-    find: `batch.message[index] = Math.max(1, Math.ceil(expiresAt - this.#now));`,
-    replace: `;`,
+    find: `return expiresAt === 0 ? 0 : Math.max(1, Math.ceil(expiresAt - this.#now));`,
+    replace: `return 0;`,
     breaks: 'invariant 4: what expires is gone soon after, also after a failover',
   },
 
@@ -200,7 +200,7 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'history-not-told-with-the-write',
     file: `${CORE}/replica-intake.js`,
-    find: `this.#note(slot, message[at + 7]);`,
+    find: `this.store.history.note(entry.slot, this.#origin, operation.number);`,
     replace: `;`,
     breaks: 'the primary tells its copies the number of each write: whoever owns the slot knows a repetition',
     // Several rare things have to come together.

@@ -13,7 +13,7 @@ export const clientMutants: readonly Mutant[] = [
   {
     name: 'repetition-not-marked',
     file: `${CORE}/peer.js`,
-    find: `frame.push(REPEAT, call.writeNumber);`,
+    find: `writeRepeat(writer, call.writeNumber);`,
     replace: `;`,
     breaks: 'a write is carried out once',
   },

@@ -1,12 +1,4 @@
-import {
-  CommandCode,
-  errorFromWire,
-  isErrorResult,
-  isWrite,
-  keySlot,
-  readErrorResult,
-  type Message,
-} from '@icf/common'
+import { CommandCode, errorFromWire, isWrite, keySlot, type Message } from '@icf/common'
 import { commandsOf, resultsOf } from '@icf/testkit/frames'
 import { stamp, type Names } from './names.js'
 import { valueWords } from './values.js'
@@ -33,8 +25,11 @@ export function resultsWords(message: Message, names: Names): string {
     .join('; ')
 }
 
+/** What begins an array that is an error: its number, text and a topology follow. Any other is a kind and a value. */
+const ERROR = -1
+
 function resultWords(result: unknown, names: Names): string {
-  if (!isErrorResult(result)) return valueWords(Array.isArray(result) ? result[1] : result)
-  const { wire, epoch, version } = readErrorResult(result)
-  return `${errorFromWire(wire)}, see ${stamp(names, epoch, version)}`
+  if (!Array.isArray(result)) return valueWords(result)
+  const [kind, wire, , epoch, version] = result as [number, unknown, string, number, number]
+  return kind === ERROR ? `${errorFromWire(wire)}, see ${stamp(names, epoch, version)}` : valueWords(wire)
 }

@@ -1,13 +1,16 @@
 import {
   errorFromWire,
+  isDataFrame,
   isTopologyUpdate,
   MessageType,
   readCopiesReport,
+  readDataFrame,
   readProbe,
   readProbeResult,
   readSuspect,
   readUnreachable,
   readUpdateVersion,
+  toVersion1,
   type Message,
   type Role,
 } from '@icf/common'
@@ -26,8 +29,13 @@ const SENT_AHEAD = new Uint8Array()
 /** A topology update that is a difference, by its first field. */
 const DIFFERENCE = 1
 
-export function readFrame(frame: Uint8Array): Message {
-  return decodeFrame(frame, () => SENT_AHEAD)
+/** Those of the data path as arrays, too. */
+export function readFrame(frame: Buffer): Message {
+  if (!isDataFrame(frame)) return decodeFrame(frame, () => SENT_AHEAD)
+  return toVersion1(
+    readDataFrame(frame, () => SENT_AHEAD),
+    SENT_AHEAD,
+  )
 }
 
 export function nameOf([type]: Message): string {
@@ -52,7 +60,7 @@ export function fieldsInWords(message: Message, names: Names, slotCount: number)
     case MessageType.KEY_VALUE_RESPONCE_BACK:
       return batchWords(message, names)
     case MessageType.BACK_ACK:
-      return backAckWords(message, slotCount)
+      return backAckWords(message)
     case MessageType.SLOTS_COPIED:
     case MessageType.SLOTS_HANDED_OFF: {
       const { to, completions } = readCopiesReport(message, slotCount)

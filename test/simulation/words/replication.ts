@@ -1,4 +1,4 @@
-import { readBackAck, readBatchHeader, ReplicaOp, replicaOpFields, type Message } from '@icf/common'
+import { ReplicaOp, type Message } from '@icf/common'
 import { stamp, type Names } from './names.js'
 import { slotsWords, valueWords } from './values.js'
 
@@ -9,13 +9,17 @@ const operationNames = new Map<number, string>(
   Object.entries(ReplicaOp).map(([name, operation]) => [operation, name]),
 )
 
+/** How many fields follow each operation, by its number. */
+const fieldCounts: readonly number[] = [7, 4, 3, 6, 1, 2, 2, 1, 2, 3, 3]
+
 /** Of KEY_VALUE_RESPONCE_BACK. What only says whose write numbers follow is left out. */
 export function batchWords(message: Message, names: Names): string {
-  const { epoch, version, number } = readBatchHeader(message)
+  const [, epoch, version, number] = message as readonly number[]
   const operations: string[] = []
-  for (let at = OPERATIONS_AT; at < message.length; at += 1 + replicaOpFields[message[at] as number]!)
+  for (let at = OPERATIONS_AT; at < message.length; at += 1 + fieldCounts[message[at] as number]!)
     if (message[at] !== ReplicaOp.ORIGIN) operations.push(operationWords(message, at))
-  return `batch ${number}: ${operations.join('; ') || 'no write'}; by ${stamp(names, epoch, version)}`
+  const what = operations.join('; ') || 'no write'
+  return `batch ${number}: ${what}; by ${stamp(names, epoch!, version!)}`
 }
 
 function operationWords(message: Message, at: number): string {
@@ -30,7 +34,7 @@ function operationWords(message: Message, at: number): string {
 }
 
 /** Of BACK_ACK. */
-export function backAckWords(message: Message, slotCount: number): string {
-  const { number, refused } = readBackAck(message, slotCount)
-  return `batch ${number}${refused.length > 0 ? `, refused: ${slotsWords(refused)}` : ''}`
+export function backAckWords([, number, , , refused]: Message): string {
+  const slots = refused as readonly number[]
+  return `batch ${String(number)}${slots.length > 0 ? `, refused: ${slotsWords(slots)}` : ''}`
 }

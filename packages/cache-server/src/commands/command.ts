@@ -1,5 +1,5 @@
-import type { Message } from '@icf/common'
-import type { ClientSession } from '../core/client-session.js'
+import type { FrameReader, WireCommand } from '@icf/common'
+import type { ClientSession, Reply } from '../core/client-session.js'
 import type { Entry } from '../core/entry.js'
 import type { WriteLedger } from '../core/write-ledger.js'
 import type { Writer } from '../core/writer.js'
@@ -19,16 +19,17 @@ export interface CommandContext {
 }
 
 /**
- * Runs for a key whose slot this server serves. Arguments stand in `message` from `at` on, the key first; the key is
- * checked already. Answers exactly once, now or later. Throws IcfError for bad arguments.
+ * Runs for a key whose slot this server serves; the key is checked already. Other arguments, which are only there until this
+ * returns, stand in the frame. Answers exactly once, now or later. Throws IcfError for bad arguments.
  */
 export type Command = (
   context: CommandContext,
   client: ClientSession,
   id: number,
   slot: number,
-  message: Message,
-  at: number,
+  key: string,
+  command: WireCommand,
+  frame: FrameReader,
 ) => void
 
 /** Answers with what was found, or with its absence, once that is safe from a failover. */
@@ -39,7 +40,7 @@ export function answerRead(
   slot: number,
   key: string,
   entry: Entry | undefined,
-  result: unknown,
+  result: Reply,
 ): void {
   const write = entry ? entry.pending : context.writer.removalOf(slot, key)
   if (write) context.ledger.readAfter(write, client, id, result)

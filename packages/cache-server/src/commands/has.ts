@@ -1,8 +1,7 @@
 import { answerRead, type Command } from './command.js'
 
 /** HAS key → boolean. */
-export const has: Command = (context, client, id, slot, message, at) => {
-  const key = message[at] as string
+export const has: Command = (context, client, id, slot, key) => {
   const entry = context.find(key)
   answerRead(context, client, id, slot, key, entry, entry !== undefined)
 }

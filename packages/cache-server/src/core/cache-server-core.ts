@@ -18,6 +18,8 @@ import {
   slotsAuditedMessage,
   topologyRequest,
   wholeTopologyMessage,
+  type BackAck,
+  type FrameReader,
   type Message,
   type Topology,
 } from '@icf/common'
@@ -147,10 +149,9 @@ export class CacheServerCore {
   }
 
   /** @throws IcfError PROTOCOL */
-  clientMessage(client: ClientSession, message: Message, now: number): void {
-    if (message[0] !== MessageType.COMMANDS)
-      throw new IcfError('PROTOCOL', `a client can not send message ${String(message[0])}`)
-    this.runner.runFrame(client, message, now)
+  clientData(client: ClientSession, frame: FrameReader, now: number): void {
+    if (frame.type !== MessageType.COMMANDS) throw unexpected('client', frame.type)
+    this.runner.runFrame(client, frame, now)
     this.#dirty()
   }
 
@@ -177,12 +178,20 @@ export class CacheServerCore {
   peerMessage(serverId: string, port: LinkPort, message: Message, now: number): void {
     const channel = this.#channels.get(serverId)
     if (!channel || channel.port !== port) return
-    if (message[0] === MessageType.BACK_ACK) this.#acknowledged(channel, message, now)
-    else if (message[0] === MessageType.KEYS_COMPARED)
+    if (message[0] === MessageType.KEYS_COMPARED)
       this.auditor.compared(channel, readCompared(message, this.slots.count))
     else if (message[0] === MessageType.KEYS_LISTED)
       this.auditor.listed(channel, readListed(message, this.slots.count))
     else this.#exchangeTopology(port, message, now)
+    this.#dirty()
+  }
+
+  /** @throws IcfError PROTOCOL */
+  peerData(serverId: string, port: LinkPort, frame: FrameReader, now: number): void {
+    const channel = this.#channels.get(serverId)
+    if (!channel || channel.port !== port) return
+    if (frame.type !== MessageType.BACK_ACK) throw unexpected('backup', frame.type)
+    this.#acknowledged(channel, readBackAck(frame, this.slots.count), now)
     this.#dirty()
   }
 
@@ -199,8 +208,14 @@ export class CacheServerCore {
 
   /** @throws IcfError PROTOCOL */
   primaryMessage(serverId: string, port: LinkPort, message: Message, now: number): void {
-    if (message[0] === MessageType.KEY_VALUE_RESPONCE_BACK) this.#intake.receive(serverId, port, message, now)
-    else this.#exchangeTopology(port, message, now)
+    this.#exchangeTopology(port, message, now)
+    this.#dirty()
+  }
+
+  /** @throws IcfError PROTOCOL */
+  primaryData(serverId: string, port: LinkPort, frame: FrameReader, now: number): void {
+    if (frame.type !== MessageType.KEY_VALUE_RESPONCE_BACK) throw unexpected('primary', frame.type)
+    this.#intake.receive(serverId, port, frame, now)
     this.#dirty()
   }
 
@@ -350,8 +365,8 @@ export class CacheServerCore {
     this.#options.flushSoon()
   }
 
-  #acknowledged(channel: ReplicaChannel, message: Message, now: number): void {
-    const { number, epoch, version, refused } = readBackAck(message, this.slots.count)
+  #acknowledged(channel: ReplicaChannel, ack: BackAck, now: number): void {
+    const { number, epoch, version, refused } = ack
     if (refused.length === 0) return channel.acknowledge(number, this.ledger.acknowledged)
     const slots = new Set(refused)
     channel.acknowledge(number, this.ledger.acknowledged, slots)
@@ -424,4 +439,8 @@ export class CacheServerCore {
     clients.splice(0, flushed)
     if (clients.length > 0) this.#dirty()
   }
+}
+
+function unexpected(who: string, type: number): IcfError {
+  return new IcfError('PROTOCOL', `a ${who} can not send message ${type}`)
 }

@@ -41,7 +41,8 @@ export class Checksums {
     if (!entry) return this.#end(0) + ENTRY_BYTES
     const { value, kind, expiresAt } = entry
     if (this.#bytesDone === 0) this.#checksum = 2 * kind + (expiresAt === 0 ? 0 : 1)
-    if (typeof value === 'string') return this.#end(crc32(value, this.#checksum)) + value.length + ENTRY_BYTES
+    if (typeof value === 'string')
+      return this.#end(crc32(Buffer.from(value, 'latin1'), this.#checksum)) + value.length + ENTRY_BYTES
     const piece = value.subarray(this.#bytesDone, this.#bytesDone + PIECE_BYTES)
     this.#checksum = crc32(piece, this.#checksum)
     this.#bytesDone += piece.length

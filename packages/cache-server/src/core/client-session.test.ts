@@ -1,22 +1,41 @@
 import { CommandCode, limits, MessageType, NONE, REPEAT, ValueKind, type Message } from '@icf/common'
-import { encodeFrame } from '@icf/common/node'
-import { resultsOf } from '@icf/testkit/frames'
+import { dataOf, resultsOf } from '@icf/testkit/frames'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { CacheServerCore } from './cache-server-core.js'
-import { ClientSession } from './client-session.js'
+import { ClientSession, type Reply } from './client-session.js'
 import { Entry } from './entry.js'
 import { LEASE_MS, Member, nobody, renewLease, topologyOf } from './members.test.kit.js'
-import { ownedValue } from './owned-value.js'
+import { storedValue, type StoredValue } from './stored-value.js'
+
+/** Tells of each frame. */
+class TellingPort extends RecordingPort {
+  onFrame = (_frame: Buffer): void => undefined
+
+  override sendData(frame: Buffer): void {
+    super.sendData(frame)
+    this.onFrame(frame)
+  }
+}
+
+function entry(value: StoredValue, kind: number): Entry {
+  return new Entry('k', 1, 1, value, kind, 0)
+}
+
+/** Those in the arrays in it among them. */
+function elementsOf(message: Message): number {
+  return message.reduce<number>((sum, field) => sum + 1 + (Array.isArray(field) ? field.length : 0), 0)
+}
 
 describe('answers to a client', () => {
+  let port: TellingPort
   let sent: Message[]
   let session: ClientSession
 
   beforeEach(() => {
-    const port = new RecordingPort()
+    port = new TellingPort()
     sent = port.sent
     session = new ClientSession(port, '', [])
   })
@@ -24,16 +43,14 @@ describe('answers to a client', () => {
   const checkFrames = (count: number): void => {
     session.flush()
     let results = 0
-    for (const message of sent) {
-      const { length } = encodeFrame(message)
+    for (const [at, message] of sent.entries()) {
+      const { length } = port.frames[at]!
       assert.ok(length < limits.maxFrameBytes, `a frame of ${length} bytes`)
       assert.equal(message[1], results)
       results += message[2] as number
     }
     assert.equal(results, count)
   }
-
-  const entry = (value: string | Uint8Array, kind: number): Entry => new Entry('k', 1, 1, value, kind, 0)
 
   it('leave in several frames when they are objects', () => {
     for (let id = 0; id < 100; id++) session.reply(id, entry(Buffer.alloc(100_000), ValueKind.ENCODED))
@@ -42,17 +59,45 @@ describe('answers to a client', () => {
   })
 
   it('leave in several frames when they are text of three bytes a character', () => {
-    const text = ownedValue('漢'.repeat(limits.chunkBytes / 3))
-    assert.equal(typeof text, 'string')
+    const bytes = Buffer.from('漢'.repeat(limits.chunkBytes / 3))
+    const text = storedValue(bytes, 0, bytes.length)
+    assert.ok(text.length <= limits.chunkBytes)
     for (let id = 0; id < 100; id++) session.reply(id, entry(text, ValueKind.TEXT))
     checkFrames(100)
   })
 
   it('leave in several frames when they are errors, or nothing', () => {
-    const error = [-1, 10, 'another server owns this slot', 1_795_304_882, 111]
+    const error = { wire: 10, text: 'another server owns this slot', epoch: 1_795_304_882, version: 111 }
     for (let id = 0; id < 200_000; id++) session.reply(id, id % 2 === 0 ? error : null)
     checkFrames(200_000)
     assert.ok(sent.length >= 2)
+  })
+
+  describe('are frames of a length, and arrays of a size, that are taken', () => {
+    const COUNT = 131_072
+    const errorOf = (text: string): Reply => ({ wire: 10, text, epoch: 1_795_304_882, version: 111 })
+    const replies: readonly [string, Reply][] = [
+      ['errors', errorOf('x'.repeat(80))],
+      ['errors of three bytes a character', errorOf('漢'.repeat(80))],
+      ['errors without a text', errorOf('')],
+      ['nothing', null],
+      ['numbers', Number.MAX_SAFE_INTEGER],
+      ['empty text', entry('', ValueKind.TEXT)],
+      ['no bytes', entry('', ValueKind.BYTES)],
+      ['empty objects', entry('', ValueKind.ENCODED)],
+    ]
+    for (const [what, reply] of replies)
+      for (const step of [1, 2])
+        it(`when they are ${what}${step === 1 ? '' : ', each in a run of its own'}`, () => {
+          for (let i = 0; i < COUNT; i++) session.reply(i * step, reply)
+          session.flush()
+          assert.equal(sent.flatMap(resultsOf).length, COUNT)
+          for (const { length } of port.frames) assert.ok(length < limits.maxFrameBytes, `${length} bytes`)
+          for (const message of sent) {
+            const elements = elementsOf(message)
+            assert.ok(elements < limits.maxFrameElements, `${elements} elements`)
+          }
+        })
   })
 
   it('stop commands that waited, too, which go on before what came later', () => {
@@ -64,16 +109,10 @@ describe('answers to a client', () => {
     })
     core.masterConnected(LEASE_MS)
     core.adopt(topologyOf(1, 0, NONE), 0)
-    const port = {
-      send: (message: Message) => {
-        sent.push(message)
-        flow.unsentBytes += encodeFrame(message).length
-      },
-      stage: () => assert.fail('staged'),
-    }
+    port.onFrame = ({ length }) => void (flow.unsentBytes += length)
     const client = core.openClient(port, 'client', flow)
     const run = (id: number, number: number, ...commands: unknown[]): void =>
-      core.clientMessage(client, [MessageType.COMMANDS, 1, 1, id, number, 0, ...commands], 0)
+      core.clientData(client, dataOf([MessageType.COMMANDS, 1, 1, id, number, 0, ...commands]), 0)
     const set = (value: unknown): unknown[] => [CommandCode.SET, 'k', value, 0, 0, 0]
     run(0, 1, ...set(Buffer.alloc(200_000)))
     run(1, 2, ...Array.from({ length: 30 }, () => [CommandCode.GET, 'k']).flat())
@@ -88,6 +127,7 @@ describe('answers to a client', () => {
       core.flush(0)
       assert.ok(rounds < 100)
     }
+    assert.equal(port.staging.length, 0)
     const results = new Map(sent.flatMap(resultsOf))
     assert.equal(results.size, 34)
     assert.equal((results.get(30) as Uint8Array).length, 200_000)
@@ -103,11 +143,8 @@ describe('answers to a client', () => {
     const port = new RecordingPort()
     const client = a.core.openClient(port, '', flow)
     const gets = Array.from({ length: 1000 }, () => [CommandCode.GET, 'k']).flat()
-    a.core.clientMessage(
-      client,
-      [MessageType.COMMANDS, 1, 1, 0, 0, 0, CommandCode.SET, 'k', Buffer.alloc(100_000), 0, 0, 0, ...gets],
-      0,
-    )
+    const first = [CommandCode.SET, 'k', Buffer.alloc(100_000), 0, 0, 0]
+    a.core.clientData(client, dataOf([MessageType.COMMANDS, 1, 1, 0, 0, 0, ...first, ...gets]), 0)
     assert.ok(client.isFull)
     const { outstandingBytes } = client
     a.connect(b)
@@ -125,7 +162,6 @@ describe('answers to a client', () => {
     const flow = { unsentBytes: 0, filled: () => filled++, progressed: () => progressed++ }
     let filled = 0
     let progressed = 0
-    const staging: ((staged: object) => void)[] = []
     const core = new CacheServerCore({
       id: 'a'.repeat(40),
       budgetBytes: 64 * 1024 * 1024,
@@ -134,16 +170,11 @@ describe('answers to a client', () => {
     core.masterConnected(LEASE_MS)
     core.adopt(topologyOf(1, 0, NONE), 0)
     renewLease(core, 0)
-    const port = {
-      send: (message: Message) => {
-        sent.push(message)
-        flow.unsentBytes += encodeFrame(message).length
-      },
-      stage: (_bytes: Uint8Array, ready: (staged: object) => void) => void staging.push(ready),
-    }
+    const { staging } = port
+    port.onFrame = ({ length }) => void (flow.unsentBytes += length)
     const client = core.openClient(port, '', flow)
     const run = (id: number, ...commands: unknown[]): void => {
-      core.clientMessage(client, [MessageType.COMMANDS, 1, 1, id, 0, 0, ...commands], 0)
+      core.clientData(client, dataOf([MessageType.COMMANDS, 1, 1, id, 0, 0, ...commands]), 0)
       core.flush(0)
     }
     const advance = (): void => {
@@ -184,11 +215,11 @@ describe('answers to a client', () => {
     advance()
     assert.equal(answers(), 1004)
     const before = progressed
-    staging[0]!({})
+    staging[0]!.ready({ id: 1 })
     assert.equal(progressed, before + 1)
     advance()
     assert.equal(answers(), 1006)
-    staging[1]!({})
+    staging[1]!.ready({ id: 2 })
     // In the order they came: of what the DELETE removed, nothing is there after it.
     const results = new Map(sent.flatMap(resultsOf))
     assert.deepEqual(

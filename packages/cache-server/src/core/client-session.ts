@@ -1,11 +1,24 @@
-import { limits, MessageType, ValueKind, type IcfError } from '@icf/common'
+import {
+  FrameWriter,
+  limits,
+  nameAhead,
+  ResultsWriter,
+  ValueKind,
+  type IcfError,
+  type PlainResult,
+} from '@icf/common'
 import { Entry } from './entry.js'
 import { FrameQueue, type SuspendedFrame } from './frame-queue.js'
 import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
 
-/** What a result, or a field of it, counts for beside its text or bytes: a frame has few enough of them. */
+/** What a result counts for beside its text or bytes, and the beginning of a run: a frame has few enough of them. */
 const RESULT_BYTES = 8
+const RUN_BYTES = 16
+const ERROR_BYTES = 48
+
+/** What answers a command: the entry that a GET found, or what the wire carries as it is. */
+export type Reply = Entry | PlainResult
 
 /** How a client's link takes what is sent on it. */
 export interface ClientFlow {
@@ -19,10 +32,7 @@ export interface ClientFlow {
 /** What a simulated link, or one of a test, does. */
 const FLOWING: ClientFlow = { unsentBytes: 0, filled: () => undefined, progressed: () => undefined }
 
-/**
- * The answers to one client. They leave together, once a turn; results with consecutive ids share one run, so the
- * usual answer to a batch is one id, one count and the values.
- */
+/** The answers to one client. They leave together, once a turn. */
 export class ClientSession {
   /** Its link is gone: answers go nowhere, and what it still waits for is not done. */
   closed = false
@@ -37,9 +47,9 @@ export class ClientSession {
   answeredBytes = 0
   readonly #port: LinkPort
   readonly #dirty: ClientSession[]
-  #out: unknown[] = []
-  #runStart = 0
-  #nextId = -1
+  readonly #frame = new FrameWriter()
+  readonly #results = new ResultsWriter(this.#frame)
+  /** About what the answers in the frame take. */
   #bytes = 0
   /** Of long values that are going ahead, or wait for that. */
   #stagedBytes = 0
@@ -60,41 +70,43 @@ export class ClientSession {
     this.#dirty = dirty
   }
 
-  /** @param result what the wire carries, or the Entry that a GET found */
-  reply(id: number, result: unknown): void {
-    if (result instanceof Entry) this.#replyEntry(id, result)
-    else this.#append(id, result)
+  reply(id: number, result: Reply): void {
+    if (result instanceof Entry) return this.#replyEntry(id, result)
+    this.#begin(id)
+    this.#results.plain(id, result)
+    const isError = typeof result === 'object' && result !== null
+    this.#count(isError ? ERROR_BYTES + result.text.length : RESULT_BYTES)
   }
 
-  #append(id: number, result: unknown): void {
-    const out = this.#out
-    if (out.length === 0) {
-      out.push(MessageType.RESULTS)
-      this.#dirty.push(this)
-      this.#nextId = -1
-    }
-    if (id === this.#nextId) (out[this.#runStart + 1] as number)++
-    else {
-      this.#runStart = out.length
-      out.push(id, 1)
-      this.#bytes += 2 * RESULT_BYTES
-    }
-    out.push(result)
-    this.#nextId = id + 1
-    this.#count(sizeOf(result))
+  #replyEntry(id: number, { value, kind }: Entry): void {
+    if (value.length > limits.chunkBytes) return this.#replyLong(id, kind, value as Uint8Array)
+    this.#begin(id)
+    this.#results.value(id, kind, value)
+    this.#count((kind === ValueKind.ENCODED ? 3 : 1) * RESULT_BYTES + value.length)
   }
 
-  #replyEntry(id: number, entry: Entry): void {
-    const { value, kind } = entry
-    if (typeof value === 'string' || value.length <= limits.chunkBytes)
-      return this.#append(id, valueResult(entry))
+  #replyLong(id: number, kind: number, value: Uint8Array): void {
     this.#stagedBytes += value.length
     this.#noteFull()
     this.#port.stage(value, (staged) => {
       this.#stagedBytes -= value.length
-      this.#append(id, [kind, staged])
+      // The answer names it, in a frame of its own.
       this.flush()
+      this.#results.begin(true)
+      this.#results.valueAhead(id, kind)
+      const frame = this.#results.finish()
+      nameAhead(frame, staged.id)
+      this.answeredBytes += RUN_BYTES + RESULT_BYTES
+      this.#send(frame)
     })
+  }
+
+  #begin(id: number): void {
+    if (this.#frame.length === 0) {
+      this.#results.begin(false)
+      this.#dirty.push(this)
+    }
+    if (!this.#results.continuesWith(id)) this.#bytes += RUN_BYTES
   }
 
   /** Bytes of answers that the link has not taken. */
@@ -103,13 +115,13 @@ export class ClientSession {
   }
 
   /** An answer waits for a write of somebody's. */
-  owe(result: unknown): void {
+  owe(result: Reply): void {
     this.#owedBytes += owedSize(result)
     this.#noteFull()
   }
 
   /** What was owed is answered. */
-  settle(result: unknown): void {
+  settle(result: Reply): void {
     this.#owedBytes -= owedSize(result)
   }
 
@@ -132,14 +144,17 @@ export class ClientSession {
 
   /** @returns about how many bytes that were */
   flush(): number {
-    const [out, bytes] = [this.#out, this.#bytes]
-    if (out.length === 0) return 0
-    this.#out = []
+    if (this.#frame.length === 0) return 0
+    const bytes = this.#bytes
     this.#bytes = 0
-    this.#port.send(out)
+    this.#send(this.#results.finish())
+    return bytes
+  }
+
+  #send(frame: Buffer): void {
+    this.#port.sendData(frame)
     if (this.isFull) this.flow.progressed()
     else this.#noteFull()
-    return bytes
   }
 
   get #heldBytes(): number {
@@ -159,23 +174,6 @@ export class ClientSession {
   }
 }
 
-function owedSize(result: unknown): number {
+function owedSize(result: Reply): number {
   return result instanceof Entry ? result.value.length : RESULT_BYTES
-}
-
-/**
- * About what a result takes in a frame. Text counts its characters, of up to three bytes each: even so a frame stays
- * within its limit by far.
- */
-function sizeOf(result: unknown): number {
-  if (typeof result === 'string' || result instanceof Uint8Array) return RESULT_BYTES + result.length
-  return Array.isArray(result)
-    ? result.reduce<number>((sum, field) => sum + sizeOf(field), RESULT_BYTES)
-    : RESULT_BYTES
-}
-
-/** A value as GET answers it: bare wherever its kind shows by its type. */
-function valueResult({ value, kind }: Entry): unknown {
-  if (typeof value === 'string' || kind === ValueKind.BYTES) return value
-  return [kind, value]
 }

@@ -1,11 +1,25 @@
-import { CommandCode, MessageType, REPEAT } from '@icf/common'
-import { resultsOf } from '@icf/testkit/frames'
+import {
+  beginCommands,
+  CommandCode,
+  errorToWire,
+  FrameWriter,
+  keySlot,
+  limits,
+  MessageType,
+  readDataFrame,
+  REPEAT,
+  ValueKind,
+  writeSet,
+  type FrameReader,
+} from '@icf/common'
+import { dataOf, resultsOf, withMore } from '@icf/testkit/frames'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import { topologyWith } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { ClientSession } from './client-session.js'
 import { CommandRunner } from './command-runner.js'
+import { ENTRY_OVERHEAD_BYTES } from './entry.js'
 import { Lease } from './lease.js'
 import { Serving, SlotTable } from './slot-table.js'
 import { Store } from './store.js'
@@ -21,6 +35,17 @@ const LEASE_MS = 1000
 const SLICE = 2000
 const PORTION = 500
 const NOT_OWNER = 10
+/** Sent ahead of its frame. */
+const LONG = Buffer.alloc(limits.chunkBytes + 1, 'long')
+
+/** A frame of commands that no array can say. */
+function framed(ahead: Uint8Array | undefined, write: (writer: FrameWriter) => void): FrameReader {
+  const writer = new FrameWriter()
+  const header = { epoch: 1, version: VERSION, firstId: 0, nextNumber: 1, settledBelow: 0 }
+  beginCommands(writer, header, ahead !== undefined)
+  write(writer)
+  return readDataFrame(writer.finish(), () => ahead)
+}
 
 describe('what runs commands', () => {
   let slots: SlotTable
@@ -37,7 +62,7 @@ describe('what runs commands', () => {
     slots.serving.fill(Serving.YES)
     store = new Store(64 * 1024 * 1024, SLOTS)
     for (let slot = 0; slot < SLOTS; slot++) store.setRole(slot, 'primary')
-    const ledger = new WriteLedger(slots, store, { drained: () => undefined, abandoned: () => undefined })
+    const ledger = new WriteLedger(slots, store, { drained: () => undefined, abandoned: () => null })
     lease = new Lease()
     lease.masterConnected(LEASE_MS)
     lease.answered(lease.beat(0))
@@ -51,9 +76,8 @@ describe('what runs commands', () => {
   }
   const set = (value: string, key = KEY): unknown[] => [CommandCode.SET, key, value, 1, 0, 0]
   const get = (key = KEY): unknown[] => [CommandCode.GET, key]
-  const frame = (id: number, commands: unknown[], { version = VERSION, number = 0, settled = 0 } = {}) => [
-    ...[MessageType.COMMANDS, 1, version, id, number, settled, ...commands],
-  ]
+  const frame = (id: number, commands: unknown[], { version = VERSION, number = 0, settled = 0 } = {}) =>
+    dataOf([MessageType.COMMANDS, 1, version, id, number, settled, ...commands])
   const run = (id: number, commands: unknown[], now = 0): void =>
     runner.runFrame(session, frame(id, commands), now)
   const answers = (from = session, at = port): [number, unknown][] => {
@@ -168,13 +192,166 @@ describe('what runs commands', () => {
   })
 
   it('runs what comes before something that is no command, and nothing after it', () => {
-    assert.throws(() => run(0, [...set('before'), 99, KEY, ...set('after')]), { code: 'PROTOCOL' })
+    const broken = withMore(
+      frame(0, set('before')),
+      99,
+      ...dataOf([MessageType.COMMANDS, 0, 0, 0, 0, 0, ...set('after')]).bytes.subarray(6),
+    )
+    assert.throws(() => runner.runFrame(session, broken, 0), { code: 'PROTOCOL' })
     assert.deepEqual([store.get(KEY)?.value, answers()], ['before', [[0, true]]])
     // In a backlog, its link is to hear of it.
     slots.park(0)
-    run(1, Array.from({ length: SLICE }, () => get()).flat().concat(get(OTHER_KEY), 99, KEY)) // prettier-ignore
+    const many = Array.from({ length: SLICE }, () => get()).flat()
+    runner.runFrame(session, withMore(frame(1, [...many, ...get(OTHER_KEY)]), 99), 0)
     assert.equal(session.refusal, undefined)
     runner.runBacklog(0)
     assert.throws(() => runner.resume(session), { code: 'PROTOCOL' })
+  })
+
+  describe('of a key that is no UTF-8', () => {
+    const codes = Object.values(CommandCode)
+    const badKeys: readonly [string, Buffer][] = [
+      ['a byte that never is any', Buffer.from([0xff])],
+      ['as many of them as a key may have', Buffer.alloc(limits.maxKeyBytes, 0xff)],
+      ['a character that is cut off', Buffer.from('k😀').subarray(0, 4)],
+      ['half of a surrogate pair', Buffer.from([0xed, 0xa0, 0x80])],
+    ]
+    for (const [what, bytes] of badKeys)
+      it(`answers INVALID_KEY, and changes nothing: ${what}`, () => {
+        // What it would be read as.
+        const other = bytes.toString()
+        const isKey = Buffer.byteLength(other) <= limits.maxKeyBytes
+        if (isKey) run(0, set('of the other', other))
+        answers()
+        const frame = framed(undefined, (writer) => {
+          for (const code of codes) {
+            writer.byte(code)
+            writer.bytes(bytes)
+            if (code !== CommandCode.SET) continue
+            writer.byte(ValueKind.TEXT)
+            writer.count(0)
+            writer.text('v')
+          }
+        })
+        runner.runFrame(session, frame, 0)
+        const got = answers().map(([, result]) => (result as unknown[])[1])
+        assert.deepEqual(got, codes.map(() => errorToWire('INVALID_KEY'))) // prettier-ignore
+        assert.equal(store.counts().primaryKeys, isKey ? 1 : 0)
+        if (isKey) assert.equal(store.get(other)?.value, 'of the other')
+      })
+  })
+
+  it('takes keys in which the replacement character was meant', () => {
+    for (const key of ['\ufffd', 'a\ufffdb', '\ufffd'.repeat(limits.maxKeyBytes / 3)]) {
+      run(0, [...set('meant', key), ...get(key), CommandCode.DELETE, key, ...get(key)])
+      assert.deepEqual(answers(), [[0, true], [1, 'meant'], [2, true], [3, null]]) // prettier-ignore
+    }
+  })
+
+  it('answers with the bytes and the text that were set, and counts their bytes', () => {
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
+    const texts = ['é漢😀\ufffd\0', 'é漢😀'.repeat(400), 'é漢😀'.repeat(1000), '']
+    const values = [bytes, Buffer.concat(Array.from({ length: 17 }, () => bytes)), Buffer.alloc(0), ...texts]
+    for (const value of values) {
+      const kind = typeof value === 'string' ? ValueKind.TEXT : ValueKind.BYTES
+      run(0, [CommandCode.SET, KEY, value, kind, 0, 0, ...get()])
+      assert.deepEqual(answers(), [[0, true], [1, value]]) // prettier-ignore
+      const size = Buffer.byteLength(value)
+      const cost = store.counts().primaryBytes - ENTRY_OVERHEAD_BYTES - 2 * KEY.length - size
+      assert.ok(size <= 4096 ? cost === 0 : cost > 0 && cost < 1000, `${cost} more for ${size} bytes`)
+    }
+  })
+
+  it('stores a short value that was sent ahead as if it stood in the frame', () => {
+    const write = (writer: FrameWriter): void => writeSet(writer, KEY, undefined, ValueKind.BYTES, 0, false)
+    for (const value of ['short\xff', '']) {
+      runner.runFrame(session, framed(Buffer.from(value, 'latin1'), write), 0)
+      assert.equal(store.get(KEY)?.value, value)
+    }
+  })
+
+  describe('lets a command wait', () => {
+    const rooms: readonly [string, (slot: number) => void, (slot: number) => void][] = [
+      [
+        'for a parked slot',
+        (slot) => slots.park(slot),
+        (slot) => {
+          slots.unpark(slot)
+          runner.releaseSlot(slot)
+        },
+      ],
+      [
+        'for the topology',
+        (slot) => (slots.serving[slot] = Serving.NO),
+        (slot) => {
+          slots.serving[slot] = Serving.YES
+          runner.topologyChanged()
+        },
+      ],
+    ]
+    const newer = { version: VERSION + 1 }
+    const slot = keySlot(KEY, SLOTS)
+    /** What waited, as it is kept. */
+    const waited = () => {
+      const frames = []
+      while (session.suspended.length > 0) frames.push(session.suspended.shift()!)
+      session.suspended.prepend(frames)
+      return frames.map(({ frame }) => frame)
+    }
+
+    for (const [what, close, open] of rooms) {
+      it(`${what} without a value that was sent ahead for another`, () => {
+        close(slot)
+        const long = [CommandCode.SET, OTHER_KEY, LONG, 1, 0, 0]
+        // With such a value each, these would be more than may wait.
+        const gets = Array.from({ length: 100 }, () => get()).flat()
+        runner.runFrame(session, frame(0, [...long, ...gets], newer), 0)
+        assert.deepEqual(answers(), [[0, true]])
+        open(slot)
+        const frames = waited()
+        assert.equal(frames.length, 100)
+        assert.ok(frames.every(({ ahead }) => ahead === undefined))
+        runner.runBacklog(0)
+        assert.deepEqual(
+          answers(),
+          Array.from({ length: 100 }, (_, i) => [1 + i, null]),
+        )
+      })
+
+      it(`${what} with its own bytes alone, and the value that was sent ahead for it`, () => {
+        close(slot)
+        const commands = [
+          ...set('x'.repeat(100_000), OTHER_KEY),
+          ...set('waits'),
+          ...[CommandCode.SET, KEY, LONG, 1, 0, 0],
+          ...get(),
+        ]
+        const whole = frame(0, commands, newer)
+        runner.runFrame(session, whole, 0)
+        whole.bytes.fill(0)
+        open(slot)
+        const frames = waited()
+        const own = (text: string): number => 2 + KEY.length + text.length
+        assert.deepEqual(
+          frames.map(({ bytes }) => [bytes.length, bytes.buffer.byteLength - bytes.length]),
+          [
+            [own('waits') + 3, 0],
+            [own('') + 2, 0],
+            [own(''), 0],
+          ],
+        )
+        assert.deepEqual(
+          frames.map(({ ahead }) => ahead),
+          [undefined, LONG, undefined],
+        )
+        runner.runBacklog(0)
+        assert.deepEqual(answers(), [[0, true], [1, true], [2, true]]) // prettier-ignore
+        assert.deepEqual(
+          port.staging.map(({ bytes }) => bytes),
+          [LONG],
+        )
+        assert.equal(store.get(KEY)?.value, LONG)
+      })
+    }
   })
 })

@@ -1,17 +1,16 @@
 import {
-  commandArity,
-  COMMANDS_AT,
   compareVersions,
   errorResult,
+  FrameReader,
   IcfError,
-  isCount,
   isWrite,
   keySlot,
   limits,
-  malformed,
+  readCommand,
   readCommandsHeader,
-  REPEAT,
-  type Message,
+  WireCommand,
+  type CommandsHeader,
+  type ErrorResult,
 } from '@icf/common'
 import type { CommandContext } from '../commands/command.js'
 import { commands } from '../commands/table.js'
@@ -19,9 +18,9 @@ import type { ClientSession } from './client-session.js'
 import type { Entry } from './entry.js'
 import type { SuspendedFrame } from './frame-queue.js'
 import type { Lease } from './lease.js'
-import { ownedValue } from './owned-value.js'
 import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
+import { ownBytes } from './stored-value.js'
 import { WaitingRooms } from './waiting-rooms.js'
 import type { WriteLedger } from './write-ledger.js'
 import type { Writer } from './writer.js'
@@ -35,8 +34,6 @@ const WAITING_SHARE = 1 / 8
 
 /** Commands of a frame, or of a backlog, that are run in one turn of the event loop: a few milliseconds. */
 const BACKLOG_SLICE = 2000
-/** To decode a frame of so many fields takes a slice's part of the turn already. */
-const LARGE_FRAME_FIELDS = 32_768
 /** Of one client in a row. */
 const BACKLOG_PORTION = 500
 /** Values and answers of so many bytes are as much work as a command. */
@@ -49,6 +46,8 @@ export class CommandRunner implements CommandContext {
   commandsRun = 0
   readonly maxValueBytes: number
   readonly #rooms: WaitingRooms
+  /** The one at hand. */
+  readonly #command = new WireCommand()
   /** Clients of which suspended commands can be run. */
   readonly #backlog = new Set<ClientSession>()
 
@@ -68,15 +67,15 @@ export class CommandRunner implements CommandContext {
    * A COMMANDS frame.
    * @throws IcfError PROTOCOL when it can not be taken apart: the ids of its commands are unknown then
    */
-  runFrame(client: ClientSession, message: Message, now: number): void {
+  runFrame(client: ClientSession, frame: FrameReader, now: number): void {
     this.now = now
-    const { firstId, nextNumber, settledBelow } = readCommandsHeader(message)
+    const header = readCommandsHeader(frame)
     client.origin = client.clientId === '' ? undefined : this.store.history.origin(client.clientId, now)
-    client.origin?.settle(settledBelow)
-    const frame = { message, at: COMMANDS_AT, id: firstId, nextNumber }
-    if (client.isFull || client.suspended.length > 0) client.suspend(frame)
+    client.origin?.settle(header.settledBelow)
+    const whole = { header, frame, id: header.firstId, nextNumber: header.nextNumber }
+    if (client.isFull || client.suspended.length > 0) client.suspend(whole)
     else {
-      this.#runFrom(client, frame, message.length < LARGE_FRAME_FIELDS ? BACKLOG_SLICE : 0)
+      this.#runFrom(client, whole, BACKLOG_SLICE)
       if (client.suspended.length > 0 && !client.isFull) this.#backlog.add(client)
     }
   }
@@ -126,29 +125,25 @@ export class CommandRunner implements CommandContext {
   }
 
   /** Runs up to `count` commands, fewer when they are much work, and suspends the rest; returns how much it was. */
-  #runFrom(client: ClientSession, frame: SuspendedFrame, count: number): number {
-    const { message } = frame
-    let { at, id, nextNumber } = frame
+  #runFrom(client: ClientSession, suspended: SuspendedFrame, count: number): number {
+    const { header, frame } = suspended
+    let { id, nextNumber } = suspended
+    const command = this.#command
     const before = this.#bytesOf(client)
-    const workOf = (): number => id - frame.id + (this.#bytesOf(client) - before) / COMMAND_WORTH_BYTES
-    for (; at < message.length; id++) {
+    const workOf = (): number => id - suspended.id + (this.#bytesOf(client) - before) / COMMAND_WORTH_BYTES
+    for (; !frame.isAtEnd; id++) {
       if (client.isFull || workOf() >= count) {
-        client.suspended.prepend([{ message, at, id, nextNumber }])
+        client.suspended.prepend([{ header, frame, id, nextNumber }])
         break
       }
-      const isRepeat = message[at] === REPEAT
-      const repeated = isRepeat ? checkRepeated(message[at + 1]) : 0
-      if (isRepeat) at += 2
-      const code = message[at]
-      const arity = typeof code === 'number' ? commandArity[code] : undefined
-      if (arity === undefined || at + arity >= message.length)
-        throw noCommand(code, arity, message.length - at - 1)
-      if (id - (message[3] as number) >= limits.maxCommandsPerFrame)
+      if (id - header.firstId >= limits.maxCommandsPerFrame)
         throw new IcfError('PROTOCOL', `COMMANDS with more than ${limits.maxCommandsPerFrame} commands`)
-      const number = isRepeat ? repeated : isWrite(code as number) ? nextNumber++ : 0
-      this.#run(client, id, message, at, number, isRepeat)
-      at += arity + 1
+      const start = frame.at
+      readCommand(frame, command)
+      if (!command.isRepeat) command.number = isWrite(command.code) ? nextNumber++ : 0
+      this.#run(client, id, header, frame, start)
     }
+    command.ahead = undefined
     return workOf()
   }
 
@@ -179,44 +174,40 @@ export class CommandRunner implements CommandContext {
   }
 
   /** Tells a client that it has to ask elsewhere, and that nothing was done here. */
-  notOwner(): unknown {
+  notOwner(): ErrorResult {
     return this.#errorResult(new IcfError('NOT_OWNER', 'another server owns this slot'))
   }
 
   /** Tells who waited for a write of a slot that has another primary now: there it may or may not be. */
-  ownerChanged(): unknown {
+  ownerChanged(): ErrorResult {
     const message = 'the slot went to another server before the write was on every copy'
     return this.#errorResult(new IcfError('OWNER_CHANGED', message))
   }
 
-  #run(
-    client: ClientSession,
-    id: number,
-    message: Message,
-    at: number,
-    number: number,
-    isRepeat: boolean,
-  ): void {
+  /** Runs the command at hand. @param start where it begins in the frame */
+  #run(client: ClientSession, id: number, header: CommandsHeader, frame: FrameReader, start: number): void {
     this.commandsRun++
+    const command = this.#command
+    const { number, isRepeat } = command
     try {
-      const key = checkKey(message[at + 1])
+      const key = readKey(frame, command)
       const slot = keySlot(key, this.slots.count)
-      const room = this.#roomFor(slot, message)
+      const room = this.#roomFor(slot, header)
       if (room !== undefined) {
-        const own = ownMessage(message, at, isRepeat ? [REPEAT, number] : [])
-        if (!this.#rooms.add(room, { client, id, message: own, at: COMMANDS_AT, nextNumber: number }))
+        const own = ownFrame(frame, start, command)
+        if (!this.#rooms.add(room, { client, id, header, frame: own, nextNumber: number }))
           throw new IcfError('BUSY', 'too many commands wait for a slot that is moving')
       } else if (
         this.slots.serving[slot] === Serving.NO ||
-        this.#isStale(slot, message) ||
-        (isRepeat && hasEnded(client, message, number))
+        this.#isStale(slot, header) ||
+        (isRepeat && hasEnded(client, header, number))
       )
         client.reply(id, this.notOwner())
       else if (isRepeat && this.store.history.has(slot, client.origin, number))
         this.writer.confirm(client, id, slot, key)
       else {
         this.writeNumber = number
-        commands[message[at] as number]!(this, client, id, slot, message, at + 1)
+        commands[command.code]!(this, client, id, slot, key, command, frame)
       }
     } catch (error) {
       if (!(error instanceof IcfError)) throw error
@@ -224,26 +215,26 @@ export class CommandRunner implements CommandContext {
     }
   }
 
-  #isAhead(message: Message): boolean {
+  #isAhead(by: CommandsHeader): boolean {
     const { epoch, version } = this.slots.topology
-    return compareVersions(message[1] as number, message[2] as number, epoch, version) > 0
+    return compareVersions(by.epoch, by.version, epoch, version) > 0
   }
 
   /**
    * The client sent this before we became the slot's primary: it can have been on its way for long, and its sender have
    * repeated it, and written again, elsewhere since.
    */
-  #isStale(slot: number, message: Message): boolean {
-    return (message[2] as number) < this.slots.primarySince[slot]!
+  #isStale(slot: number, { version }: CommandsHeader): boolean {
+    return version < this.slots.primarySince[slot]!
   }
 
   /** Where a command for this slot has to wait, if it has to. */
-  #roomFor(slot: number, message: Message): string | number | undefined {
+  #roomFor(slot: number, header: CommandsHeader): string | number | undefined {
     if (this.now >= this.lease.until) return AWAITING_LEASE
     const serving = this.slots.serving[slot]
     if (serving === Serving.YES) return undefined
     if (serving === Serving.PARKED) return slot
-    return this.#isAhead(message) ? AWAITING_TOPOLOGY : undefined
+    return this.#isAhead(header) ? AWAITING_TOPOLOGY : undefined
   }
 
   /** What waited there comes before what its clients sent later. It is run in slices, by `runBacklog`. */
@@ -261,7 +252,7 @@ export class CommandRunner implements CommandContext {
   }
 
   /** Names a version that the client gets, too: what else is newer here is not sent to clients. */
-  #errorResult(error: IcfError): readonly unknown[] {
+  #errorResult(error: IcfError): ErrorResult {
     return errorResult(error, this.slots.news)
   }
 }
@@ -270,43 +261,20 @@ export class CommandRunner implements CommandContext {
  * Whether a repetition waited here until its caller had given up: the write's number, which keeps it from being carried out
  * again, is forgotten then. (A number that was settled before it was sent, its client has given up, but no caller.)
  */
-function hasEnded({ origin }: ClientSession, message: Message, number: number): boolean {
-  return origin !== undefined && number < origin.settledBelow && number >= (message[5] as number)
+function hasEnded({ origin }: ClientSession, header: CommandsHeader, number: number): boolean {
+  return origin !== undefined && number < origin.settledBelow && number >= header.settledBelow
 }
 
-/** The message with this command alone: a command that waits must not keep the rest of its frame. */
-function ownMessage(message: Message, at: number, repeat: readonly unknown[]): Message {
-  const own = message.slice(0, COMMANDS_AT).concat(repeat)
-  const key = own.length + 1
-  for (let field = at; field <= at + commandArity[message[at] as number]!; field++) own.push(message[field])
-  const value = own[key + 1]
-  if (value instanceof Uint8Array) own[key + 1] = ownedValue(value)
-  return own
+/** A frame with this command alone, which was read from `start` on: a command that waits must not keep the rest of its frame. */
+function ownFrame({ type, bytes, at }: FrameReader, start: number, { ahead }: WireCommand): FrameReader {
+  return new FrameReader(type, ownBytes(bytes.subarray(start, at)), 0, ahead)
 }
 
-function noCommand(code: unknown, arity: number | undefined, fields: number): IcfError {
-  return arity === undefined
-    ? malformed('code of a command in COMMANDS', `a number from 0 to ${commandArity.length - 1}`, code)
-    : new IcfError(
-        'PROTOCOL',
-        `command ${String(code)} in COMMANDS must have ${arity} arguments, got ${fields}`,
-      )
-}
-
-function checkRepeated(number: unknown): number {
-  if (!isCount(number)) throw malformed('number of a write after REPEAT', 'a whole number from 0 on', number)
-  return number
-}
-
-function checkKey(key: unknown): string {
-  if (typeof key !== 'string') throw new IcfError('INVALID_KEY', 'a key must be text')
-  const { length } = key
-  if (length === 0) throw new IcfError('INVALID_KEY', 'a key must not be empty')
-  // One UTF-16 unit is one to three bytes of UTF-8: few keys need counting.
-  if (
-    length > limits.maxKeyBytes ||
-    (length > limits.maxKeyBytes / 3 && Buffer.byteLength(key) > limits.maxKeyBytes)
-  )
+function readKey(frame: FrameReader, { keyAt, keyBytes }: WireCommand): string {
+  if (keyBytes === 0) throw new IcfError('INVALID_KEY', 'a key must not be empty')
+  if (keyBytes > limits.maxKeyBytes)
     throw new IcfError('INVALID_KEY', `the longest key is ${limits.maxKeyBytes} bytes of UTF-8`)
+  const key = frame.textAt(keyAt, keyBytes)
+  if (key === undefined) throw new IcfError('INVALID_KEY', 'a key must be well-formed UTF-8')
   return key
 }

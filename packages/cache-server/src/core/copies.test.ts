@@ -1,5 +1,6 @@
 // What does not belong to the copy of a slot must not be taken for a part of it.
 import { CommandCode, keySlot, MessageType, NONE, ReplicaOp, type Message, type Topology } from '@icf/common'
+import { dataOf } from '@icf/testkit/frames'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
@@ -82,7 +83,7 @@ describe('a copy of a slot', () => {
     const port = new RecordingPort()
     c.core.primaryConnected(a.core.id, 77, port)
     const send = (...batch: unknown[]): void =>
-      c.core.primaryMessage(a.core.id, port, [MessageType.KEY_VALUE_RESPONCE_BACK, 1, ...batch], 0)
+      c.core.primaryData(a.core.id, port, dataOf([MessageType.KEY_VALUE_RESPONCE_BACK, 1, ...batch]), 0)
     return { sent: port.sent, send }
   }
   const put = (of: number, seq: number): unknown[] => [ReplicaOp.PUT, of, seq, keyOf(of, seq), 'v', 1, 0, 0]
@@ -139,7 +140,7 @@ describe('a copy of a slot', () => {
   it('says what is wrong with a batch that waited to nobody but its sender', () => {
     adopt(topologyOf(1, 0, 2), c)
     const { send } = rawPort()
-    send(2, 1, ReplicaOp.PUT, slot, 'x')
+    send(2, 1, ReplicaOp.PARTED, 16_384)
     send(2, 2, ...put(1, 1))
     c.core.adopt(topologyOf(2, 0, 2), 0)
     assert.throws(() => send(2, 3, ...put(1, 2)), { code: 'PROTOCOL' })
@@ -179,7 +180,12 @@ describe('a copy of a slot', () => {
     const port = new RecordingPort()
     b.core.primaryConnected('f'.repeat(40), 1, port)
     const put = [ReplicaOp.PUT, slot, 1, 'key', 'value', 1, 0, 0]
-    b.core.primaryMessage('f'.repeat(40), port, [MessageType.KEY_VALUE_RESPONCE_BACK, 1, 1, 1, ...put], 0)
+    b.core.primaryData(
+      'f'.repeat(40),
+      port,
+      dataOf([MessageType.KEY_VALUE_RESPONCE_BACK, 1, 1, 1, ...put]),
+      0,
+    )
     assert.equal(b.core.store.peek(slot, 'key'), undefined)
   })
 

@@ -1,4 +1,5 @@
 import type { PendingWrite } from './pending-write.js'
+import type { StoredValue } from './stored-value.js'
 
 /**
  * What one entry costs beside its key and value: the Entry, its places in the LRU, in V8's map and in its slot's
@@ -6,11 +7,8 @@ import type { PendingWrite } from './pending-write.js'
  */
 export const ENTRY_OVERHEAD_BYTES = 420
 
-/** What binary values cost beside their bytes: the Buffer and its memory, which is its own. Measured: 350. */
+/** What values that are no text cost beside their bytes: the Buffer and its memory, which is its own. Measured: 350. */
 const BUFFER_OVERHEAD_BYTES = 350
-
-/** Text of at most `limits.chunkBytes` stays a string, everything else is bytes that the entry alone refers to. */
-export type StoredValue = string | Uint8Array
 
 /** One version of one key. Never changed once stored: a write puts a new one in its place. */
 export class Entry {
@@ -37,15 +35,6 @@ export function costOf(key: string, value: StoredValue): number {
   return ENTRY_OVERHEAD_BYTES + 2 * key.length + valueBytes(value)
 }
 
-/** More than what an entry is charged, without a look at its text. */
-export function mostOf(key: string, value: StoredValue): number {
-  return ENTRY_OVERHEAD_BYTES + BUFFER_OVERHEAD_BYTES + 2 * (key.length + value.length)
-}
-
-/** What V8 does not keep as one byte a character. */
-const WIDE_TEXT = /[^\0-\xff]/
-
 function valueBytes(value: StoredValue): number {
-  if (typeof value !== 'string') return BUFFER_OVERHEAD_BYTES + value.length
-  return WIDE_TEXT.test(value) ? 2 * value.length : value.length
+  return typeof value === 'string' ? value.length : BUFFER_OVERHEAD_BYTES + value.length
 }

@@ -1,4 +1,6 @@
-import { CommandCode, keySlot, MessageType, NONE, type Message } from '@icf/common'
+import { CommandCode, keySlot, MessageType, NONE } from '@icf/common'
+import { dataOf, resultsOf } from '@icf/testkit/frames'
+import { RecordingPort } from '@icf/testkit/recording-port'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { CacheServerCore } from './cache-server-core.js'
@@ -8,10 +10,10 @@ import { LEASE_MS, nobody, renewLease, topologyOf } from './members.test.kit.js'
 describe('time to live', () => {
   let core: CacheServerCore
   let client: ClientSession
-  let answers: Message[]
+  let answers: RecordingPort
 
   beforeEach(() => {
-    answers = []
+    answers = new RecordingPort()
     core = new CacheServerCore({
       id: 'a'.repeat(40),
       budgetBytes: 64 * 1024 * 1024,
@@ -20,16 +22,13 @@ describe('time to live', () => {
     core.masterConnected(LEASE_MS)
     renewLease(core, 0)
     core.adopt(topologyOf(1, 0, NONE), 0)
-    client = core.openClient(
-      { send: (message) => answers.push(message), stage: (bytes, ready) => ready(bytes) },
-      '',
-    )
+    client = core.openClient(answers, '')
   })
 
   const run = (now: number, ...command: unknown[]): unknown => {
-    core.clientMessage(client, [MessageType.COMMANDS, 1, 1, 1, 0, 0, ...command], now)
+    core.clientData(client, dataOf([MessageType.COMMANDS, 1, 1, 1, 0, 0, ...command]), now)
     core.flush(now)
-    return answers.pop()![3]
+    return resultsOf(answers.sent.pop()!)[0]![1]
   }
 
   it('ends when it is over, to the millisecond', () => {

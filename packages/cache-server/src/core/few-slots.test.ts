@@ -1,11 +1,12 @@
 // Clusters of fewer slots than 16384, in which many keys share a slot that is on the move.
 import { encodeTopology, keySlot, MessageType, ReplicaOp, type Topology, type Transition } from '@icf/common'
+import { dataOf } from '@icf/testkit/frames'
 import { topologyWith } from '@icf/testkit/topologies'
 import fc from 'fast-check'
 import { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Member, serverOf } from './members.test.kit.js'
+import { DEAF, Member, serverOf } from './members.test.kit.js'
 
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 const SLOTS = 16
@@ -148,16 +149,15 @@ describe('sixteen slots on five servers', () => {
       topology,
     } = new Cluster()
     const { core } = a!
-    const port = { send: () => undefined, stage: () => undefined }
     const sender = 'b'.repeat(40)
-    core.primaryConnected(sender, 9, port)
+    core.primaryConnected(sender, 9, DEAF)
     const { epoch, version } = topology
     const put = [ReplicaOp.PUT, SLOTS, 1, 'key', 'value', 1, 0, 0]
     const batch = [MessageType.KEY_VALUE_RESPONCE_BACK, epoch, version, 1, ...put]
-    assert.throws(() => core.primaryMessage(sender, port, batch, 0), { code: 'PROTOCOL' })
+    assert.throws(() => core.primaryData(sender, DEAF, dataOf(batch), 0), { code: 'PROTOCOL' })
     const other = topologyWith({ slotCount: 64, epoch: 2, version: 99 })
     const update = [MessageType.DISTRIBUTION_RESPOND, encodeTopology(other), []]
-    assert.throws(() => core.masterMessage(port, update, 0), { code: 'PROTOCOL' })
+    assert.throws(() => core.masterMessage(DEAF, update, 0), { code: 'PROTOCOL' })
     assert.equal(core.slots.topology, topology)
   })
 

@@ -1,10 +1,13 @@
-import type { Message } from '@icf/common'
+import type { CommandsHeader, FrameReader } from '@icf/common'
 
 /** The rest of a COMMANDS frame. */
 export interface SuspendedFrame {
-  readonly message: Message
-  readonly at: number
+  readonly header: CommandsHeader
+  /** It stands before the next command. */
+  readonly frame: FrameReader
+  /** Of that. */
   readonly id: number
+  /** Of the next write that is no repetition. */
   readonly nextNumber: number
 }
 

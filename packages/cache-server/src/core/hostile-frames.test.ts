@@ -1,9 +1,18 @@
 // Frames that a fuzzer found: each harmed somebody else than its sender.
-import { CommandCode, IcfError, MessageType, type Message } from '@icf/common'
+import {
+  CommandCode,
+  FrameWriter,
+  IcfError,
+  MessageType,
+  readDataFrame,
+  SLOT_COUNT,
+  writeBackAck,
+} from '@icf/common'
+import { dataOf } from '@icf/testkit/frames'
 import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { threeMembers, topologyOf, type Member } from './members.test.kit.js'
+import { DEAF, threeMembers, topologyOf, type Member } from './members.test.kit.js'
 
 const refused = (about: RegExp) => (error: unknown) =>
   error instanceof IcfError && error.code === 'PROTOCOL' && about.test(error.message)
@@ -20,7 +29,7 @@ describe('a hostile frame', () => {
     wires.run()
   })
 
-  const fromClient = (...message: unknown[]): void => a.core.clientMessage(a.client, message, 0)
+  const fromClient = (...message: unknown[]): void => a.core.clientData(a.client, dataOf(message), 0)
 
   it('with write numbers that are not exact any more does not come to the backup, which would refuse all that follows', () => {
     const first = Number.MAX_SAFE_INTEGER
@@ -43,12 +52,9 @@ describe('a hostile frame', () => {
   })
 
   it('that acknowledges no batch, or refuses what is no slot, is refused', () => {
-    const port = { send: () => undefined, stage: () => undefined }
-    a.core.peerConnected(c.core.id, port)
-    const acknowledge = (...fields: unknown[]): void => {
-      const message: Message = [MessageType.BACK_ACK, ...fields]
-      a.core.peerMessage(c.core.id, port, message, 0)
-    }
+    a.core.peerConnected(c.core.id, DEAF)
+    const acknowledge = (...fields: unknown[]): void =>
+      a.core.peerData(c.core.id, DEAF, dataOf([MessageType.BACK_ACK, ...fields]), 0)
     for (const fields of [
       [Infinity, 1, 1, []],
       [0.5, 1, 1, []],
@@ -61,5 +67,18 @@ describe('a hostile frame', () => {
       [1, 1, 1, [[1]]],
     ])
       assert.throws(() => acknowledge(...fields), refused(/BACK_ACK/), JSON.stringify(fields))
+  })
+
+  it('that refuses more slots than there are is refused', () => {
+    a.core.peerConnected(c.core.id, DEAF)
+    const refuse = (count: number): void => {
+      const writer = new FrameWriter()
+      writeBackAck(writer, 0, 1, 1, new Set())
+      for (let i = 0; i < count; i++) writer.count(0)
+      const frame = readDataFrame(writer.finish(), () => undefined)
+      a.core.peerData(c.core.id, DEAF, frame, 0)
+    }
+    refuse(SLOT_COUNT)
+    assert.throws(() => refuse(SLOT_COUNT + 1), refused(/BACK_ACK with more than 16384 refused slots/))
   })
 })

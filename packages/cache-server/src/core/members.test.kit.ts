@@ -4,12 +4,13 @@ import {
   MessageType,
   REPEAT,
   SLOT_COUNT,
+  toVersion1,
   type Message,
   type ServerInfo,
   type Topology,
   type Transition,
 } from '@icf/common'
-import { resultsOf } from '@icf/testkit/frames'
+import { dataOf, resultsOf } from '@icf/testkit/frames'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { Wires } from '@icf/testkit/wires'
 import type { Difference } from './auditor.js'
@@ -32,7 +33,7 @@ export const nobody = Object.freeze({
 })
 
 /** A link to a master that does not listen. */
-export const DEAF: LinkPort = { send: () => undefined, stage: () => undefined }
+export const DEAF: LinkPort = { send: () => undefined, sendData: () => undefined, stage: () => undefined }
 
 /** A heartbeat is sent and answered. */
 export function renewLease(core: CacheServerCore, now: number): void {
@@ -77,7 +78,11 @@ export class Member {
     this.core.masterConnected(LEASE_MS)
     renewLease(this.core, 0)
     this.client = this.core.openClient(
-      wires.port((message) => resultsOf(message).forEach(([id, result]) => this.results.set(id, result))),
+      wires.port({
+        message: () => undefined,
+        data: (frame) =>
+          resultsOf(toVersion1(frame, frame.ahead)).forEach(([id, result]) => this.results.set(id, result)),
+      }),
       'client',
     )
   }
@@ -90,7 +95,7 @@ export class Member {
   numbered(number: number, settledBelow: number, ...commands: unknown[]): number {
     const { epoch, version } = this.core.slots.topology
     const header = [MessageType.COMMANDS, epoch, version, ++this.#id, number, settledBelow]
-    this.core.clientMessage(this.client, [...header, ...commands], 0)
+    this.core.clientData(this.client, dataOf([...header, ...commands]), 0)
     return this.#id
   }
 
@@ -120,13 +125,19 @@ export class Member {
     for (const port of this.#ports.get(other) ?? []) port.cut = true
   }
 
-  /** @param answered gets what the other asks or acknowledges */
+  /** @param asked gets what the other sends but acknowledgements */
   connect(
     other: Member,
-    answered = (port: LinkPort, message: Message) => this.core.peerMessage(other.core.id, port, message, 0),
+    asked = (port: LinkPort, message: Message) => this.core.peerMessage(other.core.id, port, message, 0),
   ): void {
-    const forward = this.wires.port((message) => other.core.primaryMessage(this.core.id, back, message, 0))
-    const back = this.wires.port((message) => answered(forward, message))
+    const forward = this.wires.port({
+      message: (message) => other.core.primaryMessage(this.core.id, back, message, 0),
+      data: (frame) => other.core.primaryData(this.core.id, back, frame, 0),
+    })
+    const back = this.wires.port({
+      message: (message) => asked(forward, message),
+      data: (frame) => this.core.peerData(other.core.id, forward, frame, 0),
+    })
     this.#ports.set(other, [forward, back])
     other.core.primaryConnected(this.core.id, this.core.channelIdTo(other.core.id), back)
     this.core.peerConnected(other.core.id, forward, true)

@@ -1,5 +1,6 @@
 // A backup that counts as complete, and is not: no write of its slot is acknowledged before it is whole again.
 import { CommandCode, keySlot, MessageType, NONE, REPEAT, ReplicaOp, type Topology } from '@icf/common'
+import { dataOf } from '@icf/testkit/frames'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
@@ -155,7 +156,7 @@ describe('a complete backup that lacks a write', () => {
     const port = new RecordingPort()
     a.core.peerConnected(b.core.id, port)
     const answer = (number: unknown, ...refused: number[]): void =>
-      a.core.peerMessage(b.core.id, port, [MessageType.BACK_ACK, number, 1, 1, refused], 0)
+      a.core.peerData(b.core.id, port, dataOf([MessageType.BACK_ACK, number, 1, 1, refused]), 0)
     answer(0, slot)
     const transitions = new Map([[slot, { to: 1, intent: 'primary', since: 1 } as const]])
     a.core.adopt({ ...topologyOf(2, 0, 1), transitions }, 0)
@@ -217,10 +218,10 @@ describe('a complete backup that lacks a write', () => {
     adopt({ ...topologyOf(2, 0, NONE, { to: 2, intent: 'backup', since: 2 }) }, c)
     const port = new RecordingPort()
     c.core.primaryConnected(a.core.id, 77, port)
-    c.core.primaryMessage(
+    c.core.primaryData(
       a.core.id,
       port,
-      [MessageType.KEY_VALUE_RESPONCE_BACK, 1, 2, 1, ReplicaOp.MEND, slot, 0],
+      dataOf([MessageType.KEY_VALUE_RESPONCE_BACK, 1, 2, 1, ReplicaOp.MEND, slot, 0]),
       0,
     )
     c.core.flush(0)
@@ -278,7 +279,7 @@ it('what a backup with a newer topology refused is no reason to mend in a versio
   a.core.peerConnected(b.core.id, port)
   a.set('{key}1', 'x')
   a.core.flush(0)
-  a.core.peerMessage(b.core.id, port, [MessageType.BACK_ACK, port.sent[0]![3], 1, 3, [slot]], 0)
+  a.core.peerData(b.core.id, port, dataOf([MessageType.BACK_ACK, port.sent[0]![3], 1, 3, [slot]]), 0)
   a.core.adopt(topologyOf(2, 0, 1, { to: 2, intent: 'backup', since: 2 }), 0)
   assert.deepEqual(a.mended, [])
   assert.ok(!a.core.ledger.isEmpty)

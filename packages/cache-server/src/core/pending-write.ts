@@ -1,11 +1,10 @@
-import type { ClientSession } from './client-session.js'
+import type { ClientSession, Reply } from './client-session.js'
 import type { Entry } from './entry.js'
 
 interface Reader {
   readonly client: ClientSession
   readonly id: number
-  /** As ClientSession.reply takes it. */
-  readonly result: unknown
+  readonly result: Reply
 }
 
 /**
@@ -24,7 +23,7 @@ export class PendingWrite {
     readonly entry: Entry | undefined,
     readonly client: ClientSession | undefined,
     readonly id: number,
-    readonly result: unknown,
+    readonly result: Reply,
   ) {}
 
   /** One copy more has to store it. */
@@ -47,7 +46,7 @@ export class PendingWrite {
   }
 
   /** Answers `client` with `result` once this write is safe. */
-  addReader(client: ClientSession, id: number, result: unknown): void {
+  addReader(client: ClientSession, id: number, result: Reply): void {
     this.#readers ??= []
     this.#readers.push({ client, id, result })
     client.owe(result)
@@ -59,12 +58,12 @@ export class PendingWrite {
   }
 
   /** The slot went to another server before the write was safe: everyone has to ask there. */
-  answerInstead(result: unknown): void {
+  answerInstead(result: Reply): void {
     this.client?.reply(this.id, result)
     this.#answerReaders(() => result)
   }
 
-  #answerReaders(result: (reader: Reader) => unknown): void {
+  #answerReaders(result: (reader: Reader) => Reply): void {
     if (!this.#readers) return
     for (const reader of this.#readers) {
       reader.client.settle(reader.result)

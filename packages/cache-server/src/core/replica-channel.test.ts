@@ -1,13 +1,12 @@
 import { limits, MessageType, ReplicaOp } from '@icf/common'
-import { encodeFrame } from '@icf/common/node'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { Entry } from './entry.js'
-import { ownedValue } from './owned-value.js'
 import { Origin } from './origin.js'
 import { PendingWrite } from './pending-write.js'
 import { ReplicaChannel } from './replica-channel.js'
+import { storedValue, type StoredValue } from './stored-value.js'
 
 class FakePort extends RecordingPort {
   get numbers(): unknown[] {
@@ -15,8 +14,22 @@ class FakePort extends RecordingPort {
   }
 }
 
-function entry(key: string, seq: number, value: string | Uint8Array = 'v', expiresAt = 0): Entry {
+function valueOf(text: string): StoredValue {
+  const bytes = Buffer.from(text)
+  return storedValue(bytes, 0, bytes.length)
+}
+
+function entry(key: string, seq: number, value: StoredValue = 'v', expiresAt = 0): Entry {
   return new Entry(key, 5, seq, value, 1, expiresAt)
+}
+
+/** Sent ahead of its batch. */
+const LONG = Buffer.alloc(limits.chunkBytes + 1)
+
+/** How many fields of an array an operation that has no entry takes, with its number. */
+function arityOf(op: unknown): number {
+  if (op === ReplicaOp.FILL_BEGIN) return 4
+  return op === ReplicaOp.FILL_END ? 2 : 3
 }
 
 function pending(): PendingWrite {
@@ -104,7 +117,7 @@ describe('a replica channel', () => {
     channel.put(entry('long', 1, Buffer.alloc(limits.chunkBytes + 1), 1000), 100, pending(), undefined, 0)
     channel.flush()
     channel.elapse(900)
-    port.staging[0]!.ready({})
+    port.staging[0]!.ready({ id: 1 })
     assert.equal(port.sent[0]![10], 100)
   })
 
@@ -122,6 +135,38 @@ describe('a replica channel', () => {
     assert.equal(channel.bytesInFlight, 0)
   })
 
+  it('says in each batch whose the writes are that the slot has already, also where that made the batch full', () => {
+    channel.connected(port)
+    const origins = Array.from(
+      { length: 200 },
+      (_, i) => new Origin(`${i} `.padEnd(limits.maxNameLength, 'x')),
+    )
+    const written = Array.from({ length: 30_000 }, (_, i) => ({ origin: origins[i % 200]!, number: i }))
+    // Batches end at other places each time.
+    for (let round = 0; round < 3; round++) {
+      channel.fillBegin(5, 1, 1, written.slice(round))
+      channel.mend(5, 1)
+      channel.mendEnd(5, written.slice(round), () => undefined)
+    }
+    channel.flush()
+    const [name, number] = [1, 2]
+    const found = port.sent.flatMap((message) => {
+      let origin: unknown
+      const writes: [unknown, unknown][] = []
+      for (let at = 4; at < message.length; at += arityOf(message[at])) {
+        if (message[at] === ReplicaOp.ORIGIN) origin = message[at + name]
+        if (message[at] === ReplicaOp.WRITTEN) writes.push([origin, message[at + number]])
+      }
+      return writes
+    })
+    const wanted = [0, 0, 1, 1, 2, 2].flatMap((from) => written.slice(from))
+    assert.ok(port.sent.length > 30)
+    assert.deepEqual(
+      found,
+      wanted.map(({ origin, number }) => [origin.id, number]),
+    )
+  })
+
   it('sends a long value ahead, keeps the order meanwhile, and sends it again on another link', () => {
     const long = Buffer.alloc(limits.chunkBytes + 1)
     channel.connected(port)
@@ -129,18 +174,71 @@ describe('a replica channel', () => {
     channel.flush()
     put(2)
     assert.deepEqual(port.numbers, [])
-    const staged = { name: 'staged' }
+    const staged = { id: 7 }
     port.staging[0]!.ready(staged)
     assert.deepEqual(port.numbers, [1, 2])
-    assert.equal(port.sent[0]![8], staged)
+    assert.deepEqual(port.sent[0]![8], staged)
     channel.disconnected()
     const again = new FakePort()
     channel.connected(again)
     assert.equal(again.staging[0]!.bytes, long)
-    const anew = { name: 'staged anew' }
+    const anew = { id: 8 }
     again.staging[0]!.ready(anew)
     assert.deepEqual(again.numbers, [1, 2])
-    assert.equal(again.sent[0]![8], anew)
+    assert.deepEqual(again.sent[0]![8], anew)
+  })
+
+  it('sends a long value again with what it has to live by then, and its number on that link', () => {
+    const [idOf, ttlOf] = [8, 10]
+    const send = (to: FakePort, id: number): unknown[] => {
+      channel.connected(to)
+      to.staging[0]!.ready({ id })
+      return [to.sent[0]![idOf], to.sent[0]![ttlOf]]
+    }
+    channel.put(entry('long', 1, LONG, 1000), 100, pending(), undefined, 0)
+    channel.flush()
+    assert.deepEqual(send(port, 7), [{ id: 7 }, 900])
+    channel.disconnected()
+    channel.elapse(400)
+    assert.deepEqual(send(new FakePort(), 0), [{ id: 0 }, 600])
+  })
+
+  it('sends two long values in a batch each, and what is put in between them with the first', () => {
+    channel.connected(port)
+    channel.put(entry('first', 1, LONG), 0, pending(), undefined, 0)
+    channel.put(entry('short', 2), 0, pending(), undefined, 0)
+    channel.fill(entry('second', 3, LONG), 0, undefined)
+    channel.flush()
+    for (const id of [0, 1]) port.staging[id]!.ready({ id })
+    assert.equal(port.staging.length, 2)
+    const header = [MessageType.KEY_VALUE_RESPONCE_BACK, 0, 0]
+    assert.deepEqual(port.sent, [
+      [
+        ...[...header, 1],
+        ...[ReplicaOp.PUT, 5, 1, 'first', { id: 0 }, 1, 0, 0],
+        ...[ReplicaOp.PUT, 5, 2, 'short', 'v', 1, 0, 0],
+      ],
+      [...header, 2, ReplicaOp.FILL, 5, 3, 'second', { id: 1 }, 1, 0],
+    ])
+  })
+
+  it('does not change what was sent when more is put in', () => {
+    channel.connected(port)
+    channel.put(entry('k', 1, 'v', 1000), 0, pending(), undefined, 0)
+    channel.put(entry('long', 2, LONG, 1000), 0, pending(), undefined, 0)
+    channel.flush()
+    port.staging[0]!.ready({ id: 3 })
+    const before = port.frames.map((frame) => Buffer.from(frame))
+    assert.equal(before.length, 2)
+    for (let seq = 3; seq < 40; seq++) {
+      channel.elapse(seq)
+      channel.fill(entry(`key ${seq}`, seq, 'x'.repeat(2 ** (seq % 17)), 2000), seq, undefined)
+      channel.fill(entry('long', seq, LONG), seq, undefined)
+      channel.flush()
+      port.staging.at(-1)!.ready({ id: seq })
+    }
+    assert.ok(port.frames.length > 70)
+    assert.deepEqual(port.frames.slice(0, 2), before)
   })
 
   it('does not keep what was evicted for a long value until that has gone ahead', () => {
@@ -158,9 +256,9 @@ describe('a replica channel', () => {
     channel.disconnected()
     const again = new FakePort()
     channel.connected(again)
-    port.staging[0]!.ready({})
+    port.staging[0]!.ready({ id: 1 })
     assert.deepEqual([port.numbers, again.numbers], [[], []])
-    again.staging[0]!.ready({})
+    again.staging[0]!.ready({ id: 1 })
     assert.deepEqual(again.numbers, [1])
   })
 
@@ -204,24 +302,29 @@ describe('a replica channel', () => {
     channel.connected(port)
     const key = '漢'.repeat(limits.maxKeyBytes / 3)
     const texts = [limits.chunkBytes / 3, limits.softFrameBytes, 2 * limits.softFrameBytes, 1000].map(
-      (length) => ownedValue('漢'.repeat(length)),
+      (length) => valueOf('漢'.repeat(length)),
     )
     for (let seq = 1; seq <= 40; seq++) {
       const value = entry(key, seq, texts[seq % 4])
       channel.put(value, 0, pending(), undefined, 0)
     }
-    channel.flush()
-    for (let at = 0; at < port.staging.length; at++) port.staging[at]!.ready({})
+    let staged = 0
+    for (let turn = 0; turn < 2; turn++) {
+      channel.flush()
+      for (; staged < port.staging.length; staged++) port.staging[staged]!.ready({ id: staged })
+      // The last ones go when the others are stored.
+      channel.acknowledge(port.sent.length, acknowledged)
+    }
     assert.equal(
       port.sent.reduce((sum, message) => sum + (message.length - 4) / 8, 0),
       40,
     )
-    for (const message of port.sent) assert.ok(encodeFrame(message).length < limits.maxFrameBytes)
+    for (const { length } of port.frames) assert.ok(length < limits.maxFrameBytes)
   })
 
   it('starts a new batch when one is large enough', () => {
     channel.connected(port)
-    const value = 'x'.repeat(200_000)
+    const value = valueOf('x'.repeat(200_000))
     for (let seq = 1; seq <= 12; seq++) channel.put(entry('k', seq, value), 0, pending(), undefined, 0)
     channel.flush()
     assert.ok(port.sent.length >= 2)

@@ -1,41 +1,48 @@
 import {
-  closeBatch,
+  beginBatch,
   compareVersions,
-  ENTRY_TTL_AT,
-  ENTRY_VALUE_AT,
+  FrameWriter,
   limits,
-  openBatch,
+  nameAhead,
   ReplicaOp,
+  setTimeToLive,
+  writeComparison,
+  writeEntry,
+  writeOperation,
+  writeOrigin,
+  writeRemoval,
 } from '@icf/common'
-import type { Entry, StoredValue } from './entry.js'
+import type { Entry } from './entry.js'
 import type { Origin } from './origin.js'
 import type { PendingWrite } from './pending-write.js'
 import type { LinkPort } from './ports.js'
+import type { StoredValue } from './stored-value.js'
 import type { WrittenBy } from './write-history.js'
 
 /**
- * Estimated size of an operation beside its key and value, by its elements, of which a frame may not have too many either. Text
- * counts its characters, of up to three bytes each: even so a frame stays within its limit.
+ * What an operation counts for beside its key and value, by the work that it makes for the backup. Keys count their characters,
+ * of up to three bytes each: even so a frame stays within its limit.
  */
 const OPERATION_BYTES = 64
 
-/** The same of a key in a list, as one element. */
+/** The same of a key in a list. */
 const KEY_BYTES = 8
 
 /** What beginning and ending a slot's copy counts for, by the work it makes: so that empty slots do not come all at once. */
 const SLOT_BYTES = 2048
 
 const EMPTY: readonly Expiry[] = []
+const NO_FRAME = Buffer.alloc(0)
 
 interface LargeValue {
-  readonly index: number
   readonly bytes: Uint8Array
+  /** On which it went ahead. */
   port: LinkPort | undefined
 }
 
 interface Expiry {
-  /** Where the message says how long the entry has to live. */
-  readonly index: number
+  /** Where the frame says how long the entry has to live. */
+  readonly at: number
   readonly expiresAt: number
 }
 
@@ -47,12 +54,13 @@ interface CopyEnd {
 
 interface Batch {
   readonly number: number
-  readonly message: unknown[]
+  /** Empty until the batch is closed. */
+  frame: Buffer
   readonly writes: PendingWrite[]
   /** Whose numbers stand in the operations added last. */
   origin: Origin | undefined
-  /** Long values, where they stand in the message, and the link on which they went ahead of it. */
-  large: LargeValue[] | undefined
+  /** The long value that it names. */
+  readonly large: LargeValue | undefined
   /** Of the entries that do not live for ever. */
   expiries: Expiry[] | undefined
   /** Ends of copies. */
@@ -69,6 +77,7 @@ export class ReplicaChannel {
   #port: LinkPort | undefined
   #canCompare = false
   #number = 0
+  readonly #writer = new FrameWriter()
   #open: Batch | undefined
   /** Closed batches that are not acknowledged, oldest first. */
   readonly #inFlight: Batch[] = []
@@ -148,9 +157,9 @@ export class ReplicaChannel {
   /** A live write. */
   put(entry: Entry, now: number, write: PendingWrite, origin: Origin | undefined, number: number): void {
     const batch = this.#batchFor(entry)
-    if (origin !== undefined) this.#pushOrigin(batch, origin)
-    this.#pushEntry(batch, ReplicaOp.PUT, entry, now)
-    batch.message.push(origin === undefined ? 0 : number)
+    if (origin !== undefined) this.#writeOrigin(batch, origin)
+    this.#writeEntry(batch, ReplicaOp.PUT, entry, now)
+    this.#writer.count(origin === undefined ? 0 : number)
     this.#expect(batch, write)
   }
 
@@ -163,8 +172,8 @@ export class ReplicaChannel {
     number: number,
   ): void {
     const batch = this.#batch()
-    if (origin !== undefined) this.#pushOrigin(batch, origin)
-    batch.message.push(ReplicaOp.REMOVE, slot, seq, key, origin === undefined ? 0 : number)
+    if (origin !== undefined) this.#writeOrigin(batch, origin)
+    writeRemoval(this.#writer, slot, seq, key, origin === undefined ? 0 : number)
     this.#count(batch, key.length + OPERATION_BYTES)
     this.#expect(batch, write)
   }
@@ -174,33 +183,27 @@ export class ReplicaChannel {
    * @returns the number of the batch that begins it
    */
   fillBegin(slot: number, seq: number, since: number, written: readonly WrittenBy[]): number {
-    const batch = this.#batch()
-    batch.message.push(ReplicaOp.FILL_BEGIN, slot, seq, since)
-    this.#count(batch, OPERATION_BYTES)
+    const batch = this.#write(ReplicaOp.FILL_BEGIN, slot, seq, since)
     for (const { origin, number } of written) this.#written(slot, origin, number)
     return batch.number
   }
 
   /** The copy that was begun lacks what ours lacks, and the backup may have. */
   parted(slot: number): void {
-    const batch = this.#batch()
-    batch.message.push(ReplicaOp.PARTED, slot)
-    this.#count(batch, OPERATION_BYTES)
+    this.#write(ReplicaOp.PARTED, slot)
   }
 
   /** An entry that was there before; a write that was not acknowledged elsewhere may wait for it. */
   fill(entry: Entry, now: number, write: PendingWrite | undefined): void {
     const batch = this.#batchFor(entry)
-    const size = this.#pushEntry(batch, ReplicaOp.FILL, entry, now)
+    const size = this.#writeEntry(batch, ReplicaOp.FILL, entry, now)
     batch.fillBytes += size
     this.fillBytesInFlight += size
     if (write) this.#expect(batch, write)
   }
 
   fillEnd(slot: number, stored: () => void): void {
-    const batch = this.#batch()
-    batch.message.push(ReplicaOp.FILL_END, slot)
-    this.#count(batch, OPERATION_BYTES)
+    const batch = this.#write(ReplicaOp.FILL_END, slot)
     batch.fillBytes += SLOT_BYTES
     this.fillBytesInFlight += SLOT_BYTES
     batch.ends ??= []
@@ -213,9 +216,7 @@ export class ReplicaChannel {
    * @returns the number of the batch that begins it
    */
   mend(slot: number, seq: number): number {
-    const batch = this.#batch()
-    batch.message.push(ReplicaOp.MEND, slot, seq)
-    this.#count(batch, OPERATION_BYTES)
+    const batch = this.#write(ReplicaOp.MEND, slot, seq)
     this.#mending.add(slot)
     return batch.number
   }
@@ -229,7 +230,7 @@ export class ReplicaChannel {
   /** Asks what the backup has under these keys when all that was put in so far is stored. */
   compare(slot: number, question: number, keys: readonly string[]): void {
     const batch = this.#batch()
-    batch.message.push(ReplicaOp.COMPARE, slot, question, keys)
+    writeComparison(this.#writer, slot, question, keys)
     this.#count(
       batch,
       keys.reduce((sum, key) => sum + key.length + KEY_BYTES, OPERATION_BYTES),
@@ -238,9 +239,7 @@ export class ReplicaChannel {
 
   /** Asks which keys it has then. @param isFirst from the first on; else those that come next */
   list(slot: number, question: number, isFirst: boolean): void {
-    const batch = this.#batch()
-    batch.message.push(ReplicaOp.LIST, slot, question, isFirst ? 1 : 0)
-    this.#count(batch, OPERATION_BYTES)
+    this.#write(ReplicaOp.LIST, slot, question, isFirst ? 1 : 0)
   }
 
   /** @returns the writes of the slot that waited for that */
@@ -327,21 +326,26 @@ export class ReplicaChannel {
 
   /** What was put in before a long value does not wait for it: it may be what makes room for it. */
   #batchFor({ value }: Entry): Batch {
-    if (this.#open && isLarge(value)) this.flush()
-    return this.#batch()
+    if (!isLarge(value)) return this.#batch()
+    if (this.#open) this.flush()
+    return this.#begin({ bytes: value, port: undefined })
   }
 
   #batch(): Batch {
     if (this.#open && this.#open.bytes > limits.softFrameBytes) this.flush()
-    if (this.#open) return this.#open
+    return this.#open ?? this.#begin(undefined)
+  }
+
+  #begin(large: LargeValue | undefined): Batch {
     const number = ++this.#number
     this.dirty.push(this)
+    beginBatch(this.#writer, { epoch: this.#epoch, version: this.#version, number }, large !== undefined)
     this.#open = {
       number,
-      message: openBatch(number),
+      frame: NO_FRAME,
       writes: [],
       origin: undefined,
-      large: undefined,
+      large,
       expiries: undefined,
       ends: undefined,
       fillBytes: 0,
@@ -350,17 +354,26 @@ export class ReplicaChannel {
     return this.#open
   }
 
-  #written(slot: number, origin: Origin, number: number): void {
-    const batch = this.#batch()
-    this.#pushOrigin(batch, origin)
-    batch.message.push(ReplicaOp.WRITTEN, slot, number)
-    this.#count(batch, OPERATION_BYTES)
+  #write(op: number, ...fields: number[]): Batch {
+    return this.#writeTo(this.#batch(), op, ...fields)
   }
 
-  #pushOrigin(batch: Batch, origin: Origin): void {
+  #writeTo(batch: Batch, op: number, ...fields: number[]): Batch {
+    writeOperation(this.#writer, op, ...fields)
+    this.#count(batch, OPERATION_BYTES)
+    return batch
+  }
+
+  #written(slot: number, origin: Origin, number: number): void {
+    const batch = this.#batch()
+    this.#writeOrigin(batch, origin)
+    this.#writeTo(batch, ReplicaOp.WRITTEN, slot, number)
+  }
+
+  #writeOrigin(batch: Batch, origin: Origin): void {
     if (batch.origin === origin) return
     batch.origin = origin
-    batch.message.push(ReplicaOp.ORIGIN, origin.id, origin.settledBelow)
+    writeOrigin(this.#writer, origin.id, origin.settledBelow)
     this.#count(batch, origin.id.length + OPERATION_BYTES)
   }
 
@@ -375,54 +388,56 @@ export class ReplicaChannel {
     batch.writes.push(write)
   }
 
-  #pushEntry(batch: Batch, op: number, entry: Entry, now: number): number {
-    const { slot, seq, key, value, kind, expiresAt } = entry
+  #writeEntry(
+    batch: Batch,
+    op: typeof ReplicaOp.PUT | typeof ReplicaOp.FILL,
+    entry: Entry,
+    now: number,
+  ): number {
+    const { key, value, expiresAt } = entry
     this.#now = now
-    if (expiresAt !== 0) {
+    const at = writeEntry(this.#writer, op, entry, this.#timeToLive(expiresAt), isLarge(value))
+    if (at !== 0) {
       batch.expiries ??= []
-      batch.expiries.push({ index: batch.message.length + ENTRY_TTL_AT, expiresAt })
+      batch.expiries.push({ at, expiresAt })
     }
-    const large = isLarge(value)
-    if (large) {
-      batch.large ??= []
-      batch.large.push({ index: batch.message.length + ENTRY_VALUE_AT, bytes: value, port: undefined })
-    }
-    batch.message.push(op, slot, seq, key, large ? null : value, kind, 0)
     const size = key.length + value.length + OPERATION_BYTES
     this.#count(batch, size)
     return size
+  }
+
+  #timeToLive(expiresAt: number): number {
+    return expiresAt === 0 ? 0 : Math.max(1, Math.ceil(expiresAt - this.#now))
   }
 
   #close(): void {
     const batch = this.#open
     if (!batch) return
     this.#open = undefined
-    closeBatch(batch.message, this.#epoch, this.#version)
+    batch.frame = this.#writer.finish()
     this.#inFlight.push(batch)
   }
 
-  /** Sends what has not been sent on this link, in order; a batch waits for its long values to go ahead. */
+  /** Sends what has not been sent on this link, in order; a batch waits for its long value to go ahead. */
   #send(): void {
     const port = this.#port
     while (port && port === this.#port && this.#sent < this.#inFlight.length) {
-      const batch = this.#inFlight[this.#sent]!
-      const unsent = batch.large?.find((large) => large.port !== port)
-      if (unsent) return this.#stage(port, batch, unsent)
+      const { frame, large, expiries } = this.#inFlight[this.#sent]!
+      if (large && large.port !== port) return this.#stage(port, frame, large)
       this.#sent++
-      for (const { index, expiresAt } of batch.expiries ?? EMPTY)
-        batch.message[index] = Math.max(1, Math.ceil(expiresAt - this.#now))
-      port.send(batch.message)
+      for (const { at, expiresAt } of expiries ?? EMPTY) setTimeToLive(frame, at, this.#timeToLive(expiresAt))
+      port.sendData(frame)
     }
   }
 
-  #stage(port: LinkPort, batch: Batch, large: LargeValue): void {
+  #stage(port: LinkPort, frame: Buffer, large: LargeValue): void {
     if (this.#staging === port) return
     this.#staging = port
-    port.stage(large.bytes, (staged) => {
+    port.stage(large.bytes, ({ id }) => {
       this.#staging = undefined
       if (this.#port !== port) return
       large.port = port
-      batch.message[large.index] = staged
+      nameAhead(frame, id)
       this.#send()
     })
   }

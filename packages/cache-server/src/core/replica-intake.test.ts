@@ -1,4 +1,20 @@
-import { MessageType, ReplicaOp, topologyRequest, type Message } from '@icf/common'
+import {
+  beginBatch,
+  FrameWriter,
+  keySlot,
+  limits,
+  MessageType,
+  readDataFrame,
+  ReplicaOp,
+  topologyRequest,
+  ValueKind,
+  writeComparison,
+  writeEntry,
+  writeOperation,
+  type FrameReader,
+  type Message,
+} from '@icf/common'
+import { dataOf, withMore } from '@icf/testkit/frames'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
@@ -11,6 +27,17 @@ const SLOTS = 2
 const BUDGET_BYTES = 80_000
 /** By slot. */
 const KEYS = ['key 0', 'key 1']
+
+/** A batch that no array can say. */
+function framed(
+  { number = 1, ahead }: { number?: number; ahead?: Uint8Array },
+  write: (writer: FrameWriter) => void,
+): FrameReader {
+  const writer = new FrameWriter()
+  beginBatch(writer, { epoch: 1, version: 5, number }, ahead !== undefined)
+  write(writer)
+  return readDataFrame(writer.finish(), () => ahead)
+}
 
 describe('what takes the batches of primaries', () => {
   let slots: SlotTable
@@ -51,12 +78,15 @@ describe('what takes the batches of primaries', () => {
 
   const put = (seq: number, text = 'v', slot = 0): unknown[] =>
     [ReplicaOp.PUT, slot, seq, KEYS[slot], text, 1, 0, 0] // prettier-ignore
+  const batch = (number: number, operations: unknown[], version: number): FrameReader =>
+    dataOf([MessageType.KEY_VALUE_RESPONCE_BACK, 1, version, number, ...operations])
   const send = (number: number, operations: unknown[], { version = 5, from = 'a', on = port } = {}): void =>
-    intake.receive(from, on, [MessageType.KEY_VALUE_RESPONCE_BACK, 1, version, number, ...operations], 0)
+    intake.receive(from, on, batch(number, operations, version), 0)
   const ack = (number: number, version: number, ...refused: number[]): Message => [
     ...[MessageType.BACK_ACK, number, 1, version, refused],
   ]
   const value = (slot = 0): unknown => store.peek(slot, KEYS[slot]!)?.value
+
   it('stores each batch once, however often it comes, and acknowledges the last one once a turn', () => {
     for (const number of [1, 2]) send(number, put(number, `value ${number}`))
     intake.flush()
@@ -135,11 +165,137 @@ describe('what takes the batches of primaries', () => {
   it('says what is wrong with an early batch to its sender, as soon as that sends more', () => {
     const other = new RecordingPort()
     intake.connected('b', 1, other)
-    send(1, [99], { version: 6 })
+    intake.receive('a', port, withMore(batch(1, [], 6), 99), 0)
     send(2, put(1), { version: 6 })
     send(1, put(1, 'v', 1), { version: 6, from: 'b', on: other })
     follow(6)
     assert.deepEqual([value(), value(1)], [undefined, 'v'])
     assert.throws(() => send(3, put(1)), { code: 'PROTOCOL' })
+  })
+
+  describe('refuses a key that is no UTF-8, and changes nothing:', () => {
+    const badKeys: readonly [string, Buffer][] = [
+      ['a byte that never is any', Buffer.from([0xff])],
+      ['as many of them as a key may have', Buffer.alloc(limits.maxKeyBytes, 0xff)],
+      ['a character that is cut off', Buffer.from('k😀').subarray(0, 4)],
+    ]
+    const { PUT, FILL, REMOVE } = ReplicaOp
+    for (const [what, bytes] of badKeys)
+      for (const [name, op] of Object.entries({ PUT, FILL, REMOVE }))
+        it(`${what}, in ${name}`, () => {
+          slots.topology = topologyWith({ ...slots.topology, slotCount: SLOTS, primary: 0, backup: 2 })
+          // What it would be read as.
+          const other = bytes.toString()
+          const slot = keySlot(other, SLOTS)
+          const isKey = Buffer.byteLength(other) <= limits.maxKeyBytes
+          if (isKey) send(1, [ReplicaOp.PUT, slot, 1, other, 'of the other', 1, 0, 0])
+          const before = [slots.seq[slot], store.countOf(slot)]
+          const batch = framed({ number: 2 }, (writer) => {
+            writer.byte(op)
+            writer.count(slot)
+            writer.count(slots.seq[slot]! + 1)
+            writer.bytes(bytes)
+            if (op !== REMOVE) {
+              writer.byte(ValueKind.TEXT)
+              writer.text('of nobody')
+            }
+            if (op !== FILL) writer.count(0)
+          })
+          assert.throws(() => intake.receive('a', port, batch, 0), { code: 'PROTOCOL', message: /no UTF-8/ })
+          assert.deepEqual([slots.seq[slot], store.countOf(slot)], before)
+          if (isKey) assert.equal(store.peek(slot, other)?.value, 'of the other')
+        })
+
+    for (const [what, bytes] of badKeys)
+      it(`${what}, in COMPARE`, () => {
+        slots.topology = topologyWith({ ...slots.topology, slotCount: SLOTS, primary: 0, backup: 2 })
+        const batch = framed({}, (writer) => {
+          writeOperation(writer, ReplicaOp.COMPARE, keySlot(bytes.toString(), SLOTS), 1, 1)
+          writer.bytes(bytes)
+        })
+        assert.throws(() => intake.receive('a', port, batch, 0), { code: 'PROTOCOL', message: /no UTF-8/ })
+      })
+  })
+
+  it('takes keys in which the replacement character was meant', () => {
+    slots.topology = topologyWith({ ...slots.topology, slotCount: SLOTS, primary: 0, backup: 2 })
+    const keys = ['\ufffd', 'a\ufffdb', '\ufffd'.repeat(limits.maxKeyBytes / 3)]
+    for (const [at, key] of keys.entries()) {
+      const slot = keySlot(key, SLOTS)
+      send(at + 1, [ReplicaOp.PUT, slot, slots.seq[slot]! + 1, key, 'meant', 1, 0, 0])
+      assert.equal(store.peek(slot, key)?.value, 'meant')
+    }
+  })
+
+  it('stores a short value that was sent ahead as if it stood in the batch', () => {
+    const fields = { slot: 0, seq: 1, key: KEYS[0]!, value: '', kind: ValueKind.BYTES }
+    const batch = framed({ ahead: Buffer.from('short\xff', 'latin1') }, (writer) =>
+      writeEntry(writer, ReplicaOp.FILL, fields, 0, true),
+    )
+    intake.receive('a', port, batch, 0)
+    assert.equal(value(), 'short\xff')
+  })
+
+  it('counts what early batches take beside their bytes, also empty ones', () => {
+    const count = 100
+    for (let number = 1; number <= count; number++) send(number, [], { version: 6 })
+    follow(6)
+    intake.flush()
+    const stored = port.sent.at(-1)![1] as number
+    assert.ok(stored > 5 && stored < 30, String(stored))
+    assert.deepEqual(reconnects, ['a'])
+    // Their room is free again.
+    intake.connected('a', 1, port)
+    for (let number = stored + 1; number <= 2 * stored; number++) send(number, [], { version: 7 })
+    follow(7)
+    intake.flush()
+    assert.equal(port.sent.at(-1)![1], 2 * stored)
+    assert.deepEqual(reconnects, ['a'])
+  })
+
+  it('keeps early batches in memory that is theirs', () => {
+    const early = batch(1, put(1, 'early'), 6)
+    intake.receive('a', port, early, 0)
+    early.bytes.fill(0)
+    follow(6)
+    assert.equal(value(), 'early')
+  })
+
+  describe('refuses a batch', () => {
+    const compare = (writer: FrameWriter, keys: number): void =>
+      writeComparison(writer, 0, 1, Array.from({ length: keys }, () => KEYS[0]!)) // prettier-ignore
+    const receive = (number: number, write: (writer: FrameWriter) => void): void =>
+      intake.receive('a', port, framed({ number }, write), 0)
+
+    it('that compares more keys at once than it may', () => {
+      receive(1, (writer) => compare(writer, limits.maxComparedKeys))
+      assert.throws(() => receive(2, (writer) => compare(writer, limits.maxComparedKeys + 1)), {
+        code: 'PROTOCOL',
+        message: /number of keys of COMPARE/,
+      })
+    })
+
+    it('with more operations than it may have', () => {
+      const operations = (count: number) => (writer: FrameWriter) => {
+        for (let i = 0; i < count; i++) writeOperation(writer, ReplicaOp.LIST, 0, 1, 1)
+      }
+      receive(1, operations(limits.maxOperationsPerBatch))
+      assert.throws(() => receive(2, operations(limits.maxOperationsPerBatch + 1)), {
+        code: 'PROTOCOL',
+        message: /operations/,
+      })
+    })
+
+    it('with more operations, each key that is compared counted as one, than it may have', () => {
+      const perQuestion = 1 + limits.maxComparedKeys
+      const questions = Math.floor(limits.maxOperationsPerBatch / perQuestion)
+      const rest = limits.maxOperationsPerBatch - questions * perQuestion - 1
+      const comparisons = (more: number) => (writer: FrameWriter) => {
+        for (let i = 0; i < questions; i++) compare(writer, limits.maxComparedKeys)
+        compare(writer, rest + more)
+      }
+      receive(1, comparisons(0))
+      assert.throws(() => receive(2, comparisons(1)), { code: 'PROTOCOL', message: /operations/ })
+    })
   })
 })

@@ -1,47 +1,45 @@
 import {
-  backAckMessage,
   compareVersions,
+  FrameReader,
+  FrameWriter,
   IcfError,
-  isCount,
+  keyOfBatch,
   keySlot,
   limits,
   malformed,
   NONE,
-  OPERATIONS_AT,
+  Operation,
   readBatchHeader,
+  readComparedKeys,
+  readOperation,
   ReplicaOp,
-  replicaOpFields,
   seatOf,
   topologyRequest,
-  ValueKind,
+  writeBackAck,
   type BatchHeader,
-  type Message,
 } from '@icf/common'
 import { AuditAnswers } from './audit-answers.js'
 import { Entry } from './entry.js'
 import { MendedCopies } from './mended-copies.js'
-import { ownedValue } from './owned-value.js'
 import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
 import { Held, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
-
-const COUNT = 'a whole number from 0 on'
+import { ownBytes, ownedValue, storedValue } from './stored-value.js'
 
 interface Waiting {
   readonly header: BatchHeader
-  readonly message: Message
+  /** It stands before the first operation. */
+  readonly frame: FrameReader
   /** From then on the time of its entries runs. */
   readonly receivedAt: number
-  /** Of memory that it takes while it waits. */
-  readonly bytes: number
 }
+
+/** What a batch that waits takes beside its bytes, about. */
+const BATCH_BYTES = 500
 
 /** What batches that wait may take, of all senders together, as a share of the budget. */
 const WAITING_SHARE = 1 / 8
-
-/** What a field takes beside its text or bytes, about. */
-const FIELD_BYTES = 16
 
 interface Sender {
   /** Of the sender's channel, which its batch numbers belong to. */
@@ -71,6 +69,9 @@ export class ReplicaIntake {
   readonly #answers: AuditAnswers
   readonly #maxWaitingBytes: number
   #waitingBytes = 0
+  readonly #writer = new FrameWriter()
+  /** The one at hand. */
+  readonly #operation = new Operation()
   /** Of the topology that the operations at hand go by. */
   #version = 0
   /** Whose numbers stand in them. */
@@ -123,31 +124,33 @@ export class ReplicaIntake {
   }
 
   /** @throws IcfError PROTOCOL */
-  receive(senderId: string, port: LinkPort, message: Message, now: number): void {
+  receive(senderId: string, port: LinkPort, frame: FrameReader, now: number): void {
     const sender = this.#senders.get(senderId)
     if (!sender || sender.port !== port) return
     if (sender.refusal) throw sender.refusal
     if (sender.isCut) return
-    const header = readBatchHeader(message)
+    const header = readBatchHeader(frame)
     if (this.#isAhead(header) || sender.waiting.length > 0) {
       if (sender.waiting.length === 0) port.send(topologyRequest)
-      this.#wait(sender, { header, message, receivedAt: now, bytes: sizeOf(message) })
-    } else this.#apply(senderId, sender, { header, message, receivedAt: now, bytes: 0 })
+      this.#wait(sender, { header, frame, receivedAt: now })
+    } else this.#apply(senderId, sender, { header, frame, receivedAt: now })
   }
 
   /**
    * Without room, this batch and all after it are dropped. The link is read on, since the topology may come on it; once that is
    * there, the link is closed, and its sender begins where we left off.
    */
-  #wait(sender: Sender, batch: Waiting): void {
-    sender.isCut = this.#waitingBytes + batch.bytes > this.#maxWaitingBytes
+  #wait(sender: Sender, { header, frame, receivedAt }: Waiting): void {
+    const bytes = sizeOf(frame)
+    sender.isCut = this.#waitingBytes + bytes > this.#maxWaitingBytes
     if (sender.isCut) return
-    this.#waitingBytes += batch.bytes
-    sender.waiting.push(batch)
+    this.#waitingBytes += bytes
+    const own = new FrameReader(frame.type, ownBytes(frame.bytes), frame.at, frame.ahead)
+    sender.waiting.push({ header, frame: own, receivedAt })
   }
 
   #dropWaiting({ waiting }: Sender): void {
-    for (const { bytes } of waiting) this.#waitingBytes -= bytes
+    for (const { frame } of waiting) this.#waitingBytes -= sizeOf(frame)
     waiting.length = 0
   }
 
@@ -158,7 +161,7 @@ export class ReplicaIntake {
     for (const [id, sender] of this.#senders) {
       for (let next = sender.waiting[0]; next && !this.#isAhead(next.header); next = sender.waiting[0]) {
         sender.waiting.shift()
-        this.#waitingBytes -= next.bytes
+        this.#waitingBytes -= sizeOf(next.frame)
         this.#applyWaiting(id, sender, next)
       }
       if (sender.isCut && sender.port && sender.waiting.length === 0) this.reconnect(id)
@@ -182,7 +185,7 @@ export class ReplicaIntake {
     return compareVersions(epoch, version, mine.epoch, mine.version) > 0
   }
 
-  #apply(senderId: string, sender: Sender, { header, message, receivedAt }: Waiting): void {
+  #apply(senderId: string, sender: Sender, { header, frame, receivedAt }: Waiting): void {
     const { number, version } = header
     // One that comes again is not applied again, but what was refused of it is said again.
     const isNew = number > sender.lastStored
@@ -193,8 +196,15 @@ export class ReplicaIntake {
     this.#version = version
     this.#origin = undefined
     this.#port = sender.port
-    for (let at = OPERATIONS_AT; at < message.length;)
-      at = this.#applyOperation(message, at, seat, sender.refused, isNew, receivedAt)
+    const operation = this.#operation
+    for (let count = 0; !frame.isAtEnd;) {
+      readOperation(frame, operation)
+      count += operation.op === ReplicaOp.COMPARE ? 1 + operation.number : 1
+      if (count > limits.maxOperationsPerBatch)
+        throw new IcfError('PROTOCOL', `a batch with more than ${limits.maxOperationsPerBatch} operations`)
+      this.#applyOperation(frame, seat, sender.refused, isNew, receivedAt)
+    }
+    operation.ahead = undefined
     if (isNew) {
       sender.lastStored = number
       this.stored()
@@ -216,46 +226,35 @@ export class ReplicaIntake {
 
   #acknowledge({ port, lastSeen, refused }: Sender): void {
     const { epoch, version } = this.slots.topology
-    port?.send(backAckMessage(lastSeen, epoch, version, refused))
+    if (port) {
+      writeBackAck(this.#writer, lastSeen, epoch, version, refused)
+      port.sendData(this.#writer.finish())
+    }
     refused.clear()
   }
 
-  /** Applies the operation at `at`; returns where the next one starts. */
-  #applyOperation(
-    message: Message,
-    at: number,
-    seat: number,
-    refused: Set<number>,
-    isNew: boolean,
-    now: number,
-  ): number {
-    const op = message[at]
-    const fields = typeof op === 'number' ? replicaOpFields[op] : undefined
-    if (fields === undefined || at + fields >= message.length)
-      throw noOperation(op, fields, message.length - at - 1)
-    if (op === ReplicaOp.ORIGIN) {
-      this.#begin(message, at, now)
-      return at + fields + 1
-    }
-    const slot = message[at + 1]
-    if (!isCount(slot) || slot >= this.slots.count)
+  /** Applies the operation at hand. */
+  #applyOperation(frame: FrameReader, seat: number, refused: Set<number>, isNew: boolean, now: number): void {
+    const operation = this.#operation
+    const { op, slot } = operation
+    if (op === ReplicaOp.ORIGIN) return this.#begin(operation, now)
+    if (slot >= this.slots.count)
       throw malformed('slot of an operation', `a slot from 0 to ${this.slots.count - 1}`, slot)
     if (op === ReplicaOp.COMPARE || op === ReplicaOp.LIST) {
-      if (isNew) this.#ask(message, at, slot, seat)
-      return at + fields + 1
+      if (isNew) this.#ask(frame, operation, seat)
+      return
     }
     if (!this.#isCopiedFrom(seat, slot)) refused.add(slot)
-    else if (!this.#isTaken(op as number, slot, message[at + 3])) refused.add(slot)
-    else if (!isNew) return at + fields + 1
-    else if (op === ReplicaOp.FILL_BEGIN) this.#beginCopy(slot, sequence(message[at + 2]))
-    else if (op === ReplicaOp.PUT) this.#put(message, at, slot, refused, now)
-    else if (op === ReplicaOp.REMOVE) this.#remove(message, at, slot, refused)
-    else if (op === ReplicaOp.FILL) this.#fill(message, at, slot, now)
-    else if (op === ReplicaOp.MEND) this.#mended.begin(slot, sequence(message[at + 2]))
+    else if (!this.#isTaken(op, slot, operation.number)) refused.add(slot)
+    else if (!isNew) return
+    else if (op === ReplicaOp.FILL_BEGIN) this.#beginCopy(slot, operation.seq)
+    else if (op === ReplicaOp.PUT) this.#put(frame, operation, refused, now)
+    else if (op === ReplicaOp.REMOVE) this.#remove(frame, operation, refused)
+    else if (op === ReplicaOp.FILL) this.#fill(frame, operation, now)
+    else if (op === ReplicaOp.MEND) this.#mended.begin(slot, operation.seq)
     else if (op === ReplicaOp.FILL_END) this.#mended.end(slot)
     else if (op === ReplicaOp.PARTED) this.slots.part(slot)
-    else if (op === ReplicaOp.WRITTEN) this.#note(slot, message[at + 2])
-    return at + fields + 1
+    else if (op === ReplicaOp.WRITTEN) this.store.history.note(slot, this.#origin, operation.seq)
   }
 
   /** Whether the sender, which has this seat, was the slot's primary when it sent this, and is, and our copy is the same. */
@@ -266,14 +265,14 @@ export class ReplicaIntake {
   }
 
   /** Whether our topology wants this copy of the slot. */
-  #isWanted(slot: number, since: unknown): boolean {
+  #isWanted(slot: number, since: number): boolean {
     return (
       this.slots.held[slot] === Held.INCOMING && this.slots.topology.transitions.get(slot)?.since === since
     )
   }
 
   /** Whether our copy of the slot is one that the operation can be for. @param since of FILL_BEGIN */
-  #isTaken(op: number, slot: number, since: unknown): boolean {
+  #isTaken(op: number, slot: number, since: number): boolean {
     if (op === ReplicaOp.FILL_BEGIN) return this.#isWanted(slot, since)
     if (op === ReplicaOp.MEND) return this.slots.held[slot] === Held.BACKUP
     return this.slots.torn[slot] === 0
@@ -284,101 +283,69 @@ export class ReplicaIntake {
     this.slots.beginCopy(slot, seq)
   }
 
-  #begin(message: Message, at: number, now: number): void {
-    const [id, settledBelow] = [message[at + 1], message[at + 2]]
-    if (typeof id !== 'string' || id === '' || id.length > limits.maxNameLength)
-      throw malformed('client of ORIGIN', `a text of 1 to ${limits.maxNameLength} characters`, id)
-    if (!isCount(settledBelow)) throw malformed('bound of settled writes of ORIGIN', COUNT, settledBelow)
-    this.#origin = this.store.history.origin(id, now)
+  #begin({ clientId, settledBelow }: Operation, now: number): void {
+    if (clientId === '' || clientId.length > limits.maxNameLength)
+      throw malformed('client of ORIGIN', `a text of 1 to ${limits.maxNameLength} characters`, clientId)
+    this.#origin = this.store.history.origin(clientId, now)
     this.#origin.settle(settledBelow)
   }
 
-  #note(slot: number, number: unknown): void {
-    if (!isCount(number)) throw malformed('write number of an operation', COUNT, number)
+  #put(frame: FrameReader, operation: Operation, refused: Set<number>, now: number): void {
+    const entry = this.#readEntry(frame, operation, now)
+    if (!this.slots.advance(entry.slot, entry.seq)) return void refused.add(entry.slot)
+    this.store.put(entry)
+    this.store.history.note(entry.slot, this.#origin, operation.number)
+  }
+
+  #remove(frame: FrameReader, operation: Operation, refused: Set<number>): void {
+    const { slot, seq, number } = operation
+    const key = this.#readKey(frame, operation)
+    if (!this.slots.advance(slot, seq)) return void refused.add(slot)
+    this.store.remove(slot, key)
     this.store.history.note(slot, this.#origin, number)
   }
 
-  #put(message: Message, at: number, slot: number, refused: Set<number>, now: number): void {
-    const entry = this.#readEntry(message, at, slot, now)
-    if (!this.slots.advance(slot, entry.seq)) return void refused.add(slot)
-    this.store.put(entry)
-    this.#note(slot, message[at + 7])
-  }
-
-  #remove(message: Message, at: number, slot: number, refused: Set<number>): void {
-    const key = this.#readKey(message[at + 3], slot)
-    if (!this.slots.advance(slot, sequence(message[at + 2]))) return void refused.add(slot)
-    this.store.remove(slot, key)
-    this.#note(slot, message[at + 4])
-  }
-
   /** Changes nothing, and so is not refused: who asks is told that this is no complete copy of what the sender has. */
-  #ask(message: Message, at: number, slot: number, seat: number): void {
-    const [question, keys] = [message[at + 2], message[at + 3]]
-    if (!isCount(question)) throw malformed('question in a batch', COUNT, question)
+  #ask(frame: FrameReader, operation: Operation, seat: number): void {
+    const { op, slot, seq: question, number } = operation
     const { held, torn } = this.slots
     const isComplete = held[slot] === Held.BACKUP && torn[slot] === 0 && !this.#mended.has(slot)
     const ask = { slot, question, port: this.#port, isWhole: isComplete && this.#isCopiedFrom(seat, slot) }
-    if (message[at] === ReplicaOp.LIST) return this.#answers.list(ask, keys === 1)
-    if (!Array.isArray(keys)) throw malformed('keys of COMPARE', 'an array', keys)
-    this.#answers.compare(
-      ask,
-      keys.map((key) => this.#readKey(key, slot)),
-    )
+    if (op === ReplicaOp.LIST) return this.#answers.list(ask, number === 1)
+    const keys = readComparedKeys(frame, operation)
+    for (const key of keys) this.#checkKey(key, slot)
+    this.#answers.compare(ask, keys)
   }
 
-  #fill(message: Message, at: number, slot: number, now: number): void {
-    const entry = this.#readEntry(message, at, slot, now)
-    const present = this.store.peek(slot, entry.key)
-    if (this.#mended.isDoubtful(slot, entry.key) || !present || present.seq < entry.seq) this.store.put(entry)
+  #fill(frame: FrameReader, operation: Operation, now: number): void {
+    const entry = this.#readEntry(frame, operation, now)
+    const { slot, key } = entry
+    const present = this.store.peek(slot, key)
+    if (this.#mended.isDoubtful(slot, key) || !present || present.seq < entry.seq) this.store.put(entry)
   }
 
-  #readEntry(message: Message, at: number, slot: number, now: number): Entry {
-    const key = this.#readKey(message[at + 3], slot)
-    const kind = message[at + 5]
-    const ttlMs = message[at + 6]
-    if (!isKind(kind)) throw malformed('kind of a value in a batch', '0, 1 or 2', kind)
-    if (typeof ttlMs !== 'number' || !(ttlMs >= 0 && ttlMs < Infinity))
-      throw malformed('time to live in a batch', 'a number of milliseconds from 0 on', ttlMs)
-    const value = ownedValue(message[at + 4])
-    return new Entry(key, slot, sequence(message[at + 2]), value, kind, ttlMs === 0 ? 0 : now + ttlMs)
+  #readEntry(frame: FrameReader, operation: Operation, now: number): Entry {
+    const { slot, seq, kind, ttlMs, valueAt, valueBytes, ahead } = operation
+    const key = this.#readKey(frame, operation)
+    const value = ahead ? ownedValue(ahead) : storedValue(frame.bytes, valueAt, valueBytes)
+    return new Entry(key, slot, seq, value, kind, ttlMs === 0 ? 0 : now + ttlMs)
+  }
+
+  #readKey(frame: FrameReader, { slot, keyAt, keyBytes }: Operation): string {
+    const key = keyOfBatch(frame, keyAt, keyBytes)
+    this.#checkKey(key, slot)
+    return key
   }
 
   /** Entries are found by their keys alone: one of another slot would reach into what that slot's primary has sent. */
-  #readKey(key: unknown, slot: number): string {
-    if (typeof key !== 'string' || key === '' || key.length > limits.maxKeyBytes)
-      throw malformed('key of an operation', `a text of 1 to ${limits.maxKeyBytes} characters`, key)
+  #checkKey(key: string, slot: number): void {
+    if (key === '') throw malformed('key of an operation', `a text of 1 to ${limits.maxKeyBytes} bytes`, key)
     if (keySlot(key, this.slots.count) !== slot)
       throw new IcfError('PROTOCOL', `a batch has a key under slot ${slot}, which is not the key's slot`)
-    return key
   }
 }
 
-function sizeOf(message: Message): number {
-  let bytes = message.length * FIELD_BYTES
-  for (const field of message)
-    if (typeof field === 'string' || field instanceof Uint8Array) bytes += field.length
-    else if (Array.isArray(field)) bytes += sizeOfKeys(field)
-  return bytes
-}
-
-function sizeOfKeys(keys: readonly unknown[]): number {
-  let bytes = keys.length * FIELD_BYTES
-  for (const key of keys) if (typeof key === 'string') bytes += key.length
-  return bytes
-}
-
-function noOperation(op: unknown, fields: number | undefined, came: number): IcfError {
-  return fields === undefined
-    ? malformed('number of an operation in a batch', `a number from 0 to ${replicaOpFields.length - 1}`, op)
-    : new IcfError('PROTOCOL', `operation ${String(op)} in a batch must have ${fields} fields, got ${came}`)
-}
-
-function sequence(value: unknown): number {
-  if (!isCount(value)) throw malformed('sequence number of an operation', COUNT, value)
-  return value
-}
-
-function isKind(value: unknown): value is number {
-  return value === ValueKind.BYTES || value === ValueKind.TEXT || value === ValueKind.ENCODED
+/** What a batch takes while it waits. */
+function sizeOf({ bytes, ahead }: FrameReader): number {
+  return BATCH_BYTES + bytes.length + (ahead?.length ?? 0)
 }

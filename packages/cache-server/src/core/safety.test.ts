@@ -10,10 +10,11 @@ import {
   type Topology,
   type Transition,
 } from '@icf/common'
+import { dataOf } from '@icf/testkit/frames'
 import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { threeMembers, topologyOf, Member } from './members.test.kit.js'
+import { DEAF, threeMembers, topologyOf, Member } from './members.test.kit.js'
 
 const slot = keySlot('key')
 const MIB = 1024 * 1024
@@ -186,7 +187,7 @@ describe('a cache server keeps what it promised', () => {
     a.set('key', 'value')
     const frame = Array.from({ length: 10_000 }, () => [CommandCode.GET, 'key']).flat()
     const ids = Array.from({ length: 11 }, (_, i) => {
-      a.core.clientMessage(a.client, [MessageType.COMMANDS, 1, 1, 10_000 * (i + 1), 0, 0, ...frame], 0)
+      a.core.clientData(a.client, dataOf([MessageType.COMMANDS, 1, 1, 10_000 * (i + 1), 0, 0, ...frame]), 0)
       return 10_000 * (i + 1)
     })
     wires.run()
@@ -207,7 +208,7 @@ describe('a cache server keeps what it promised', () => {
     b.numbered(2, 1, CommandCode.SET, 'key', 'second', 1, 0, 0)
     wires.run()
     adopt(topologyOf(3, 0, 1), a, b)
-    a.core.clientMessage(a.client, late, 0)
+    a.core.clientData(a.client, dataOf(late), 0)
     wires.run()
     assert.deepEqual((a.results.get(500) as unknown[]).slice(0, 2), [-1, 10])
     assert.equal(a.get('key'), 'second')
@@ -314,7 +315,7 @@ describe('a cache server keeps what it promised', () => {
     ]
     for (const frame of bad)
       assert.throws(
-        () => a.core.clientMessage(a.client, frame, 0),
+        () => a.core.clientData(a.client, dataOf(frame), 0),
         { code: 'PROTOCOL', message: / must (be|have) .+, got / },
         JSON.stringify(frame),
       )
@@ -325,7 +326,7 @@ describe('a cache server keeps what it promised', () => {
   it('refuses a frame with too many commands, once as many as one may have were run', () => {
     adopt(topologyOf(1, 0, NONE), a)
     const commands = Array.from({ length: limits.maxCommandsPerFrame + 1 }, () => [CommandCode.GET, 'k'])
-    a.core.clientMessage(a.client, [MessageType.COMMANDS, 1, 1, 1, 0, 0, ...commands.flat()], 0)
+    a.core.clientData(a.client, dataOf([MessageType.COMMANDS, 1, 1, 1, 0, 0, ...commands.flat()]), 0)
     wires.run()
     assert.equal(a.client.refusal?.code, 'PROTOCOL')
     assert.equal(a.core.runner.commandsRun, limits.maxCommandsPerFrame)
@@ -333,8 +334,7 @@ describe('a cache server keeps what it promised', () => {
 
   it('refuses batches that are none, without losing its place', () => {
     adopt(topologyOf(1, 0, 1), a, b)
-    const port = { send: () => undefined, stage: () => undefined }
-    b.core.primaryConnected(a.core.id, 77, port)
+    b.core.primaryConnected(a.core.id, 77, DEAF)
     const put = [0, slot, 1, 'key', 'value', 1, 0, 0]
     const operations: unknown[][] = [
       ...['length', 'map', { toString: 1 }, 99, -1].map((op) => [op, ...put.slice(1)]),
@@ -347,10 +347,10 @@ describe('a cache server keeps what it promised', () => {
       [5, 'client', -1],
     ]
     const send = (version: unknown, number: unknown, ...operation: unknown[]): void =>
-      b.core.primaryMessage(
+      b.core.primaryData(
         a.core.id,
-        port,
-        [MessageType.KEY_VALUE_RESPONCE_BACK, 1, version, number, ...operation],
+        DEAF,
+        dataOf([MessageType.KEY_VALUE_RESPONCE_BACK, 1, version, number, ...operation]),
         0,
       )
     for (const operation of operations)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { Entry, ENTRY_OVERHEAD_BYTES } from './entry.js'
 import { Store } from './store.js'
+import { storedValue } from './stored-value.js'
 
 const VALUE = 'x'.repeat(100)
 const COST = ENTRY_OVERHEAD_BYTES + 2 * 4 + 100
@@ -44,11 +45,11 @@ describe('the store', () => {
     assert.equal(store.countOf(keySlot(key(1))), 0)
   })
 
-  it('charges text that V8 keeps in two bytes a character, and the memory of its own that a Buffer has', () => {
-    const cost = (value: string | Uint8Array): number => entry(key(0), 1, value).costBytes
-    assert.equal(cost('漢'.repeat(100)), COST + 100)
-    assert.equal(cost('é'.repeat(100)), COST)
-    assert.ok(cost(Buffer.alloc(100)) >= COST + 300)
+  it('charges text by the bytes of its UTF-8, and the memory of its own that a Buffer has', () => {
+    const cost = (value: Buffer): number => entry(key(0), 1, storedValue(value, 0, value.length)).costBytes
+    assert.equal(cost(Buffer.from('漢'.repeat(100))), COST + 200)
+    assert.equal(cost(Buffer.from('é'.repeat(100))), COST + 100)
+    assert.ok(entry(key(0), 1, Buffer.alloc(100)).costBytes >= COST + 300)
   })
 
   describe('while the entries of a slot come anew', () => {

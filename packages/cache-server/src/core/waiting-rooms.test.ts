@@ -1,12 +1,15 @@
+import { FrameReader, MessageType } from '@icf/common'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ClientSession } from './client-session.js'
 import { MAX_DEFERRED, WaitingRooms, type Deferred } from './waiting-rooms.js'
 
+const header = { epoch: 1, version: 1, firstId: 0, nextNumber: 0, settledBelow: 0 }
 const client = { closed: false } as ClientSession
 
 function command(value: string, from = client): Deferred {
-  return { client: from, id: 0, message: ['key', value], at: 0, nextNumber: 0 }
+  const frame = new FrameReader(MessageType.COMMANDS, Buffer.from(value), 0, undefined)
+  return { client: from, id: 0, header, frame, nextNumber: 0 }
 }
 
 describe('waiting rooms', () => {
@@ -16,7 +19,7 @@ describe('waiting rooms', () => {
     for (const [value, from] of [['a', client], ['b', gone], ['c', client]] as const) rooms.add(1, command(value, from)) // prettier-ignore
     rooms.add(2, command('other'))
     assert.deepEqual(
-      rooms.take(1).map(({ message }) => message[1]),
+      rooms.take(1).map(({ frame }) => frame.bytes.toString()),
       ['a', 'c'],
     )
     assert.deepEqual(rooms.take(1), [])

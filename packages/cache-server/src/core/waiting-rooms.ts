@@ -9,8 +9,8 @@ export interface Deferred extends SuspendedFrame {
 /** Commands kept at once, over all rooms. */
 export const MAX_DEFERRED = 100_000
 
-/** What a command counts for beside its key and value. */
-const COMMAND_BYTES = 200
+/** What a command counts for beside its bytes. */
+const COMMAND_BYTES = 500
 
 interface Room {
   readonly commands: Deferred[]
@@ -52,9 +52,6 @@ export class WaitingRooms {
   }
 }
 
-function bytesOf({ message }: Deferred): number {
-  let bytes = COMMAND_BYTES
-  for (const field of message)
-    if (typeof field === 'string' || field instanceof Uint8Array) bytes += field.length
-  return bytes
+function bytesOf({ frame }: Deferred): number {
+  return COMMAND_BYTES + frame.bytes.length + (frame.ahead?.length ?? 0)
 }

@@ -1,5 +1,5 @@
 import { IcfError } from '@icf/common'
-import type { ClientSession } from './client-session.js'
+import type { ClientSession, Reply } from './client-session.js'
 import type { PendingWrite } from './pending-write.js'
 import type { ReplicaChannel } from './replica-channel.js'
 import { Serving, type SlotTable } from './slot-table.js'
@@ -20,7 +20,7 @@ export interface LedgerPorts {
   /** The last unacknowledged write of a parked slot is safe. */
   drained(slot: number): void
   /** What to answer when the slot has another primary: the write may or may not be there. */
-  abandoned(): unknown
+  abandoned(): Reply
 }
 
 /** The writes that are not on all copies yet: who waits for each of them, and what each of them waits for. */
@@ -81,7 +81,7 @@ export class WriteLedger {
    * Answers a read of what `write` did once that is safe.
    * @throws IcfError BUSY
    */
-  readAfter(write: PendingWrite, client: ClientSession, id: number, result: unknown): void {
+  readAfter(write: PendingWrite, client: ClientSession, id: number, result: Reply): void {
     if (this.#waitingReaders >= MAX_WAITING_READERS)
       throw new IcfError('BUSY', 'too many reads wait for writes that no backup has yet')
     this.#waitingReaders++

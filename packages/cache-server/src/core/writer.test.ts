@@ -32,7 +32,7 @@ describe('a writer', () => {
   beforeEach(() => {
     slots = new SlotTable(SLOTS)
     store = new Store(BUDGET_BYTES, SLOTS)
-    ledger = new WriteLedger(slots, store, { drained: () => undefined, abandoned: () => undefined })
+    ledger = new WriteLedger(slots, store, { drained: () => undefined, abandoned: () => null })
     writer = new Writer(slots, store, ledger)
     answers = new RecordingPort()
     client = new ClientSession(answers, '', [])

@@ -1,9 +1,10 @@
 import type { ClientSession } from './client-session.js'
-import { costOf, Entry, mostOf, type StoredValue } from './entry.js'
+import { costOf, Entry } from './entry.js'
 import type { Origin } from './origin.js'
 import { PendingWrite } from './pending-write.js'
 import { Held, Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
+import type { StoredValue } from './stored-value.js'
 import type { WriteLedger } from './write-ledger.js'
 
 /** Entries of parked slots that are passed over in one search for something to evict. */
@@ -122,9 +123,8 @@ export class Writer {
   }
 
   #makeRoom(slot: number, key: string, value: StoredValue): void {
-    // Far from full, which is cheaper to see than what exactly the entry costs.
-    if (!this.store.isOverBudget(mostOf(key, value))) return
     const cost = costOf(key, value)
+    if (!this.store.isOverBudget(cost)) return
     const replaced = this.store.peek(slot, key)
     this.enforceBudget(cost - (replaced?.costBytes ?? 0))
     // Its room is counted twice when it was what had to go.

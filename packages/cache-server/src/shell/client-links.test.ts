@@ -1,37 +1,70 @@
-import { CommandCode, limits, MessageType, readTopologyUpdate, topologyRequest } from '@icf/common'
-import { dial, nodeRuntime } from '@icf/common/node'
+import {
+  CommandCode,
+  limits,
+  MessageType,
+  readTopologyUpdate,
+  topologyRequest,
+  toVersion1,
+  type FrameReader,
+} from '@icf/common'
+import { dial, nodeRuntime, type Link } from '@icf/common/node'
+import { dataOf, resultsOf } from '@icf/testkit/frames'
 import { until } from '@icf/testkit/wait'
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
+import { it, type TestContext } from 'node:test'
+import type { RunningCacheServer } from './cache-server.js'
 import { FakeMember, startServer } from './start.test.kit.js'
 
 const VALUE = Buffer.alloc(200 * 1024)
 /** 64 MiB on their way to the backup: more are not read. */
 const HELD_AT = Math.ceil((64 * 1024 * 1024) / VALUE.length)
 const WRITES = HELD_AT + 100
+/** Of what waits for much data, or for somebody who may not come. */
+const LIMIT = { timeout: 150_000 }
 
-it('reads clients on when the backup that they waited for is gone', async () => {
-  const peerId = 'b'.repeat(40)
+const resultsIn = (frame: FrameReader): unknown[] =>
+  resultsOf(toVersion1(frame, frame.ahead)).map(([, result]) => result)
+
+/** A server and its master, as long as the test runs. */
+async function startBoth(t: TestContext): Promise<{ master: FakeMember; server: RunningCacheServer }> {
   const master = await FakeMember.start({})
-  const peer = await FakeMember.start({ role: 'cache-server', id: peerId })
+  t.after(() => master.stop())
   const server = await startServer([master.address])
+  t.after(() => server.kill())
   await until(() => master.links.size === 1)
+  return { master, server }
+}
+
+/** A client of the server, as long as the test runs. */
+async function connect(t: TestContext, { address }: RunningCacheServer, id: string): Promise<Link> {
+  const self = { role: 'client', cluster: 'test', id, details: [] } as const
+  const client = await dial(nodeRuntime, address, self, 2000)
+  t.after(() => {
+    client.handlers = { message: () => undefined, close: () => undefined }
+    client.terminate()
+  })
+  return client
+}
+
+it('reads clients on when the backup that they waited for is gone', LIMIT, async (t) => {
+  const peerId = 'b'.repeat(40)
+  const peer = await FakeMember.start({ role: 'cache-server', id: peerId })
+  t.after(() => peer.stop())
+  const { master, server } = await startBoth(t)
   master.publish(1, [server, { id: peerId, address: peer.address }])
   await until(() => peer.links.size === 1)
 
-  const client = await dial(
-    nodeRuntime,
-    server.address,
-    { role: 'client', cluster: 'test', id: 'c', details: [] },
-    2000,
-  )
+  const client = await connect(t, server, 'c')
   let answers = 0
   client.handlers = {
-    message: (message) => (answers += message.filter((field) => field === true).length),
+    message: () => undefined,
+    data: (frame) => (answers += resultsIn(frame).filter((result) => result === true).length),
     close: () => assert.fail('closed'),
   }
-  for (let i = 0; i < WRITES; i++)
-    client.send([MessageType.COMMANDS, 1, 1, i, i + 1, 1, 1, `key ${i}`, VALUE, 0, 0, 0])
+  for (let i = 0; i < WRITES; i++) {
+    const set = [CommandCode.SET, `key ${i}`, VALUE, 0, 0, 0]
+    client.sendData(dataOf([MessageType.COMMANDS, 1, 1, i, i + 1, 1, ...set]).bytes)
+  }
   let values = 0
   await until(() => {
     for (const batch of peer.received.splice(0))
@@ -43,53 +76,30 @@ it('reads clients on when the backup that they waited for is gone', async () => 
 
   master.publish(2, [server])
   await until(() => answers === WRITES)
-  client.handlers = { message: () => undefined, close: () => undefined }
-  client.terminate()
-  await server.kill()
-  await peer.stop()
-  await master.stop()
 })
 
-it('answers a frame of which all answers together are more than a link may have unsent', async (t) => {
-  const master = await FakeMember.start({})
-  const server = await startServer([master.address])
-  await until(() => master.links.size === 1)
+it('answers a frame of which all answers together are more than a link may have unsent', LIMIT, async (t) => {
+  const { master, server } = await startBoth(t)
   master.publish(1, [server])
-  t.after(async () => {
-    client.terminate()
-    await server.kill()
-    await master.stop()
-  })
-  const client = await dial(
-    nodeRuntime,
-    server.address,
-    { role: 'client', cluster: 'test', id: 'c', details: [] },
-    2000,
-  )
+  const client = await connect(t, server, 'c')
   const reads = Math.ceil(limits.linkOverflowBytes / VALUE.length) + 100
   let answers = 0
   let isClosed = false
   client.handlers = {
-    message: (message) => (answers += message.filter((field) => field instanceof Uint8Array).length),
+    message: () => undefined,
+    data: (frame) => (answers += resultsIn(frame).filter((result) => result instanceof Uint8Array).length),
     close: () => (isClosed = true),
   }
   const gets = Array.from({ length: reads }, () => [CommandCode.GET, 'key']).flat()
-  client.send([MessageType.COMMANDS, 1, 1, 0, 1, 1, CommandCode.SET, 'key', VALUE, 0, 0, 0, ...gets])
+  const set = [CommandCode.SET, 'key', VALUE, 0, 0, 0]
+  client.sendData(dataOf([MessageType.COMMANDS, 1, 1, 0, 1, 1, ...set, ...gets]).bytes)
   await until(() => answers === reads || isClosed)
   assert.equal(answers, reads)
 })
 
-it('tells a client that found no master where everybody is', async (t) => {
-  const master = await FakeMember.start({})
-  const server = await startServer([master.address])
-  await until(() => master.links.size === 1)
-  const self = { role: 'client', cluster: 'test', id: '', details: [] } as const
-  const client = await dial(nodeRuntime, server.address, self, 2000)
-  t.after(async () => {
-    client.terminate()
-    await server.kill()
-    await master.stop()
-  })
+it('tells a client that found no master where everybody is', LIMIT, async (t) => {
+  const { master, server } = await startBoth(t)
+  const client = await connect(t, server, '')
   const versions: number[] = []
   client.handlers = {
     message: (message) => versions.push(readTopologyUpdate(message, undefined)!.version),

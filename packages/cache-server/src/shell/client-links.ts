@@ -41,8 +41,13 @@ export class ClientLinks {
     link.handlers = {
       message: (message) => {
         if (session.closed) return
-        if (message[0] === MessageType.DISTRIBUTION_REQUEST) return this.#tellTopology(link)
-        core.clientMessage(session, message, runtime.now())
+        if (message[0] !== MessageType.DISTRIBUTION_REQUEST)
+          throw new IcfError('PROTOCOL', `a client can not send message ${String(message[0])}`)
+        this.#tellTopology(link)
+      },
+      data: (frame) => {
+        if (session.closed) return
+        core.clientData(session, frame, runtime.now())
         if (core.replicationBytes <= MAX_REPLICATION_BYTES) return
         link.pause()
         this.#held.set(link, session)

@@ -195,6 +195,7 @@ export class Incarnation {
     this.#replace(id, link)
     link.handlers = {
       message: (message) => this.core.primaryMessage(id, link, message, this.#runtime.now()),
+      data: (frame) => this.core.primaryData(id, link, frame, this.#runtime.now()),
       close: () => {
         this.core.primaryLost(id, link)
         if (this.#primaries.get(id) === link) this.#primaries.delete(id)

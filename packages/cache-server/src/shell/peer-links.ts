@@ -140,6 +140,9 @@ class PeerLink {
       message: (message) => {
         if (!this.#stopped) core.peerMessage(server.id, link, message, this.runtime.now())
       },
+      data: (frame) => {
+        if (!this.#stopped) core.peerData(server.id, link, frame, this.runtime.now())
+      },
       close: () => {
         this.#link = undefined
         this.#reachedAt = this.runtime.now()

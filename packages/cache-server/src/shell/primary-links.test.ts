@@ -1,12 +1,13 @@
-import { MessageType, type Message } from '@icf/common'
+import { MessageType, toVersion1, type Message } from '@icf/common'
 import { dial, nodeRuntime, type Link } from '@icf/common/node'
+import { dataOf } from '@icf/testkit/frames'
 import { until } from '@icf/testkit/wait'
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { RunningCacheServer } from './cache-server.js'
 import { FakeMember, startServer } from './start.test.kit.js'
 
-describe('the link of a primary to its backup', () => {
+describe('the link of a primary to its backup', { timeout: 120_000 }, () => {
   const primaryId = 'a'.repeat(40)
   let master: FakeMember
   let server: RunningCacheServer
@@ -28,11 +29,15 @@ describe('the link of a primary to its backup', () => {
     const details = [channel, serverId]
     const self = { role: 'cache-server', cluster: 'test', id: primaryId, details } as const
     const link = await dial(nodeRuntime, server.address, self, 2000)
-    link.handlers = { message: (message) => acknowledged.push(message), close: () => undefined }
+    link.handlers = {
+      message: () => undefined,
+      data: (frame) => acknowledged.push(toVersion1(frame, frame.ahead)),
+      close: () => undefined,
+    }
     return link
   }
   const sendBatch = (link: Link, number: number): void =>
-    link.send([MessageType.KEY_VALUE_RESPONCE_BACK, 0, 0, number])
+    link.sendData(dataOf([MessageType.KEY_VALUE_RESPONCE_BACK, 0, 0, number]).bytes)
 
   it('stays when the primary looks for a server that was at the same address before', async () => {
     const link = await open(5, server.id)

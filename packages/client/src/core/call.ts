@@ -1,5 +1,4 @@
 import type { CommandCode, IcfError, ErrorResult } from '@icf/common'
-import type { Staged } from '@icf/common/node'
 import type { Group } from './group.js'
 import type { Peer } from './peer.js'
 
@@ -28,10 +27,10 @@ export class PendingCall {
   peer: Peer | undefined = undefined
 
   // The arguments of SET.
-  wire: string | Uint8Array | Staged | undefined = undefined
+  wire: string | Uint8Array | undefined = undefined
   kind = 0
   ttlMs = 0
-  ackPrimary: 0 | 1 = 0
+  ackPrimary = false
 
   /** Of a write, from when it was sent first; 0 before. */
   writeNumber = 0

@@ -1,13 +1,15 @@
 import {
+  beginCommands,
   CommandCode,
+  FrameWriter,
   isWrite,
   limits,
-  openCommands,
-  REPEAT,
-  type Message,
+  nameAhead,
+  writeCommand,
+  writeRepeat,
+  writeSet,
   type ServerInfo,
 } from '@icf/common'
-import type { Staged } from '@icf/common/node'
 import { CallState, type PendingCall } from './call.js'
 import { InFlight } from './in-flight.js'
 import type { WriteNumbers } from './write-numbers.js'
@@ -15,8 +17,10 @@ import type { WriteNumbers } from './write-numbers.js'
 /** What a peer needs of a connection. */
 export interface PeerLink {
   readonly unsentBytes: number
-  send(message: Message): void
-  stage(bytes: Uint8Array, ready: (staged: Staged) => void): void
+  /** It must not change until it is sent. */
+  sendData(frame: Buffer): void
+  /** `ready` gets the id by which a frame names the value. */
+  stage(bytes: Uint8Array, ready: (staged: { readonly id: number }) => void): void
 }
 
 /** The topology by which calls are routed; one object, shared by all peers of a router and kept current by it. */
@@ -55,6 +59,7 @@ export class Peer {
   /** Slots with calls in flight here moved to another server at this moment. */
   movedAtMs: number | undefined
 
+  readonly #writer = new FrameWriter()
   #inFlight = new InFlight()
   #queue: PendingCall[] = []
   #compactAt = MIN_COMPACT
@@ -117,8 +122,7 @@ export class Peer {
   enqueue(call: PendingCall): void {
     call.state = CallState.QUEUED
     call.peer = this
-    if (call.bytes > limits.chunkBytes && (call.wire as Uint8Array).length > limits.chunkBytes)
-      this.#large.push(call)
+    if (isLarge(call)) this.#large.push(call)
     else {
       if (this.#queue.length >= this.#compactAt) this.#compact()
       this.#queue.push(call)
@@ -248,7 +252,7 @@ export class Peer {
 
   #sendFrame(link: PeerLink): void {
     const queue = this.#queue
-    const frame = this.#beginFrame()
+    this.#beginFrame(false)
     let count = 0
     let bytes = 0
     let next = this.#head
@@ -257,28 +261,32 @@ export class Peer {
       if (call.state === CallState.SETTLED) continue
       count++
       bytes += call.bytes
-      this.#add(frame, call, call.wire)
+      this.#add(call, call.wire)
     }
     this.#head = next
+    const frame = this.#writer.finish()
     if (count === 0) return
     this.#unheardFrames++
-    link.send(frame)
+    link.sendData(frame)
   }
 
-  #beginFrame(): unknown[] {
+  #beginFrame(namesValue: boolean): void {
     const { epoch, version } = this.#stamp
     const { next: nextNumber, settledBelow } = this.#numbers
-    return openCommands({ epoch, version, firstId: this.#inFlight.beginFrame(), nextNumber, settledBelow })
+    const firstId = this.#inFlight.beginFrame()
+    beginCommands(this.#writer, { epoch, version, firstId, nextNumber, settledBelow }, namesValue)
   }
 
-  #add(frame: unknown[], call: PendingCall, wire: unknown): void {
+  /** @param value of SET; undefined: the one that the frame names */
+  #add(call: PendingCall, value: string | Uint8Array | undefined): void {
+    const writer = this.#writer
     if (isWrite(call.code)) {
       if (call.writeNumber === 0) call.writeNumber = this.#numbers.take()
-      else frame.push(REPEAT, call.writeNumber)
+      else writeRepeat(writer, call.writeNumber)
     }
     if (call.code === CommandCode.SET)
-      frame.push(call.code, call.key, wire, call.kind, call.ttlMs, call.ackPrimary)
-    else frame.push(call.code, call.key)
+      writeSet(writer, call.key, value, call.kind, call.ttlMs, call.ackPrimary)
+    else writeCommand(writer, call.code, call.key)
     if (call.state !== CallState.SETTLED) call.state = CallState.SENT
     this.#inFlight.add(call)
   }
@@ -291,20 +299,27 @@ export class Peer {
     const staged = call
     staged.state = CallState.STAGING
     this.#staging = staged
-    link.stage(staged.wire as Uint8Array, (reference) => {
+    link.stage(staged.wire as Uint8Array, ({ id }) => {
       if (this.link !== link) return
       this.#staging = undefined
-      this.#sendStaged(link, staged, reference)
+      this.#sendStaged(link, staged, id)
       this.#stageNext(link)
     })
   }
 
   /** Also when the caller has given up meanwhile: the server keeps the value until a command takes it. */
-  #sendStaged(link: PeerLink, call: PendingCall, reference: Staged): void {
+  #sendStaged(link: PeerLink, call: PendingCall, valueId: number): void {
     if (this.#inFlight.count === 0) this.#waitingSinceMs = undefined
     this.#largeBytes += call.bytes
-    const frame = this.#beginFrame()
-    this.#add(frame, call, reference)
-    link.send(frame)
+    this.#beginFrame(true)
+    this.#add(call, undefined)
+    const frame = this.#writer.finish()
+    nameAhead(frame, valueId)
+    link.sendData(frame)
   }
+}
+
+/** Whether its value is sent ahead. */
+function isLarge({ bytes, wire }: PendingCall): boolean {
+  return bytes > limits.chunkBytes && typeof wire === 'object' && wire.length > limits.chunkBytes
 }

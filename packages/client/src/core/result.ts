@@ -1,24 +1,39 @@
-import { CommandCode, IcfError } from '@icf/common'
+import {
+  CommandCode,
+  IcfError,
+  kindOfResult,
+  readValueResult,
+  ResultTag,
+  type FrameReader,
+} from '@icf/common'
 import { decodeValue } from './value.js'
 
 /**
  * What a server answered to a command: what its caller gets, or why there is nothing to get.
- * @throws IcfError PROTOCOL when it is no answer to that command: then nobody knows what the server did
+ * @param frame stands behind the first byte of the result
+ * @param tag this byte
+ * @throws IcfError PROTOCOL when it is no answer to that command: then nobody knows what the server did, and the frame stands
+ * anywhere
  */
-export function readResult(code: CommandCode, wire: unknown): unknown {
+export function readResult(code: CommandCode, frame: FrameReader, tag: number): unknown {
   switch (code) {
-    case CommandCode.GET:
-      return decodeValue(wire)
+    case CommandCode.GET: {
+      if (tag === ResultTag.NIL) return undefined
+      const kind = kindOfResult(tag)
+      if (kind === undefined) break
+      return decodeValue(kind, readValueResult(frame, tag))
+    }
     case CommandCode.SET:
-      if (wire === true) return undefined
+      if (tag === ResultTag.TRUE) return undefined
       break
     case CommandCode.TTL:
-      if (wire === null) return undefined
-      if (wire === -1) return null
-      if (typeof wire === 'number' && wire >= 0) return wire
+      if (tag === ResultTag.NIL) return undefined
+      if (tag === ResultTag.FOREVER) return null
+      if (tag === ResultTag.NUMBER) return frame.count()
       break
     default:
-      if (typeof wire === 'boolean') return wire
+      if (tag === ResultTag.TRUE) return true
+      if (tag === ResultTag.FALSE) return false
   }
   throw new IcfError('PROTOCOL', 'the server answered with something that is no answer to this command')
 }

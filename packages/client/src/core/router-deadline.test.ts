@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Staged } from '@icf/common/node'
 import { CommandCode, keySlot, NONE, type IcfError } from '@icf/common'
 import { errorResult } from '../fake-cluster.test.kit.js'
 import { nobody, twoServers } from './router-harness.test.kit.js'
@@ -48,7 +47,7 @@ test('a large value is waited for from when it is sent, and longer by its size',
   harness.submit(CommandCode.SET, 'k', 60_000, Buffer.alloc(bytes))
   harness.flush()
   harness.advance(4000)
-  harness.links.get('a')!.staging.shift()!.ready(new Staged(1))
+  harness.links.get('a')!.staging.shift()!.ready({ id: 1 })
   harness.advance(pace.silentMs + bytes / 2000 - 100)
   assert.deepEqual(harness.take(), [])
   harness.advance(200)

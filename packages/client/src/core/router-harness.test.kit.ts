@@ -4,10 +4,11 @@ import {
   keySlot,
   MessageType,
   NONE,
+  type FrameReader,
   type ServerInfo,
   type Topology,
 } from '@icf/common'
-import type { Staged } from '@icf/common/node'
+import { dataOf } from '@icf/testkit/frames'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { PendingCall } from './call.js'
@@ -26,7 +27,7 @@ export class RouterHarness {
   nowMs = 0
   /** What was asked of the shell, in order. */
   readonly log: string[] = []
-  readonly links = new Map<string, RecordingPort<Staged>>()
+  readonly links = new Map<string, RecordingPort>()
   readonly peers = new Map<string, Peer>()
   readonly router: Router
   isSweeping = false
@@ -62,8 +63,8 @@ export class RouterHarness {
   }
 
   /** The link of a server opens. */
-  open(name: string): RecordingPort<Staged> {
-    const link = new RecordingPort<Staged>()
+  open(name: string): RecordingPort {
+    const link = new RecordingPort()
     this.links.set(name, link)
     this.router.opened(this.peers.get(name)!, link)
     return link
@@ -116,7 +117,11 @@ export class RouterHarness {
   }
 
   answer(name: string, id: number, ...results: unknown[]): void {
-    this.router.receive(this.peers.get(name)!, [MessageType.RESULTS, id, results.length, ...results])
+    this.receive(name, dataOf([MessageType.RESULTS, id, results.length, ...results]))
+  }
+
+  receive(name: string, frame: FrameReader): void {
+    this.router.receive(this.peers.get(name)!, frame)
   }
 
   /** Moves the clock and sweeps on the way, as the shell would. */

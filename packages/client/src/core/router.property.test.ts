@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommandCode, keySlot, limits, NONE, SLOT_COUNT, type ErrorCode } from '@icf/common'
-import { Staged } from '@icf/common/node'
 import { commandsOf, type Command } from '@icf/testkit/frames'
 import type { RecordingPort } from '@icf/testkit/recording-port'
 import fc from 'fast-check'
@@ -61,10 +60,7 @@ class World {
   #version = 0
   #owner: (slot: number) => number = () => 0
   #present = NAMES
-  readonly #open = new Map<
-    string,
-    { link: RecordingPort<Staged>; seenFrames: number; unanswered: Command[] }
-  >()
+  readonly #open = new Map<string, { link: RecordingPort; seenFrames: number; unanswered: Command[] }>()
 
   constructor(private readonly slotCount: number) {
     this.harness = new RouterHarness({}, slotCount)
@@ -124,7 +120,7 @@ class World {
   stage(): void {
     for (const { link } of this.#open.values()) {
       const staged = link.staging.shift()
-      staged?.ready(new Staged(1))
+      staged?.ready({ id: 1 })
     }
   }
 
@@ -161,7 +157,8 @@ class World {
             `id ${id} is in use`,
           )
           open.unanswered.push(command)
-          if (args[1] instanceof Staged) continue
+          // A value that was sent ahead: meanwhile there may be another topology.
+          if (typeof args[1] === 'object') continue
           assert.equal(frame[2], this.#version)
           assert.equal(NAMES[this.#owner(keySlot(args[0] as string, this.slotCount))], name)
         }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommandCode, keySlot, limits, MessageType } from '@icf/common'
-import { Staged } from '@icf/common/node'
+import { dataOf } from '@icf/testkit/frames'
 import { RouterHarness, twoServers } from './router-harness.test.kit.js'
 import { pace } from './pace.js'
 
@@ -70,7 +70,7 @@ test('results may come in any order and split', () => {
   const harness = twoServers()
   const outcomes = ['k0', 'k1', 'k2', 'k3'].map((key) => harness.get(key))
   harness.flush()
-  harness.router.receive(harness.peers.get('a')!, [MessageType.RESULTS, 3, 1, 'v3', 0, 2, 'v0', null])
+  harness.receive('a', dataOf([MessageType.RESULTS, 3, 1, 'v3', 0, 2, 'v0', null]))
   assert.deepEqual(
     outcomes.map(({ settled, value }) => (settled ? value : 'pending')),
     ['v0', undefined, 'pending', 'v3'],
@@ -150,14 +150,14 @@ test('large values are sent ahead one at a time, small ones pass', () => {
     ['small'],
   )
   assert.equal(link.staging.length, 1)
-  link.staging[0]!.ready(new Staged(1))
+  link.staging[0]!.ready({ id: 1 })
   assert.equal(link.staging.length, 2)
-  link.staging[1]!.ready(new Staged(2))
+  link.staging[1]!.ready({ id: 2 })
   assert.deepEqual(
     link.commands.slice(1).map(({ id, args }) => [id, args[0], args[1]]),
     [
-      [1, 'large 1', new Staged(1)],
-      [2, 'large 2', new Staged(2)],
+      [1, 'large 1', { id: 1 }],
+      [2, 'large 2', { id: 2 }],
     ],
   )
   harness.answer('a', 0, true, true, true)
@@ -173,9 +173,9 @@ test('a large value whose connection breaks on the way is sent again', () => {
   const link = harness.open('a')
   harness.flush()
   assert.equal(link.staging.length, 1)
-  old.staging[0]!.ready(new Staged(1))
+  old.staging[0]!.ready({ id: 1 })
   assert.deepEqual([old.commands.length, link.commands.length], [0, 0])
-  link.staging[0]!.ready(new Staged(1))
+  link.staging[0]!.ready({ id: 1 })
   harness.answer('a', 0, true)
   assert.ok(outcome.settled && !outcome.error)
 })
@@ -187,7 +187,7 @@ test('a large value that was given up on the way is still taken from the serverâ
   harness.flush()
   harness.advance(100)
   assert.match(outcome.error!.message, /the write may have happened/)
-  link.staging[0]!.ready(new Staged(1))
+  link.staging[0]!.ready({ id: 1 })
   assert.equal(link.commands.length, 1)
   harness.answer('a', 0, true)
   assert.equal(harness.router.pendingCount, 0)
@@ -206,7 +206,6 @@ test('malformed results are a protocol error', () => {
   const harness = twoServers()
   harness.get('k')
   harness.flush()
-  const peer = harness.peers.get('a')!
   for (const rest of [
     [0],
     [0, 2, 'v'],
@@ -217,7 +216,7 @@ test('malformed results are a protocol error', () => {
     [0, 1.5, 'v', 'w'],
   ])
     assert.throws(
-      () => harness.router.receive(peer, [MessageType.RESULTS, ...rest]),
+      () => harness.receive('a', dataOf([MessageType.RESULTS, ...rest])),
       { code: 'PROTOCOL' },
       rest.join(),
     )

@@ -2,11 +2,14 @@ import {
   compareVersions,
   errorFromWire,
   IcfError,
-  isErrorResult,
+  limits,
+  MessageType,
   readErrorResult,
-  type ErrorResult,
+  ResultTag,
+  skipResult,
   type Clock,
-  type Message,
+  type ErrorResult,
+  type FrameReader,
   type Topology,
 } from '@icf/common'
 import { CallState, type PendingCall } from './call.js'
@@ -142,20 +145,25 @@ export class Router {
     peer.flush(this.#options.clock.now())
   }
 
-  /** @throws IcfError PROTOCOL when the message is malformed */
-  receive(peer: Peer, message: Message): void {
+  /** @throws IcfError PROTOCOL when the frame is malformed */
+  receive(peer: Peer, frame: FrameReader): void {
+    if (frame.type !== MessageType.RESULTS)
+      throw new IcfError('PROTOCOL', `a server can not send message ${frame.type}`)
     peer.heard(this.#options.clock.now())
-    let at = 1
-    while (at < message.length) {
-      const [firstId, count] = [message[at], message[at + 1]]
-      at += 2
-      if (!isWithin(firstId, 0, ID_END - 1) || !isWithin(count, 1, message.length - at))
-        throw new IcfError('PROTOCOL', 'RESULTS must be runs: the first id, a count, and so many results')
+    for (let left = limits.maxResultsPerFrame; !frame.isAtEnd;) {
+      const firstId = frame.countTo(ID_END - 1, 'first id of a run in RESULTS')
+      const count = frame.fixed32()
+      left -= count
+      if (count === 0 || left < 0)
+        throw new IcfError(
+          'PROTOCOL',
+          `a run in RESULTS must have from 1 to ${left + count} results, got ${count}`,
+        )
       for (let i = 0; i < count; i++) {
         const call = peer.take(firstId + i)
-        if (call !== undefined) this.#answered(call, message[at + i])
+        if (call !== undefined) this.#answered(call, frame)
+        else skipResult(frame, frame.byte())
       }
-      at += count
     }
     if (peer.hasQueue) this.#requestFlush(peer)
     if (peer.isIdle && this.#retiring.delete(peer)) this.#shell.disconnect(peer)
@@ -205,13 +213,21 @@ export class Router {
     this.#shell.connect(peer)
   }
 
-  #answered(call: PendingCall, result: unknown): void {
+  /**
+   * @param frame stands before the call's result, and afterwards behind it
+   * @throws IcfError PROTOCOL when nobody can tell where that is
+   */
+  #answered(call: PendingCall, frame: FrameReader): void {
+    const { at } = frame
     let value: unknown
     try {
-      if (isErrorResult(result)) return this.#refused(call, readErrorResult(result))
-      value = readResult(call.code, result)
+      const tag = frame.byte()
+      if (tag === ResultTag.ERROR) return this.#refused(call, readErrorResult(frame))
+      value = readResult(call.code, frame, tag)
     } catch (error) {
-      return this.#fail(call, misanswered(call, error as IcfError))
+      this.#fail(call, misanswered(call, error as IcfError))
+      frame.at = at
+      return skipResult(frame, frame.byte())
     }
     this.#settle(call)
     call.succeed(value)
@@ -312,8 +328,4 @@ export class Router {
     call.cleanup?.()
     call.cleanup = undefined
   }
-}
-
-function isWithin(value: unknown, least: number, most: number): value is number {
-  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most
 }

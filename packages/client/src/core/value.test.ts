@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
-import { limits, ValueKind } from '@icf/common'
+import { CommandCode, FrameReader, limits, MessageType, ResultTag, ValueKind } from '@icf/common'
 import fc from 'fast-check'
 import { MAX_DEPTH } from './json-like.js'
+import { readResult } from './result.js'
 import { decodeValue, encodeValue, type Encoded, type Value } from './value.js'
 
 function encode(value: unknown): Encoded {
@@ -12,10 +13,13 @@ function encode(value: unknown): Encoded {
   return target
 }
 
-/** As GET answers it: a string for text, bytes bare, everything else with its kind. */
 function roundTrip(value: unknown): unknown {
-  const { wire, kind } = encode(value)
-  return decodeValue(typeof wire === 'string' || kind === ValueKind.BYTES ? wire : [kind, wire])
+  return decode(encode(value))
+}
+
+/** As GET answers it: its bytes, and of which kind they are. */
+function decode({ wire, kind }: Encoded): unknown {
+  return decodeValue(kind, typeof wire === 'string' ? Buffer.from(wire) : (wire as Uint8Array))
 }
 
 function invalid(value: unknown, message: RegExp): void {
@@ -183,16 +187,16 @@ test('the bound is exact', () => {
 
 test('what is stored does not follow the caller’s later changes', () => {
   const bytes = Buffer.from('before')
-  const { wire } = encode(bytes)
+  const encoded = encode(bytes)
   bytes.write('later!')
-  assert.equal((decodeValue(wire) as Buffer).toString(), 'before')
+  assert.equal((decode(encoded) as Buffer).toString(), 'before')
 })
 
 test('what is read does not share memory with the frame', () => {
   const frame = Buffer.from('--value--')
-  const bytes = decodeValue(frame.subarray(2, 7)) as Buffer
+  const bytes = decodeValue(ValueKind.BYTES, frame.subarray(2, 7)) as Buffer
   const packed = encode({ bytes: Buffer.from('value') }).wire as Buffer
-  const inside = decodeValue([ValueKind.ENCODED, packed]) as { bytes: Buffer }
+  const inside = decodeValue(ValueKind.ENCODED, packed) as { bytes: Buffer }
   frame.fill(0)
   packed.fill(0)
   assert.equal(bytes.toString(), 'value')
@@ -206,7 +210,20 @@ test('short text is sent as text, long text as its bytes', () => {
 })
 
 test('an answer that is no value is a protocol error', () => {
-  for (const wire of [true, 7, [], [9, Buffer.alloc(1)], [ValueKind.ENCODED, Buffer.from([0xc1, 0xc1])]])
-    assert.throws(() => decodeValue(wire), { code: 'PROTOCOL' })
-  assert.equal(decodeValue(null), undefined)
+  const answered = (tag: number, ...bytes: number[]): unknown =>
+    readResult(CommandCode.GET, new FrameReader(MessageType.RESULTS, Buffer.from(bytes), 0, undefined), tag)
+  const { VALUE, VALUE_AHEAD, NUMBER, FALSE, TRUE, FOREVER, NIL } = ResultTag
+  for (const tag of [FALSE, TRUE, FOREVER]) assert.throws(() => answered(tag), { code: 'PROTOCOL' })
+  for (const [tag, ...bytes] of [
+    [NUMBER, 7],
+    [VALUE, 2, 0],
+    [VALUE + 3, 1, 0],
+    [VALUE_AHEAD],
+    [VALUE_AHEAD + 3],
+    [255, 1, 0],
+    [VALUE + ValueKind.ENCODED, 2, 0xc1, 0xc1],
+  ] as const)
+    assert.throws(() => answered(tag, ...bytes), { code: 'PROTOCOL' })
+  assert.equal(answered(NIL), undefined)
+  assert.equal(answered(VALUE + ValueKind.TEXT, 1, 0x61), 'a')
 })

@@ -78,25 +78,12 @@ function checkSize(bytes: number): void {
 }
 
 /**
- * Reads what GET answered; undefined: the key is missing. Nothing in the result aliases the frame.
+ * Reads a value that GET answered with. Nothing in the result aliases the frame.
  * @throws IcfError PROTOCOL
  */
-export function decodeValue(wire: unknown): unknown {
-  if (typeof wire === 'string') return wire
-  if (wire === null) return undefined
-  if (wire instanceof Uint8Array) return own(wire)
-  if (Array.isArray(wire) && wire[1] instanceof Uint8Array) {
-    const bytes = wire[1]
-    switch (wire[0]) {
-      case ValueKind.ENCODED:
-        return unpack(bytes)
-      case ValueKind.TEXT:
-        return asBuffer(bytes).toString('utf8')
-      case ValueKind.BYTES:
-        return own(bytes)
-    }
-  }
-  throw new IcfError('PROTOCOL', 'the server answered GET with something that is no value')
+export function decodeValue(kind: number, bytes: Uint8Array): unknown {
+  if (kind === ValueKind.TEXT) return asBuffer(bytes).toString('utf8')
+  return kind === ValueKind.BYTES ? own(bytes) : unpack(bytes)
 }
 
 /** A value that came in chunks has memory of its own already; one inside a frame would keep, and share, the frame. */

@@ -1,4 +1,4 @@
-import type { IcfError, Introduction, Message, Runtime, Timer } from '@icf/common'
+import type { FrameReader, IcfError, Introduction, Message, Runtime, Timer } from '@icf/common'
 import { Redialer, type Address, type Link } from '@icf/common/node'
 
 export interface ChannelOptions {
@@ -13,6 +13,8 @@ export interface ChannelOptions {
   check(link: Link): IcfError | undefined
   opened(link: Link): void
   message(link: Link, message: Message): void
+  /** A message of the data path came. */
+  data?(frame: FrameReader): void
   /** A piece of a long value came. */
   progress?(): void
   drain?(link: Link): void
@@ -90,6 +92,7 @@ export class Channel {
     options.opened(link)
     link.handlers = {
       message: (message) => options.message(link, message),
+      ...(options.data && { data: (frame) => options.data?.(frame) }),
       progress: () => options.progress?.(),
       drain: () => options.drain?.(link),
       close: () => this.#gone(link),

@@ -50,6 +50,7 @@ export class Servers {
       check: (link) => impostor(peer, link),
       opened: (link) => router().opened(peer, link),
       message: (link, message) => this.#receive(peer, message),
+      data: (frame) => router().receive(peer, frame),
       progress: () => peer.progressed(),
       drain: () => router().drained(peer),
       lost: () => router().lost(peer),
@@ -79,7 +80,6 @@ export class Servers {
   }
 
   #receive(peer: Peer, message: Message): void {
-    if (message[0] === MessageType.RESULTS) return this.#options.router().receive(peer, message)
     if (message[0] !== MessageType.REFUSED) return
     const refusal = readRefusal(message)
     this.#options.router().refusedLink(peer, refusal)

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { CommandCode, openCommands, REPEAT } from '../wire/commands.js'
 import { limits } from '../limits.js'
+import { CommandCode, REPEAT } from '../wire/commands.js'
+import { MessageType } from '../wire/messages.js'
 import { decodeFrame, encodeFrame } from './codec.js'
 import { exceeded } from './elements.js'
 
@@ -36,11 +37,11 @@ describe('the elements of a frame', () => {
     )
   })
 
-  it('are not too many in the longest frame of commands that a client may send', () => {
+  it('are not too many in the longest frame of commands that a client of version 1 may send', () => {
     const set = [REPEAT, 1, CommandCode.SET, 'long enough a key', 'value', 1, 0, 0]
-    const header = { epoch: 1, version: 1, firstId: 0, nextNumber: 1, settledBelow: 0 }
+    const header = [MessageType.COMMANDS, 1, 1, 0, 1, 0]
     const commands = new Array<unknown[]>(limits.maxCommandsPerFrame).fill(set).flat()
-    const frame = encodeFrame([...openCommands(header), ...commands])
+    const frame = encodeFrame([...header, ...commands])
     assert.equal(decodeFrame(frame, () => undefined).length, 6 + commands.length)
   })
 

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { beforeEach, it } from 'node:test'
 import { WebSocket } from 'ws'
 import { limits } from '../limits.js'
+import { PROTOCOL_VERSION } from '../wire/messages.js'
 import { Link } from './link.js'
 import { nodeRuntime } from './node-runtime.js'
 
@@ -31,7 +32,8 @@ let drains: number
 
 beforeEach(() => {
   socket = new HeldSocket()
-  const remote = { role: 'client', cluster: '', id: '', details: [] } as const
+  const protocolVersion = PROTOCOL_VERSION
+  const remote = { role: 'client', cluster: '', id: '', details: [], protocolVersion } as const
   link = new Link(nodeRuntime, socket as unknown as WebSocket, remote, '')
   drains = 0
   link.handlers = { message: () => undefined, close: () => undefined, drain: () => drains++ }

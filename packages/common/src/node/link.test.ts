@@ -5,8 +5,12 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
+import { beginCommands, ValueKind, writeSet } from '../wire/commands.js'
+import { nameAhead } from '../wire/data/data-frame.js'
+import { FrameWriter } from '../wire/data/frame-writer.js'
 import type { Introduction } from '../wire/introduction.js'
 import { MessageType, PROTOCOL_VERSION, type Message } from '../wire/messages.js'
+import { toVersion1 } from '../wire/version-1.js'
 import {
   decodeFrame,
   dial,
@@ -22,6 +26,18 @@ import {
 
 const self: Introduction = { role: 'cache-server', cluster: 'test', id: 'server', details: [7] }
 const client: Introduction = { role: 'client', cluster: 'test', id: '', details: [] }
+
+/** COMMANDS with one SET whose value was sent ahead; as an array it has that at `VALUE_AT`. */
+function setAhead({ id }: { readonly id: number }): Buffer {
+  const writer = new FrameWriter()
+  beginCommands(writer, { epoch: 1, version: 1, firstId: 0, nextNumber: 1, settledBelow: 0 }, true)
+  writeSet(writer, 'key', undefined, ValueKind.BYTES, 0, false)
+  const frame = writer.finish()
+  nameAhead(frame, id)
+  return frame
+}
+
+const VALUE_AT = 8
 
 describe('a link', () => {
   let listener: Listener
@@ -45,10 +61,8 @@ describe('a link', () => {
       opened: (link) => {
         accepted.push(link)
         link.handlers = {
-          message: (message) => {
-            received.push(message)
-            onMessage(message, link)
-          },
+          message: (message) => take(message, link),
+          data: (frame) => take(toVersion1(frame, frame.ahead), link),
           close: () => undefined,
         }
       },
@@ -56,6 +70,11 @@ describe('a link', () => {
   })
 
   afterEach(() => listener.close())
+
+  const take = (message: Message, link: Link): void => {
+    received.push(message)
+    onMessage(message, link)
+  }
 
   const open = async (): Promise<{ link: Link; next: () => Promise<Message>; closed: Promise<void> }> => {
     const link = await dial(nodeRuntime, listener.address, client, 2000)
@@ -81,34 +100,39 @@ describe('a link', () => {
   it('introduces both sides and carries messages in order', async () => {
     onMessage = (message, link) => link.send(message)
     const { link, next } = await open()
-    assert.deepEqual(link.remote, self)
-    for (let i = 0; i < 100; i++) link.send([20, i, 'text', null, true, 1.5])
-    for (let i = 0; i < 100; i++) assert.deepEqual(await next(), [20, i, 'text', null, true, 1.5])
+    assert.deepEqual(link.remote, { ...self, protocolVersion: PROTOCOL_VERSION })
+    for (let i = 0; i < 100; i++) link.send([MessageType.EVENT, i, 'text', null, true, 1.5])
+    for (let i = 0; i < 100; i++)
+      assert.deepEqual(await next(), [MessageType.EVENT, i, 'text', null, true, 1.5])
     link.close()
   })
 
   it('lets short messages pass while a large value goes ahead in pieces', async () => {
     const { link } = await open()
     const value = Buffer.alloc(20 * limits.chunkBytes + 17, 'v')
-    const arrived = new Promise<void>((resolve) => (onMessage = (message) => message[0] === 19 && resolve()))
-    link.stage(value, (staged) => link.send([19, staged]))
-    link.send([20, 'short'])
+    const arrived = new Promise<void>(
+      (resolve) => (onMessage = (message) => message[0] === MessageType.COMMANDS && resolve()),
+    )
+    link.stage(value, (staged) => link.sendData(setAhead(staged)))
+    link.send([MessageType.EVENT, 'short'])
     await arrived
     assert.deepEqual(
       received.map((message) => message[0]),
-      [20, 19],
+      [MessageType.EVENT, MessageType.COMMANDS],
     )
-    assert.ok(value.equals(received[1]![1] as Uint8Array))
+    assert.ok(value.equals(received[1]![VALUE_AT] as Uint8Array))
     link.close()
   })
 
   it('sends a value that comes when many messages are unsent', async () => {
     const { link } = await open()
-    const arrived = new Promise<void>((resolve) => (onMessage = (message) => message[0] === 19 && resolve()))
+    const arrived = new Promise<void>(
+      (resolve) => (onMessage = (message) => message[0] === MessageType.COMMANDS && resolve()),
+    )
     const filler = Buffer.alloc(200 * 1024)
-    for (let i = 0; i < 60; i++) link.send([20, filler])
+    for (let i = 0; i < 60; i++) link.send([MessageType.EVENT, filler])
     assert.ok(link.unsentBytes > limits.linkHighWaterBytes)
-    link.stage(Buffer.alloc(3 * limits.chunkBytes, 'v'), (staged) => link.send([19, staged]))
+    link.stage(Buffer.alloc(3 * limits.chunkBytes, 'v'), (staged) => link.sendData(setAhead(staged)))
     await arrived
     link.close()
   })
@@ -116,22 +140,22 @@ describe('a link', () => {
   it('lets a value wait for memory that values on other links take, and everything behind it', async () => {
     const slow = await open()
     slow.link.send([MessageType.VALUE_CHUNK, 1, 20 * limits.chunkBytes, 0, Buffer.alloc(limits.chunkBytes)])
-    slow.link.send([20, 'begun'])
+    slow.link.send([MessageType.EVENT, 'begun'])
     await receivedCount(1)
     const other = await open()
     const value = Buffer.alloc(20 * limits.chunkBytes, 'v')
-    other.link.stage(value, (staged) => other.link.send([19, staged]))
+    other.link.stage(value, (staged) => other.link.sendData(setAhead(staged)))
     const third = await open()
-    third.link.send([20, 'third'])
+    third.link.send([MessageType.EVENT, 'third'])
     await receivedCount(2)
     assert.equal(staging.usedBytes, 20 * limits.chunkBytes)
     assert.deepEqual(received.slice(0, 2), [
-      [20, 'begun'],
-      [20, 'third'],
+      [MessageType.EVENT, 'begun'],
+      [MessageType.EVENT, 'third'],
     ])
     slow.link.terminate()
     await receivedCount(3)
-    assert.ok(value.equals(received[2]![1] as Uint8Array))
+    assert.ok(value.equals(received[2]![VALUE_AT] as Uint8Array))
     assert.equal(staging.usedBytes, 0)
   })
 
@@ -139,7 +163,7 @@ describe('a link', () => {
     const { link, next, closed } = await open()
     t.mock.timers.enable({ apis: ['setTimeout'] })
     link.send([MessageType.VALUE_CHUNK, 1, 10, 0, Buffer.alloc(5)])
-    link.send([20, 'begun'])
+    link.send([MessageType.EVENT, 'begun'])
     await receivedCount(1)
     t.mock.timers.tick(30_000)
     assert.deepEqual((await next()).slice(0, 1), [MessageType.REFUSED])
@@ -169,7 +193,7 @@ describe('a link', () => {
       encodeFrame([MessageType.HELLO, PROTOCOL_VERSION + 2, 'client', 'test', '', []]),
     )
     assert.deepEqual(refusal!.slice(0, 2), [MessageType.REFUSED, 6])
-    assert.match(String(refusal![2]), /protocol version 1/)
+    assert.match(String(refusal![2]), /protocol version 2/)
   })
 
   it('refuses an introduction of anything but names and numbers', async () => {
@@ -201,7 +225,7 @@ describe('a link', () => {
       [[MessageType.REFUSED], 'INTERNAL'],
       [[MessageType.WELCOME, odd, odd, odd, odd, odd], 'WRONG_PROTOCOL_VERSION'],
       [[MessageType.WELCOME, PROTOCOL_VERSION, 'master', 'test', '', [odd]], 'PROTOCOL'],
-      [[20, odd], 'PROTOCOL'],
+      [[MessageType.RESULTS, odd], 'PROTOCOL'],
     ]
     const impostor = new WebSocketServer({ host: '127.0.0.1', port: 0 })
     await once(impostor, 'listening')
@@ -231,8 +255,8 @@ describe('a link', () => {
       Buffer.from([0xc1]),
     )
     assert.deepEqual(refusal!.slice(0, 2), [MessageType.REFUSED, 5])
-    link.send([20, 'still here'])
-    assert.deepEqual(await next(), [20, 'still here'])
+    link.send([MessageType.EVENT, 'still here'])
+    assert.deepEqual(await next(), [MessageType.EVENT, 'still here'])
     link.close()
   })
 

@@ -2,15 +2,20 @@ import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import { FRAME, SocketState, type Runtime, type Socket, type Timer } from '../runtime.js'
 import { refusalMessage } from '../wire/handshake.js'
-import type { Introduction } from '../wire/introduction.js'
+import { isDataFrame, isDataType, readDataFrame } from '../wire/data/data-frame.js'
+import { FrameReader } from '../wire/data/frame-reader.js'
+import type { RemoteIntroduction } from '../wire/introduction.js'
 import { MessageType, type Message } from '../wire/messages.js'
+import { fromVersion1, toVersion1 } from '../wire/version-1.js'
 import { chunkAt, ChunkReceiver } from './chunks.js'
 import { decodeFrame, encodeFrame, Staged } from './codec.js'
 import type { StagingBudget } from './staging-budget.js'
 
 export interface LinkHandlers {
-  /** May throw IcfError PROTOCOL: the peer is told and the link closed. */
+  /** May throw IcfError PROTOCOL, as the next: the peer is told and the link closed. */
   message(message: Message): void
+  /** A message of the data path came. Without this, none may. */
+  data?(frame: FrameReader): void
   /** Once, after which nothing else is called. */
   close(): void
   /** A piece of a long value came: the other end is at work. */
@@ -38,7 +43,7 @@ export const CLOSE_PATIENCE_MS = 2000
 export class Link {
   #handlers: LinkHandlers | undefined
   /** Messages that came before there were handlers: several can arrive in the turn of the handshake. */
-  #early: Message[] = []
+  #early: (Message | FrameReader)[] = []
   readonly #socket: Socket
   readonly #chunks: ChunkReceiver
   /** What came after a chunk that waits for memory. */
@@ -64,7 +69,7 @@ export class Link {
   constructor(
     private readonly runtime: Runtime,
     socket: Socket,
-    readonly remote: Introduction,
+    readonly remote: RemoteIntroduction,
     readonly remoteAddress: string,
     /** What values that come in chunks may take, together with those of other links. */
     staging?: StagingBudget,
@@ -109,6 +114,11 @@ export class Link {
   /** A message to a closed link is dropped: the owner learns of the close by its handler. */
   send(message: Message): void {
     this.sendFrame(encodeFrame(message))
+  }
+
+  /** Sends a message of the data path. The frame must not change until it is sent, which nobody tells. */
+  sendData(frame: Buffer): void {
+    this.sendFrame(this.remote.protocolVersion > 1 ? frame : encodeVersion1(frame))
   }
 
   /** Sends a frame that was encoded before, so that one encoding serves many links. */
@@ -183,13 +193,19 @@ export class Link {
     this.#isHeard = true
     if (this.#waiting) return void this.#waiting.push(frame)
     try {
-      const message = decodeFrame(frame, (id) => this.#chunks.take(id))
-      if (message[0] === MessageType.VALUE_CHUNK) this.#receiveChunk(message)
-      else if (this.#handlers) this.#handlers.message(message)
-      else this.#early.push(message)
+      const take = (id: number): Uint8Array | undefined => this.#chunks.take(id)
+      const message = isDataFrame(frame) ? readDataFrame(frame, take) : decodeFrame(frame, take)
+      if (message instanceof FrameReader) this.#take(message)
+      else if (message[0] === MessageType.VALUE_CHUNK) this.#receiveChunk(message)
+      else this.#take(isDataType(message[0]) ? fromVersion1(message) : message)
     } catch (error) {
       this.#refuseFor(error)
     }
+  }
+
+  #take(message: Message | FrameReader): void {
+    if (this.#handlers) pass(this.#handlers, message)
+    else this.#early.push(message)
   }
 
   #receiveChunk(message: Message): void {
@@ -224,9 +240,9 @@ export class Link {
     else this.refuse(new IcfError('TIMEOUT', `nothing of a value came for ${STALLED_VALUE_MS} ms`))
   }
 
-  #deliver(handlers: LinkHandlers, message: Message): void {
+  #deliver(handlers: LinkHandlers, message: Message | FrameReader): void {
     try {
-      handlers.message(message)
+      pass(handlers, message)
     } catch (error) {
       this.#refuseFor(error)
     }
@@ -273,4 +289,21 @@ export class Link {
     }
     this.#pumping = false
   }
+}
+
+function pass(handlers: LinkHandlers, message: Message | FrameReader): void {
+  if (!(message instanceof FrameReader)) handlers.message(message)
+  else if (handlers.data) handlers.data(message)
+  else throw new IcfError('PROTOCOL', `message ${message.type} can not be sent to this process`)
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+function encodeVersion1(frame: Buffer): Buffer {
+  let staged: Staged | undefined
+  const reader = readDataFrame(frame, (id) => {
+    staged = new Staged(id)
+    return NO_BYTES
+  })
+  return encodeFrame(toVersion1(reader, staged))
 }

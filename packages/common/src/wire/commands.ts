@@ -1,9 +1,12 @@
 import { limits } from '../limits.js'
-import { count } from './checks.js'
-import { MessageType, type Message } from './messages.js'
+import { malformed } from './checks.js'
+import { beginDataFrame } from './data/data-frame.js'
+import type { FrameReader } from './data/frame-reader.js'
+import type { FrameWriter } from './data/frame-writer.js'
+import { MessageType } from './messages.js'
 
 /**
- * Numbers and argument counts of the commands in a COMMANDS frame. The first argument is always the key.
+ * Numbers of the commands in a COMMANDS frame. The first argument is always the key.
  * GET and SET have the numbers of the original icf (KEY_VALUE_REQUEST, KEY_VALUE_RESPONCE).
  */
 export const CommandCode = {
@@ -21,8 +24,7 @@ export const CommandCode = {
 
 export type CommandCode = (typeof CommandCode)[keyof typeof CommandCode]
 
-/** Arguments of each command, by its number. */
-export const commandArity: readonly number[] = [1, 5, 1, 1, 1]
+const LAST_CODE = Math.max(...Object.values(CommandCode))
 
 /** Stands with a number before a write that was sent before, under this number. No command: it has no id and no answer. */
 export const REPEAT = 127
@@ -36,14 +38,11 @@ export function isWrite(code: number): boolean {
 export const ValueKind = {
   /** bytes as the caller gave them */
   BYTES: 0,
-  /** text; on the wire a msgpack string, or its UTF-8 bytes when long */
+  /** text: its UTF-8 */
   TEXT: 1,
   /** any other value, as msgpack that only the SDK reads */
   ENCODED: 2,
 } as const
-
-/** Where the first command of a COMMANDS frame stands; each is its number and arguments. */
-export const COMMANDS_AT = 6
 
 /** What stands before the commands of a frame. */
 export interface CommandsHeader {
@@ -61,31 +60,110 @@ export interface CommandsHeader {
 /** Ids and write numbers of a frame count up from the first: the last one must be an exact number, too. */
 const MAX_FIRST = Number.MAX_SAFE_INTEGER - limits.maxCommandsPerFrame
 
-/** A frame without commands yet. */
-export function openCommands({
-  epoch,
-  version,
-  firstId,
-  nextNumber,
-  settledBelow,
-}: CommandsHeader): unknown[] {
-  return [MessageType.COMMANDS, epoch, version, firstId, nextNumber, settledBelow]
+/** A frame without commands yet. @param namesValue one of them has a value that was sent ahead */
+export function beginCommands(writer: FrameWriter, header: CommandsHeader, namesValue: boolean): void {
+  beginDataFrame(writer, MessageType.COMMANDS, namesValue)
+  writer.count(header.epoch)
+  writer.count(header.version)
+  writer.count(header.firstId)
+  writer.count(header.nextNumber)
+  writer.count(header.settledBelow)
 }
 
 /** @throws IcfError PROTOCOL */
-export function readCommandsHeader([
-  ,
-  epoch,
-  version,
-  firstId,
-  nextNumber,
-  settledBelow,
-]: Message): CommandsHeader {
+export function readCommandsHeader(frame: FrameReader): CommandsHeader {
   return {
-    epoch: count(epoch, 'epoch of COMMANDS'),
-    version: count(version, 'version of COMMANDS'),
-    firstId: count(firstId, 'first id of COMMANDS', MAX_FIRST),
-    nextNumber: count(nextNumber, 'first write number of COMMANDS', MAX_FIRST),
-    settledBelow: count(settledBelow, 'bound of settled writes of COMMANDS'),
+    epoch: frame.count(),
+    version: frame.count(),
+    firstId: frame.countTo(MAX_FIRST, 'first id of COMMANDS'),
+    nextNumber: frame.countTo(MAX_FIRST, 'first write number of COMMANDS'),
+    settledBelow: frame.count(),
   }
+}
+
+/** Stands before a write that was sent before, under this number. */
+export function writeRepeat(writer: FrameWriter, number: number): void {
+  writer.byte(REPEAT)
+  writer.count(number)
+}
+
+/** A command that has a key and nothing else. */
+export function writeCommand(writer: FrameWriter, code: CommandCode, key: string): void {
+  writer.byte(code)
+  writer.text(key)
+}
+
+/** Of a SET, in one byte with the kind. */
+const ACK_PRIMARY = 4
+const VALUE_AHEAD = 8
+const KIND = 3
+const SET_FLAGS = KIND | ACK_PRIMARY | VALUE_AHEAD
+
+/** @param value text, which goes as its UTF-8; undefined: the value that the frame names */
+export function writeSet(
+  writer: FrameWriter,
+  key: string,
+  value: string | Uint8Array | undefined,
+  kind: number,
+  ttlMs: number,
+  ackPrimary: boolean,
+): void {
+  writer.byte(CommandCode.SET)
+  writer.text(key)
+  writer.byte(kind | (ackPrimary ? ACK_PRIMARY : 0) | (value === undefined ? VALUE_AHEAD : 0))
+  writer.count(ttlMs)
+  if (typeof value === 'string') writer.text(value)
+  else if (value) writer.bytes(value)
+}
+
+/** One command of a frame, whose key and value stand there. There is one object for all of them: it is the hot path. */
+export class WireCommand {
+  code: CommandCode = CommandCode.GET
+  /** It was sent before, under `number`. */
+  isRepeat = false
+  number = 0
+  /** The key, in the frame. */
+  keyAt = 0
+  keyBytes = 0
+
+  // Arguments of SET.
+  kind = 0
+  ttlMs = 0
+  ackPrimary = false
+  /** The value, in the frame, unless it was sent ahead of that. */
+  valueAt = 0
+  valueBytes = 0
+  ahead: Uint8Array | undefined = undefined
+}
+
+/**
+ * Reads the command that comes next; its arguments may make no sense.
+ * @throws IcfError PROTOCOL when nobody can tell where it ends
+ */
+export function readCommand(frame: FrameReader, command: WireCommand): void {
+  let code = frame.byte()
+  command.ahead = undefined
+  command.isRepeat = code === REPEAT
+  if (command.isRepeat) {
+    command.number = frame.count()
+    code = frame.byte()
+  }
+  if (code > LAST_CODE)
+    throw malformed('code of a command in COMMANDS', `a number from 0 to ${LAST_CODE}`, code)
+  command.code = code as CommandCode
+  command.keyBytes = frame.count()
+  command.keyAt = frame.skip(command.keyBytes)
+  if (code === CommandCode.SET) readSet(frame, command)
+}
+
+function readSet(frame: FrameReader, command: WireCommand): void {
+  const flags = frame.byte()
+  if (flags > SET_FLAGS) throw malformed('flags of SET', `a number from 0 to ${SET_FLAGS}`, flags)
+  command.kind = flags & KIND
+  command.ackPrimary = (flags & ACK_PRIMARY) !== 0
+  command.ttlMs = frame.count()
+  const isAhead = (flags & VALUE_AHEAD) !== 0
+  if (isAhead) command.ahead = frame.takeAhead('value of SET')
+  command.valueBytes = command.ahead?.length ?? frame.count()
+  command.valueAt = isAhead ? 0 : frame.skip(command.valueBytes)
 }

@@ -2,7 +2,7 @@ import { errorFromWire, errorToWire, IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import { malformed } from './checks.js'
 import { MessageType, PROTOCOL_VERSION, roles, type Message, type Role } from './messages.js'
-import type { Introduction } from './introduction.js'
+import type { Introduction, RemoteIntroduction } from './introduction.js'
 
 const MAX_DETAILS = 32
 
@@ -22,14 +22,14 @@ export function welcomeMessage(self: Introduction): Message {
 }
 
 /** @throws IcfError when the opener is no icf process, or one that this process can not talk to */
-export function readHello(message: Message, cluster: string): Introduction {
+export function readHello(message: Message, cluster: string): RemoteIntroduction {
   if (message[0] !== MessageType.HELLO)
     throw new IcfError('PROTOCOL', 'the first message of a connection must be HELLO')
   return readIntroduction(message, cluster)
 }
 
 /** @throws IcfError the refusal of the acceptor, or PROTOCOL when it is no icf process */
-export function readWelcome(message: Message, cluster: string): Introduction {
+export function readWelcome(message: Message, cluster: string): RemoteIntroduction {
   if (message[0] === MessageType.REFUSED) throw readRefusal(message)
   if (message[0] !== MessageType.WELCOME)
     throw new IcfError('PROTOCOL', 'HELLO was not answered with WELCOME')
@@ -45,7 +45,7 @@ export function readRefusal(message: Message): IcfError {
   return new IcfError(errorFromWire(code), typeof text === 'string' ? text.slice(0, 1000) : 'no reason given')
 }
 
-function readIntroduction(message: Message, ownCluster: string): Introduction {
+function readIntroduction(message: Message, ownCluster: string): RemoteIntroduction {
   const [, version, role, cluster, id, details] = message
   if (!isNear(version))
     throw new IcfError(
@@ -62,11 +62,11 @@ function readIntroduction(message: Message, ownCluster: string): Introduction {
       'WRONG_CLUSTER',
       `this process belongs to cluster "${ownCluster}", the other one to "${cluster}": check --cluster and the addresses`,
     )
-  return { role: role as Role, cluster, id, details }
+  return { role: role as Role, cluster, id, details, protocolVersion: version }
 }
 
 /** While a cluster is upgraded, releases one version apart are in it. Who speaks the newer one adapts to the older. */
-function isNear(version: unknown): boolean {
+function isNear(version: unknown): version is number {
   return Number.isSafeInteger(version) && Math.abs((version as number) - PROTOCOL_VERSION) <= 1
 }
 

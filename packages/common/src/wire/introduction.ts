@@ -14,6 +14,12 @@ export interface Introduction {
   readonly details: readonly unknown[]
 }
 
+/** What the other end said of itself. */
+export interface RemoteIntroduction extends Introduction {
+  /** That it speaks. */
+  readonly protocolVersion: number
+}
+
 /** Where a master is: enough to find out the rest. */
 export type MasterPlace = Pick<MasterInfo, 'id' | 'host' | 'port'>
 

@@ -1,8 +1,9 @@
 /**
- * The messages of the native protocol. Each is a msgpack array whose first element is one of these numbers; the
- * fields are listed, with their meaning, in docs/protocol.md. Numbers below 16 are those of the original icf.
+ * The messages of the native protocol. Each is a msgpack array whose first element is one of these numbers, or, on the data
+ * path, a frame that begins with it; the fields are listed, with their meaning, in docs/protocol.md. Numbers below 16 are those
+ * of the original icf.
  */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 export const MessageType = {
   /** server → master and back: heartbeat and lease. */

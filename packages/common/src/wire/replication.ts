@@ -1,15 +1,20 @@
-import { count, malformed } from './checks.js'
-import { MessageType, type Message } from './messages.js'
+import { IcfError } from '../errors.js'
+import { limits } from '../limits.js'
+import { malformed } from './checks.js'
+import { beginDataFrame } from './data/data-frame.js'
+import type { FrameReader } from './data/frame-reader.js'
+import type { FrameWriter } from './data/frame-writer.js'
+import { MessageType } from './messages.js'
 
-/** Operations of a batch, each followed by its fields in one flat array. */
+/** Operations of a batch, each followed by its fields. */
 export const ReplicaOp = {
-  /** slot, seq, key, value, kind, ttlMs (0 = none), number (0 = none): a live write. */
+  /** slot, seq, key, value, kind, time to live, number (0 = none): a live write. */
   PUT: 0,
   /** slot, seq, key, number (0 = none): deleted, expired or evicted. */
   REMOVE: 1,
   /** slot, seq, since: forget what you hold of the slot; its copy follows. */
   FILL_BEGIN: 2,
-  /** slot, seq, key, value, kind, ttlMs: an entry that the slot held before; the newer seq wins. */
+  /** slot, seq, key, value, kind, time to live: an entry that the slot held before; the newer seq wins. */
   FILL: 3,
   /** slot: the copy is complete. */
   FILL_END: 4,
@@ -27,26 +32,7 @@ export const ReplicaOp = {
   LIST: 10,
 } as const
 
-/** How many fields follow the number of each operation. */
-export const replicaOpFields: readonly number[] = [7, 4, 3, 6, 1, 2, 2, 1, 2, 3, 3]
-
-/** Where the fields of PUT and FILL stand that are known only when the batch is sent, counted from the operation. */
-export const ENTRY_VALUE_AT = 4
-export const ENTRY_TTL_AT = 6
-
-/** Where the first operation of a batch stands. */
-export const OPERATIONS_AT = 4
-
-/** A batch without operations yet. */
-export function openBatch(number: number): unknown[] {
-  return [MessageType.KEY_VALUE_RESPONCE_BACK, 0, 0, number]
-}
-
-/** The batch goes by this topology. */
-export function closeBatch(batch: unknown[], epoch: number, version: number): void {
-  batch[1] = epoch
-  batch[2] = version
-}
+const LAST_OPERATION = Math.max(...Object.values(ReplicaOp))
 
 export interface BatchHeader {
   /** Of the topology that it goes by. */
@@ -55,13 +41,220 @@ export interface BatchHeader {
   readonly number: number
 }
 
+/** A batch without operations yet. @param namesValue one of them has a value that is sent ahead */
+export function beginBatch(
+  writer: FrameWriter,
+  { epoch, version, number }: BatchHeader,
+  namesValue: boolean,
+): void {
+  beginDataFrame(writer, MessageType.KEY_VALUE_RESPONCE_BACK, namesValue)
+  writer.count(epoch)
+  writer.count(version)
+  writer.count(number)
+}
+
 /** @throws IcfError PROTOCOL */
-export function readBatchHeader([, epoch, version, number]: Message): BatchHeader {
-  return {
-    epoch: count(epoch, 'epoch of a batch'),
-    version: count(version, 'version of a batch'),
-    number: count(number, 'number of a batch'),
+export function readBatchHeader(frame: FrameReader): BatchHeader {
+  return { epoch: frame.count(), version: frame.count(), number: frame.count() }
+}
+
+/** In one byte with the kind of an entry's value. */
+const EXPIRES = 4
+const VALUE_AHEAD = 8
+const KIND = 3
+const ENTRY_FLAGS = KIND | EXPIRES | VALUE_AHEAD
+
+/** What an operation says of an entry. */
+export interface EntryFields {
+  readonly slot: number
+  readonly seq: number
+  readonly key: string
+  /** Its bytes, or a text of one character for each of them. */
+  readonly value: string | Uint8Array
+  readonly kind: number
+}
+
+/**
+ * Writes PUT, but for the number that ends it, or FILL.
+ * @param ttlMs how long it has to live; 0: for ever
+ * @param isAhead its value is the one that the batch names
+ * @returns where `setTimeToLive` puts another time to live, which is less when the batch is sent later; 0: it has none
+ */
+export function writeEntry(
+  writer: FrameWriter,
+  op: typeof ReplicaOp.PUT | typeof ReplicaOp.FILL,
+  { slot, seq, key, value, kind }: EntryFields,
+  ttlMs: number,
+  isAhead: boolean,
+): number {
+  writer.byte(op)
+  writer.count(slot)
+  writer.count(seq)
+  writer.text(key)
+  writer.byte(kind | (ttlMs > 0 ? EXPIRES : 0) | (isAhead ? VALUE_AHEAD : 0))
+  const ttlAt = ttlMs > 0 ? writer.fixed48(ttlMs) : 0
+  if (isAhead) return ttlAt
+  if (typeof value === 'string') writer.binary(value)
+  else writer.bytes(value)
+  return ttlAt
+}
+
+export function setTimeToLive(batch: Buffer, at: number, ttlMs: number): void {
+  batch.writeUIntLE(ttlMs, at, 6)
+}
+
+/** @param number 0: none */
+export function writeRemoval(
+  writer: FrameWriter,
+  slot: number,
+  seq: number,
+  key: string,
+  number: number,
+): void {
+  writer.byte(ReplicaOp.REMOVE)
+  writer.count(slot)
+  writer.count(seq)
+  writer.text(key)
+  writer.count(number)
+}
+
+export function writeOrigin(writer: FrameWriter, clientId: string, settledBelow: number): void {
+  writer.byte(ReplicaOp.ORIGIN)
+  writer.text(clientId)
+  writer.count(settledBelow)
+}
+
+/** Any other operation: its fields are numbers. */
+export function writeOperation(writer: FrameWriter, op: number, ...fields: number[]): void {
+  writer.byte(op)
+  for (const field of fields) writer.count(field)
+}
+
+export function writeComparison(
+  writer: FrameWriter,
+  slot: number,
+  question: number,
+  keys: readonly string[],
+): void {
+  writeOperation(writer, ReplicaOp.COMPARE, slot, question, keys.length)
+  for (const key of keys) writer.text(key)
+}
+
+/** One operation of a batch, whose key and value stand there. There is one object for all of them: it is the hot path. */
+export class Operation {
+  op = 0
+  slot = 0
+  /** Also the question of COMPARE and LIST, and the number of WRITTEN. */
+  seq = 0
+  /** The number of a write; also `since` of FILL_BEGIN, `first` of LIST and how many keys COMPARE has. */
+  number = 0
+  /** The key, or the first of them, in the frame. */
+  keyAt = 0
+  keyBytes = 0
+  kind = 0
+  /** 0: for ever. */
+  ttlMs = 0
+  /** The value, in the frame, unless it was sent ahead of that. */
+  valueAt = 0
+  valueBytes = 0
+  ahead: Uint8Array | undefined = undefined
+  /** Of ORIGIN. */
+  clientId = ''
+  settledBelow = 0
+}
+
+/**
+ * Reads the operation that comes next.
+ * @throws IcfError PROTOCOL
+ */
+export function readOperation(frame: FrameReader, operation: Operation): void {
+  const op = frame.byte()
+  operation.ahead = undefined
+  if (op > LAST_OPERATION)
+    throw malformed('number of an operation in a batch', `a number from 0 to ${LAST_OPERATION}`, op)
+  operation.op = op
+  if (op === ReplicaOp.ORIGIN) {
+    operation.clientId = frame.text(frame.countTo(MAX_ID_BYTES, 'length of the client of ORIGIN'))
+    operation.settledBelow = frame.count()
+    return
   }
+  operation.slot = frame.count()
+  switch (op) {
+    case ReplicaOp.PUT:
+      readEntry(frame, operation)
+      operation.number = frame.count()
+      break
+    case ReplicaOp.FILL:
+      readEntry(frame, operation)
+      break
+    case ReplicaOp.REMOVE:
+      operation.seq = frame.count()
+      readKey(frame, operation)
+      operation.number = frame.count()
+      break
+    case ReplicaOp.COMPARE:
+      operation.seq = frame.count()
+      operation.number = frame.countTo(limits.maxComparedKeys, 'number of keys of COMPARE')
+      operation.keyAt = frame.at
+      for (let i = 0; i < operation.number; i++) frame.skip(frame.count())
+      break
+    case ReplicaOp.FILL_BEGIN:
+    case ReplicaOp.LIST:
+      operation.seq = frame.count()
+      operation.number = frame.count()
+      break
+    case ReplicaOp.WRITTEN:
+    case ReplicaOp.MEND:
+      operation.seq = frame.count()
+      break
+  }
+}
+
+/** A client's id has at most `limits.maxNameLength` characters. */
+const MAX_ID_BYTES = 3 * limits.maxNameLength
+
+function readKey(frame: FrameReader, operation: Operation): void {
+  operation.keyBytes = frame.countTo(limits.maxKeyBytes, 'length of a key in a batch')
+  operation.keyAt = frame.skip(operation.keyBytes)
+}
+
+function readEntry(frame: FrameReader, operation: Operation): void {
+  operation.seq = frame.count()
+  readKey(frame, operation)
+  const flags = frame.byte()
+  if (flags > ENTRY_FLAGS || (flags & KIND) === KIND)
+    throw malformed('flags of an entry in a batch', 'a kind from 0 to 2, plus 4 or 8', flags)
+  operation.kind = flags & KIND
+  operation.ttlMs = (flags & EXPIRES) === 0 ? 0 : frame.fixed48()
+  const isAhead = (flags & VALUE_AHEAD) !== 0
+  if (isAhead) operation.ahead = frame.takeAhead('value in a batch')
+  operation.valueBytes = operation.ahead?.length ?? frame.count()
+  operation.valueAt = isAhead ? 0 : frame.skip(operation.valueBytes)
+}
+
+/**
+ * The keys of COMPARE.
+ * @throws IcfError PROTOCOL
+ */
+export function readComparedKeys(frame: FrameReader, { keyAt, number }: Operation): string[] {
+  const end = frame.at
+  frame.at = keyAt
+  const keys = Array.from({ length: number }, () => {
+    const length = frame.countTo(limits.maxKeyBytes, 'length of a key in a batch')
+    return keyOfBatch(frame, frame.skip(length), length)
+  })
+  frame.at = end
+  return keys
+}
+
+/**
+ * A key that stands in a batch.
+ * @throws IcfError PROTOCOL
+ */
+export function keyOfBatch(frame: FrameReader, at: number, length: number): string {
+  const key = frame.textAt(at, length)
+  if (key === undefined) throw new IcfError('PROTOCOL', 'a batch has a key that is no UTF-8')
+  return key
 }
 
 /** A backup has processed all batches up to this one. */
@@ -72,23 +265,31 @@ export interface BackAck extends BatchHeader {
 
 const NONE_REFUSED: readonly number[] = Object.freeze([])
 
-export function backAckMessage(
+export function writeBackAck(
+  writer: FrameWriter,
   number: number,
   epoch: number,
   version: number,
   refused: ReadonlySet<number>,
-): Message {
-  return [MessageType.BACK_ACK, number, epoch, version, refused.size > 0 ? [...refused] : NONE_REFUSED]
+): void {
+  beginDataFrame(writer, MessageType.BACK_ACK, false)
+  writer.count(number)
+  writer.count(epoch)
+  writer.count(version)
+  for (const slot of refused) writer.count(slot)
 }
 
 /** @throws IcfError PROTOCOL */
-export function readBackAck([, number, epoch, version, refused]: Message, slotCount: number): BackAck {
-  if (!Array.isArray(refused)) throw malformed('refused slots of BACK_ACK', 'an array', refused)
-  for (const slot of refused) count(slot, 'refused slot of BACK_ACK', slotCount - 1)
-  return {
-    number: count(number, 'batch of BACK_ACK'),
-    epoch: count(epoch, 'epoch of BACK_ACK'),
-    version: count(version, 'version of BACK_ACK'),
-    refused,
+export function readBackAck(frame: FrameReader, slotCount: number): BackAck {
+  const number = frame.count()
+  const epoch = frame.count()
+  const version = frame.count()
+  if (frame.isAtEnd) return { number, epoch, version, refused: NONE_REFUSED }
+  const refused: number[] = []
+  while (!frame.isAtEnd) {
+    if (refused.length === slotCount)
+      throw new IcfError('PROTOCOL', `BACK_ACK with more than ${slotCount} refused slots`)
+    refused.push(frame.countTo(slotCount - 1, 'refused slot of BACK_ACK'))
   }
+  return { number, epoch, version, refused }
 }

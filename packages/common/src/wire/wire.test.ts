@@ -7,8 +7,11 @@ import { limits } from '../limits.js'
 import { defaultTiming } from '../timing.js'
 import { encodeTopology } from '../topology/codec.js'
 import { emptyTopology } from '../topology/topology.js'
-import { CommandCode, commandArity, openCommands, readCommandsHeader, REPEAT } from './commands.js'
+import { beginCommands, CommandCode, readCommandsHeader, REPEAT } from './commands.js'
 import { readCopiesReport, slotsCopiedMessage, slotsHandedOffMessage } from './copies.js'
+import { readDataFrame } from './data/data-frame.js'
+import type { FrameReader } from './data/frame-reader.js'
+import { FrameWriter } from './data/frame-writer.js'
 import { helloMessage, readHello, readWelcome, welcomeMessage } from './handshake.js'
 import { clientDetails, mastersDetails, meantServer, primaryDetails, readChannel, readMasters, readTiming, timingDetails } from './introduction.js' // prettier-ignore
 import * as audit from './audit.js'
@@ -16,8 +19,9 @@ import { keepAliveMessage, leaseMessage, Leaving, readKeepAlive, readLease } fro
 import { MessageType, PROTOCOL_VERSION, type Message } from './messages.js'
 import * as probing from './probe.js'
 import { readRegistration, registrationDetails } from './registration.js'
-import { backAckMessage, closeBatch, openBatch, readBackAck, readBatchHeader, ReplicaOp, replicaOpFields } from './replication.js' // prettier-ignore
+import { beginBatch, readBackAck, readBatchHeader, ReplicaOp, writeBackAck } from './replication.js'
 import { answerMessage, isQuestion, questionMessage, readAnswer, readQuestion } from './voting.js'
+import { fromVersion1, toVersion1 } from './version-1.js'
 import { isTopologyUpdate, readTopologyUpdate, readUpdateVersion, topologyRequest, wholeTopologyMessage } from './topology-update.js' // prettier-ignore
 
 const load = {
@@ -43,6 +47,17 @@ const kept = {
 /** Over the wire and back. */
 function sent(message: Message): Message {
   return decodeFrame(encodeFrame(message), () => undefined)
+}
+
+/** The frame that is written. */
+function framed(write: (writer: FrameWriter) => void): FrameReader {
+  const writer = new FrameWriter()
+  write(writer)
+  return readDataFrame(writer.finish(), () => undefined)
+}
+
+function backAck(refused: number): FrameReader {
+  return framed((writer) => writeBackAck(writer, 7, 2, 3, new Set([1, refused])))
 }
 
 describe('what is written is read', () => {
@@ -97,12 +112,10 @@ describe('what is written is read', () => {
   })
 
   it('batches, and what is refused of them', () => {
-    const batch = openBatch(7)
-    closeBatch(batch, 2, 3)
-    assert.deepEqual(readBatchHeader(sent(batch)), { epoch: 2, version: 3, number: 7 })
-    const ack = { number: 7, epoch: 2, version: 3, refused: [1, 5] }
-    assert.deepEqual(readBackAck(sent(backAckMessage(7, 2, 3, new Set([1, 5]))), 6), ack)
-    assert.throws(() => readBackAck(backAckMessage(7, 2, 3, new Set([1, 5])), 5), { code: 'PROTOCOL' })
+    const header = { epoch: 2, version: 3, number: 7 }
+    assert.deepEqual(readBatchHeader(framed((writer) => beginBatch(writer, header, false))), header)
+    assert.deepEqual(readBackAck(backAck(5), 6), { ...header, refused: [1, 5] })
+    assert.throws(() => readBackAck(backAck(5), 5), { code: 'PROTOCOL' })
   })
 
   it('what is asked and answered in an audit', () => {
@@ -123,7 +136,7 @@ describe('what is written is read', () => {
 
   it('COMMANDS', () => {
     const header = { epoch: 2, version: 3, firstId: 4, nextNumber: 5, settledBelow: 6 }
-    assert.deepEqual(readCommandsHeader(sent(openCommands(header))), header)
+    assert.deepEqual(readCommandsHeader(framed((writer) => beginCommands(writer, header, false))), header)
   })
 
   it('topologies', () => {
@@ -180,9 +193,9 @@ describe('what is malformed', () => {
     ['VOTE', questionMessage({ type: 'vote', number: 1, epoch: 2, isTrial: true, has: undefined, ended: 1 }), readQuestion],
     ['SPARE_MASTER', questionMessage({ type: 'beat', number: 1, epoch: 2, state: undefined }), readQuestion],
     ['VOTED', answerMessage({ number: 1, isYes: true, epoch: 2, newer: undefined }), readAnswer],
-    ['a batch', openBatch(1), readBatchHeader],
-    ['BACK_ACK', backAckMessage(1, 1, 1, new Set([2])), (message) => readBackAck(message, 4)],
-    ['COMMANDS', openCommands({ epoch: 1, version: 1, firstId: 1, nextNumber: 1, settledBelow: 1 }), readCommandsHeader],
+    ['a batch of version 1', [MessageType.KEY_VALUE_RESPONCE_BACK, 1, 1, 1], (message) => readBatchHeader(fromVersion1(message))],
+    ['BACK_ACK of version 1', [MessageType.BACK_ACK, 1, 1, 1, [2]], (message) => readBackAck(fromVersion1(message), 4)],
+    ['COMMANDS of version 1', [MessageType.COMMANDS, 1, 1, 1, 1, 1], (message) => readCommandsHeader(fromVersion1(message))],
   ] // prettier-ignore
 
   for (const [name, message, read] of readers)
@@ -213,7 +226,7 @@ describe('a refusal says which field, what is right, and what came', () => {
     topology.with(field, value),
   ]
   const cases: readonly [() => unknown, string][] = [
-    [() => readBackAck(backAckMessage(1, 1, 1, new Set([9])), 4), 'the refused slot of BACK_ACK must be a whole number from 0 to 3, got 9'],
+    [() => readBackAck(backAck(9), 4), 'the refused slot of BACK_ACK must be a whole number from 0 to 3, got 9'],
     [() => readLease([MessageType.KEEP_ALIVE]), `the beat of an answer to KEEP_ALIVE must be a whole number from 0 to ${2 ** 53 - 1}, got nothing`],
     [() => probing.readSuspect([MessageType.SUSPECT, null]), 'the server of SUSPECT must be a text, got nil'],
     [() => probing.readSuspect([MessageType.SUSPECT, { toString: 1 }]), 'the server of SUSPECT must be a text, got a map'],
@@ -244,28 +257,60 @@ describe('docs/protocol.md', () => {
     for (const [name, number] of Object.entries(MessageType)) assert.match(text, new RegExp(`${name} \\[?${number}\\b`))
   }) // prettier-ignore
 
+  /** How many fields the table lists that has this row. */
+  const listed = (name: string, code: number): number => {
+    const row = new RegExp(`\\| ${name} \\| ${code} \\| ([^|]*) \\|`).exec(text)
+    assert.ok(row, name)
+    return row[1]!.replaceAll(/\([^)]*\)/g, '').split(',').length
+  }
+  const isTranslated = (message: Message): void =>
+    assert.deepEqual(toVersion1(fromVersion1(message), undefined), message)
+
   it('lists every command with its number and arguments', () => {
-    for (const [name, code] of Object.entries({ ...CommandCode, REPEAT }))
-      assert.ok(text.includes(`| ${name} | ${code} |`), name)
-    assert.equal(commandArity.length, Object.keys(CommandCode).length)
+    const args: Record<keyof typeof CommandCode, unknown[]> = {
+      GET: ['k'],
+      SET: ['k', 'v', 1, 7, 1],
+      DELETE: ['k'],
+      HAS: ['k'],
+      TTL: ['k'],
+    }
+    for (const [name, code] of Object.entries(CommandCode)) {
+      const fields = args[name as keyof typeof CommandCode]
+      assert.equal(listed(name, code), fields.length, name)
+      isTranslated([MessageType.COMMANDS, 1, 1, 0, 1, 0, code, ...fields])
+    }
+    assert.equal(listed('REPEAT', REPEAT), 1)
   })
 
   it('lists every operation of a batch with as many fields as it has', () => {
+    const fields: Record<keyof typeof ReplicaOp, unknown[]> = {
+      PUT: [1, 2, 'k', 'v', 1, 7, 3],
+      REMOVE: [1, 2, 'k', 3],
+      FILL_BEGIN: [1, 2, 3],
+      FILL: [1, 2, 'k', 'v', 1, 7],
+      FILL_END: [1],
+      ORIGIN: ['client', 2],
+      WRITTEN: [1, 2],
+      PARTED: [1],
+      MEND: [1, 2],
+      COMPARE: [1, 2, ['k', 'l']],
+      LIST: [1, 2, 1],
+    }
     for (const [name, code] of Object.entries(ReplicaOp)) {
-      const row = new RegExp(`\\| ${name} \\| ${code} \\| ([^|]*) \\|`).exec(text)
-      assert.ok(row, name)
-      const fields = row[1]!.replaceAll(/\([^)]*\)/g, '').split(',')
-      assert.equal(fields.length, replicaOpFields[code], name)
+      const own = fields[name as keyof typeof ReplicaOp]
+      assert.equal(listed(name, code), own.length, name)
+      isTranslated([MessageType.KEY_VALUE_RESPONCE_BACK, 1, 1, 1, code, ...own])
     }
   })
 })
 
 describe('protocol versions', () => {
-  const hello = helloMessage({ role: 'client', cluster: 'c', id: '', details: [] })
+  const self = { role: 'client', cluster: 'c', id: '', details: [] } as const
+  const hello = helloMessage(self)
 
   it('next to each other work together: a cluster is upgraded process by process', () => {
     for (const version of [PROTOCOL_VERSION - 1, PROTOCOL_VERSION, PROTOCOL_VERSION + 1])
-      assert.equal(readHello(hello.with(1, version), 'c').role, 'client')
+      assert.deepEqual(readHello(hello.with(1, version), 'c'), { ...self, protocolVersion: version })
   })
 
   it('further apart do not, and what is none does not either', () => {

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { costOf, ENTRY_OVERHEAD_BYTES } from './entry.js'
+import { ownBytes, ownedValue, storedValue } from './stored-value.js'
+
+/** The longest that is stored as text. */
+const SHORT = 4096
+const AT = 100
+
+/** Every byte there is, over and over. */
+function bytesOf(length: number): Buffer {
+  return Buffer.from(Array.from({ length }, (_, i) => i % 256))
+}
+
+/** A frame in which the value stands. */
+function frameWith(value: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.alloc(AT, 0xaa), value, Buffer.alloc(AT, 0xbb)])
+}
+
+/** Stored from a frame that is used again for something else. */
+function storedFrom(value: Uint8Array): string | Uint8Array {
+  const frame = frameWith(value)
+  const stored = storedValue(frame, AT, value.length)
+  frame.fill(0)
+  return stored
+}
+
+describe('a value that stands in a frame is stored', () => {
+  for (const length of [0, 1, 256, SHORT])
+    it(`as a text of its bytes when it has ${length} of them`, () => {
+      const stored = storedFrom(bytesOf(length))
+      assert.ok(typeof stored === 'string')
+      assert.equal(stored.length, length)
+      assert.deepEqual(Buffer.from(stored, 'latin1'), bytesOf(length))
+    })
+
+  it('as bytes in a memory of its own, of their length, when it has more', () => {
+    const stored = storedFrom(bytesOf(SHORT + 1))
+    assert.ok(stored instanceof Uint8Array)
+    assert.equal(stored.buffer.byteLength, SHORT + 1)
+    assert.deepEqual(stored, bytesOf(SHORT + 1))
+  })
+
+  it('and costs its bytes, whatever characters they are of', () => {
+    for (const text of ['x'.repeat(300), 'é'.repeat(150), '漢'.repeat(100), '😀'.repeat(75)]) {
+      const bytes = Buffer.from(text)
+      assert.equal(costOf('k', storedFrom(bytes)), ENTRY_OVERHEAD_BYTES + 2 + 300)
+    }
+    const more = costOf('k', storedFrom(bytesOf(20_000))) - costOf('k', storedFrom(bytesOf(10_000)))
+    assert.equal(more, 10_000)
+  })
+})
+
+describe('a value that was sent ahead is stored', () => {
+  it('as a text of its bytes when it is short', () => {
+    for (const length of [0, 256, SHORT]) {
+      const stored = ownedValue(bytesOf(length))
+      assert.ok(typeof stored === 'string')
+      assert.deepEqual(Buffer.from(stored, 'latin1'), bytesOf(length))
+    }
+    // Also when it is a part of something.
+    assert.equal(ownedValue(frameWith(Buffer.from('abc')).subarray(AT, AT + 3)), 'abc')
+    assert.equal(ownedValue(new Uint8Array([0x61, 0xff])), 'a\xff')
+  })
+
+  it('as it came when it is long', () => {
+    const bytes = bytesOf(SHORT + 1)
+    assert.equal(ownedValue(bytes), bytes)
+  })
+})
+
+it('a copy in memory of its own has no more of that than its bytes', () => {
+  for (const length of [0, 1, 100, 5000, 100_000]) {
+    const frame = frameWith(bytesOf(length))
+    const own = ownBytes(frame.subarray(AT, AT + length))
+    frame.fill(0)
+    assert.equal(own.buffer.byteLength, length)
+    assert.deepEqual(own, bytesOf(length))
+  }
+})

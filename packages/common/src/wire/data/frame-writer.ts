@@ -1,0 +1,129 @@
+/** A frame begins with at least so much room; below 4 KiB Node cuts it from a common piece. */
+const MIN_CAPACITY = 512
+/** The largest that a frame begins with; it grows beyond as it must. */
+const MAX_FIRST_CAPACITY = 65_536
+
+/** Up to so many characters a loop is faster than a call out of JavaScript. */
+const SHORT_TEXT = 24
+
+/** What is below is shifted, what is above is divided: bitwise operators know 32 bits. */
+const MAX_SHIFTED = 0x7fff_ffff
+
+const NOTHING = Buffer.alloc(0)
+
+/** Writes one frame after the other, each into memory of its own, which grows: a frame may be kept, and sent again. */
+export class FrameWriter {
+  #buffer = NOTHING
+  #at = 0
+  #firstCapacity = MIN_CAPACITY
+
+  /** Bytes written so far. 0: no frame is begun. */
+  get length(): number {
+    return this.#at
+  }
+
+  /** Ends the frame. It is the caller's from here on. */
+  finish(): Buffer {
+    const frame = this.#buffer.subarray(0, this.#at)
+    const wanted = 1 << (32 - Math.clz32(this.#at))
+    this.#firstCapacity = Math.min(Math.max(wanted, MIN_CAPACITY), MAX_FIRST_CAPACITY)
+    this.#buffer = NOTHING
+    this.#at = 0
+    return frame
+  }
+
+  /** @param value from 0 to 255 */
+  byte(value: number): void {
+    this.#reserve(1)
+    this.#buffer[this.#at++] = value
+  }
+
+  /** Seven bits a byte, the lowest first; all but the last byte have the eighth bit. @param value a safe integer from 0 on */
+  count(value: number): void {
+    this.#reserve(8)
+    const buffer = this.#buffer
+    let rest = value
+    while (rest > 0x7f) {
+      buffer[this.#at++] = (rest & 0x7f) | 0x80
+      rest = rest > MAX_SHIFTED ? Math.floor(rest / 128) : rest >>> 7
+    }
+    buffer[this.#at++] = rest
+  }
+
+  /** Four bytes, the lowest first. @returns where they stand, for `patchFixed32` */
+  fixed32(value: number): number {
+    this.#reserve(4)
+    const at = this.#at
+    this.#buffer.writeUInt32LE(value, at)
+    this.#at += 4
+    return at
+  }
+
+  patchFixed32(at: number, value: number): void {
+    this.#buffer.writeUInt32LE(value, at)
+  }
+
+  /** Six bytes, the lowest first. @returns where they stand */
+  fixed48(value: number): number {
+    this.#reserve(6)
+    const at = this.#at
+    this.#buffer.writeUIntLE(value, at, 6)
+    this.#at += 6
+    return at
+  }
+
+  /** How many bytes of UTF-8, and these. @param text well-formed */
+  text(text: string): void {
+    const { length } = text
+    if (length <= SHORT_TEXT) return this.#shortText(text)
+    this.#sized(text, Buffer.byteLength(text))
+  }
+
+  /** How many bytes, and these. @param bytes as a text of one character each */
+  binary(bytes: string): void {
+    const { length } = bytes
+    this.count(length)
+    this.#reserve(length)
+    this.#at += this.#buffer.write(bytes, this.#at, length, 'latin1')
+  }
+
+  /** How many bytes, and these. */
+  bytes(bytes: Uint8Array): void {
+    this.count(bytes.length)
+    this.#reserve(bytes.length)
+    this.#buffer.set(bytes, this.#at)
+    this.#at += bytes.length
+  }
+
+  #shortText(text: string): void {
+    const { length } = text
+    this.#reserve(1 + length)
+    const buffer = this.#buffer
+    const start = this.#at + 1
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit > 0x7f) return this.#sized(text, Buffer.byteLength(text))
+      buffer[start + i] = unit
+    }
+    buffer[start - 1] = length
+    this.#at = start + length
+  }
+
+  #sized(text: string, size: number): void {
+    this.count(size)
+    this.#reserve(size)
+    const isAscii = size === text.length
+    this.#at += this.#buffer.write(text, this.#at, size, isAscii ? 'latin1' : 'utf8')
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#at + bytes
+    if (needed > this.#buffer.length) this.#grow(needed)
+  }
+
+  #grow(needed: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#buffer.length, this.#firstCapacity))
+    larger.set(this.#buffer.subarray(0, this.#at))
+    this.#buffer = larger
+  }
+}
