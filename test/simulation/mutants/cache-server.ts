@@ -114,6 +114,16 @@ export const cacheServerMutants: readonly Mutant[] = [
     breaks: 'batches are kept and sent again when a connection between two servers broke',
   },
   {
+    name: 'acknowledgements-let-nothing-go',
+    file: `${CORE}/replica-channel.js`,
+    find: `acknowledge(number, done, refused) {
+        this.#unpace();`,
+    replace: `acknowledge(number, done, refused) {`,
+    breaks: 'writes that wait for an acknowledgement leave with the next one',
+    // They have to be the last ones to that backup.
+    seeds: 1000,
+  },
+  {
     name: 'never-expires-on-copies',
     file: `${CORE}/replica-channel.js`,
     find: `return expiresAt === 0 ? 0 : Math.max(1, Math.ceil(expiresAt - this.#now));`,

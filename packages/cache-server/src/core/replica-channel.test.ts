@@ -38,12 +38,14 @@ function pending(): PendingWrite {
 
 describe('a replica channel', () => {
   let channel: ReplicaChannel
+  let dirty: ReplicaChannel[]
   let port: FakePort
   let done: PendingWrite[]
   const acknowledged = (write: PendingWrite): void => void done.push(write)
 
   beforeEach(() => {
-    channel = new ReplicaChannel('peer', 1, [])
+    dirty = []
+    channel = new ReplicaChannel('peer', 1, dirty)
     port = new FakePort()
     done = []
   })
@@ -262,6 +264,156 @@ describe('a replica channel', () => {
     assert.deepEqual(again.numbers, [1])
   })
 
+  it('sends what another topology ended though a few writes come after it in the same turn', () => {
+    channel.connected(port)
+    for (let seq = 1; seq <= 3; seq++) channel.put(entry('k', seq), 0, pending(), undefined, 0)
+    channel.follow(3, 5)
+    put(4)
+    assert.deepEqual(port.numbers, [1])
+    channel.acknowledge(1, acknowledged)
+    channel.flush()
+    assert.deepEqual(port.numbers, [1, 2])
+  })
+
+  describe('beside ten writes that are not acknowledged', () => {
+    const puts = (count: number, firstSeq: number): void => {
+      for (let seq = firstSeq; seq < firstSeq + count; seq++)
+        channel.put(entry(`k${seq}`, seq), 0, pending(), undefined, 0)
+    }
+
+    beforeEach(() => {
+      channel.connected(port)
+      puts(10, 1)
+      channel.flush()
+      assert.deepEqual(port.numbers, [1])
+    })
+
+    it('lets one write wait, until there are five', () => {
+      for (let seq = 11; seq <= 14; seq++) {
+        put(seq)
+        assert.deepEqual(port.numbers, [1])
+      }
+      put(15)
+      assert.deepEqual(port.numbers, [1, 2])
+      assert.equal((port.sent[1]!.length - 4) / 8, 5)
+    })
+
+    it('lets one write wait for an acknowledgement', () => {
+      put(11)
+      channel.acknowledge(1, acknowledged)
+      assert.equal(done.length, 10)
+      channel.flush()
+      assert.deepEqual(port.numbers, [1, 2])
+    })
+
+    it('counts what is left when some of them are acknowledged', () => {
+      puts(6, 11)
+      channel.flush()
+      assert.deepEqual(port.numbers, [1, 2])
+      puts(2, 17)
+      channel.flush()
+      channel.acknowledge(1, acknowledged)
+      channel.flush()
+      assert.deepEqual(port.numbers, [1, 2])
+      put(19)
+      assert.deepEqual(port.numbers, [1, 2, 3])
+    })
+
+    it('tells when it has to be flushed again', () => {
+      dirty.length = 0
+      put(11)
+      assert.deepEqual(dirty.splice(0), [channel])
+      put(12)
+      assert.deepEqual(dirty.splice(0), [channel])
+      channel.acknowledge(1, acknowledged)
+      assert.deepEqual(dirty, [channel])
+    })
+
+    it('sends copies at once, with what waits', () => {
+      put(11)
+      channel.fill(entry('copied', 12), 0, undefined)
+      channel.flush()
+      assert.deepEqual(port.numbers, [1, 2])
+    })
+
+    it('sends the beginning of a copy at once, with what waits', () => {
+      put(11)
+      channel.fillBegin(6, 1, 1, [])
+      channel.flush()
+      assert.deepEqual(port.numbers, [1, 2])
+      put(12)
+      channel.mend(6, 1)
+      channel.flush()
+      assert.deepEqual(port.numbers, [1, 2, 3])
+    })
+
+    it('sends questions at once, with what waits', () => {
+      put(11)
+      channel.compare(5, 1, ['k'])
+      channel.flush()
+      assert.deepEqual(port.numbers, [1, 2])
+      channel.list(5, 2, true)
+      put(12)
+      assert.deepEqual(port.numbers, [1, 2, 3])
+    })
+
+    it('sends a long value at once, and before it what waits', () => {
+      put(11)
+      channel.put(entry('long', 12, Buffer.alloc(limits.chunkBytes + 1)), 0, pending(), undefined, 0)
+      channel.flush()
+      assert.deepEqual([port.numbers, port.staging.length], [[1, 2], 1])
+      port.staging[0]!.ready({ id: 1 })
+      assert.deepEqual(port.numbers, [1, 2, 3])
+    })
+
+    it('does not forget what waits when another topology comes', () => {
+      put(11)
+      dirty.length = 0
+      channel.follow(3, 4)
+      assert.deepEqual(dirty, [channel])
+      channel.flush()
+      assert.deepEqual(port.numbers, [1, 2])
+    })
+
+    it('sends what waits after a reconnect, once that acknowledges', () => {
+      put(11)
+      channel.disconnected()
+      put(12)
+      const again = new FakePort()
+      channel.connected(again)
+      channel.flush()
+      assert.deepEqual(again.numbers, [1])
+      channel.acknowledge(1, acknowledged)
+      channel.flush()
+      assert.deepEqual(again.numbers, [1, 2])
+    })
+
+    it('sends in the end what nobody waits for any more', () => {
+      put(11)
+      assert.equal(channel.takeWrites(() => true).length, 11)
+      channel.acknowledge(1, acknowledged)
+      channel.flush()
+      assert.deepEqual([port.numbers, done], [[1, 2], []])
+      channel.acknowledge(2, acknowledged)
+      assert.equal(channel.bytesInFlight, 0)
+      put(12)
+      assert.deepEqual(port.numbers, [1, 2, 3])
+    })
+  })
+
+  it('lets a write wait for a long value that goes ahead, and its acknowledgement', () => {
+    channel.connected(port)
+    channel.put(entry('long', 1, Buffer.alloc(limits.chunkBytes + 1)), 0, pending(), undefined, 0)
+    for (let seq = 2; seq <= 9; seq++) channel.put(entry('k', seq), 0, pending(), undefined, 0)
+    channel.flush()
+    put(10)
+    port.staging[0]!.ready({ id: 1 })
+    assert.deepEqual(port.numbers, [1])
+    channel.acknowledge(1, acknowledged)
+    channel.flush()
+    assert.deepEqual(port.numbers, [1, 2])
+  })
+
   it('holds refused writes until they are taken', () => {
     channel.connected(port)
     const write = put(1)
@@ -308,13 +460,11 @@ describe('a replica channel', () => {
       const value = entry(key, seq, texts[seq % 4])
       channel.put(value, 0, pending(), undefined, 0)
     }
-    let staged = 0
-    for (let turn = 0; turn < 2; turn++) {
-      channel.flush()
-      for (; staged < port.staging.length; staged++) port.staging[staged]!.ready({ id: staged })
-      // The last ones go when the others are stored.
-      channel.acknowledge(port.sent.length, acknowledged)
-    }
+    channel.flush()
+    for (let at = 0; at < port.staging.length; at++) port.staging[at]!.ready({ id: at })
+    // The last writes wait for that.
+    channel.acknowledge(port.sent.length, acknowledged)
+    channel.flush()
     assert.equal(
       port.sent.reduce((sum, message) => sum + (message.length - 4) / 8, 0),
       40,

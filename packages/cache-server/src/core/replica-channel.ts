@@ -31,6 +31,9 @@ const KEY_BYTES = 8
 /** What beginning and ending a slot's copy counts for, by the work it makes: so that empty slots do not come all at once. */
 const SLOT_BYTES = 2048
 
+/** Writes leave once they are this share of those that the backup has not acknowledged. */
+const LEAST_SHARE = 1 / 2
+
 const EMPTY: readonly Expiry[] = []
 const NO_FRAME = Buffer.alloc(0)
 
@@ -57,6 +60,8 @@ interface Batch {
   /** Empty until the batch is closed. */
   frame: Buffer
   readonly writes: PendingWrite[]
+  /** How many of them there were when the batch was closed. */
+  writeCount: number
   /** Whose numbers stand in the operations added last. */
   origin: Origin | undefined
   /** The long value that it names. */
@@ -67,6 +72,8 @@ interface Batch {
   ends: CopyEnd[] | undefined
   fillBytes: number
   bytes: number
+  /** It has more than short writes, and so does not wait. */
+  isUrgent: boolean
 }
 
 /**
@@ -83,6 +90,10 @@ export class ReplicaChannel {
   readonly #inFlight: Batch[] = []
   /** How many of them have been sent on the present link. */
   #sent = 0
+  /** Writes that went out in them. */
+  #unacknowledged = 0
+  /** The open batch waits for an acknowledgement. */
+  #isPaced = false
   /** By slot: writes that the peer refused, all after them, and those of slots that are mended there. */
   readonly #held = new Map<number, PendingWrite[]>()
   /** Slots whose complete copy is mended. */
@@ -138,6 +149,7 @@ export class ReplicaChannel {
 
   /** What is put in from now on goes by this topology. */
   follow(epoch: number, version: number): void {
+    this.#unpace()
     this.#close()
     this.#epoch = epoch
     this.#version = version
@@ -196,6 +208,7 @@ export class ReplicaChannel {
   /** An entry that was there before; a write that was not acknowledged elsewhere may wait for it. */
   fill(entry: Entry, now: number, write: PendingWrite | undefined): void {
     const batch = this.#batchFor(entry)
+    batch.isUrgent = true
     const size = this.#writeEntry(batch, ReplicaOp.FILL, entry, now)
     batch.fillBytes += size
     this.fillBytesInFlight += size
@@ -230,6 +243,7 @@ export class ReplicaChannel {
   /** Asks what the backup has under these keys when all that was put in so far is stored. */
   compare(slot: number, question: number, keys: readonly string[]): void {
     const batch = this.#batch()
+    batch.isUrgent = true
     writeComparison(this.#writer, slot, question, keys)
     this.#count(
       batch,
@@ -255,8 +269,30 @@ export class ReplicaChannel {
     this.#expect(this.#batch(), write)
   }
 
-  /** Closes and sends what has been put in since the last time. */
+  /**
+   * Sends what has been put in since the last time: all of it, unless it is few short writes beside those that the backup still
+   * has to acknowledge, which lets more go then. So batches stay full under load, and a lone write never waits.
+   */
   flush(): void {
+    this.#isPaced = this.#isLittle()
+    if (!this.#isPaced) this.#close()
+    // Also what `follow` has closed: the acknowledgement that others wait for may be of that.
+    this.#send()
+  }
+
+  #isLittle(): boolean {
+    const open = this.#open
+    return open !== undefined && !open.isUrgent && open.writes.length < LEAST_SHARE * this.#unacknowledged
+  }
+
+  /** What waits goes with the next flush, if it is enough then. */
+  #unpace(): void {
+    if (!this.#isPaced) return
+    this.#isPaced = false
+    this.dirty.push(this)
+  }
+
+  #flushAll(): void {
     this.#close()
     this.#send()
   }
@@ -267,12 +303,14 @@ export class ReplicaChannel {
    * after them: one may stand for all that was put in before it.
    */
   acknowledge(number: number, done: (write: PendingWrite) => void, refused?: ReadonlySet<unknown>): void {
+    this.#unpace()
     let count = 0
     while (count < this.#inFlight.length && this.#inFlight[count]!.number <= number) count++
     this.#sent = Math.max(0, this.#sent - count)
     for (const batch of this.#inFlight.splice(0, count)) {
       this.fillBytesInFlight -= batch.fillBytes
       this.bytesInFlight -= batch.bytes
+      this.#unacknowledged -= batch.writeCount
       for (const write of batch.writes)
         if (refused?.has(write.slot) || this.#mending.has(write.slot) || this.#held.has(write.slot))
           this.hold(write)
@@ -327,12 +365,13 @@ export class ReplicaChannel {
   /** What was put in before a long value does not wait for it: it may be what makes room for it. */
   #batchFor({ value }: Entry): Batch {
     if (!isLarge(value)) return this.#batch()
-    if (this.#open) this.flush()
+    if (this.#open) this.#flushAll()
     return this.#begin({ bytes: value, port: undefined })
   }
 
   #batch(): Batch {
-    if (this.#open && this.#open.bytes > limits.softFrameBytes) this.flush()
+    if (this.#open && this.#open.bytes > limits.softFrameBytes) this.#flushAll()
+    this.#unpace()
     return this.#open ?? this.#begin(undefined)
   }
 
@@ -344,12 +383,14 @@ export class ReplicaChannel {
       number,
       frame: NO_FRAME,
       writes: [],
+      writeCount: 0,
       origin: undefined,
       large,
       expiries: undefined,
       ends: undefined,
       fillBytes: 0,
       bytes: 0,
+      isUrgent: large !== undefined,
     }
     return this.#open
   }
@@ -359,6 +400,7 @@ export class ReplicaChannel {
   }
 
   #writeTo(batch: Batch, op: number, ...fields: number[]): Batch {
+    batch.isUrgent = true
     writeOperation(this.#writer, op, ...fields)
     this.#count(batch, OPERATION_BYTES)
     return batch
@@ -415,6 +457,8 @@ export class ReplicaChannel {
     if (!batch) return
     this.#open = undefined
     batch.frame = this.#writer.finish()
+    batch.writeCount = batch.writes.length
+    this.#unacknowledged += batch.writeCount
     this.#inFlight.push(batch)
   }
 

@@ -11,6 +11,7 @@ import {
   type ServerInfo,
 } from '@icf/common'
 import { CallState, type PendingCall } from './call.js'
+import { FramePace } from './frame-pace.js'
 import { InFlight } from './in-flight.js'
 import type { WriteNumbers } from './write-numbers.js'
 
@@ -31,9 +32,6 @@ export interface Stamp {
 
 /** A link reports that it drained only after it was above this; its own frame headers make the difference. */
 const BLOCKED_BYTES = limits.linkHighWaterBytes + 64
-
-/** Two keep the server busy while its answer to the first is on the way. */
-const MAX_UNHEARD_FRAMES = 2
 
 /**
  * A server that stores and replicates a large value no faster than this is not taken for silent: to send the value once more
@@ -72,7 +70,7 @@ export class Peer {
   #waitingSinceMs: number | undefined
   /** Large values in flight: their answers may take longer. */
   #largeBytes = 0
-  #unheardFrames = 0
+  readonly #pace = new FramePace()
   readonly #stamp: Stamp
   readonly #numbers: WriteNumbers
 
@@ -116,7 +114,7 @@ export class Peer {
     this.blocked = false
     this.movedAtMs = undefined
     this.#inFlight = new InFlight()
-    this.#unheardFrames = 0
+    this.#pace.release()
   }
 
   enqueue(call: PendingCall): void {
@@ -141,8 +139,14 @@ export class Peer {
     const { link } = this
     if (link === undefined) return
     if (this.#inFlight.count === 0) this.#waitingSinceMs = nowMs
+    if (this.#pace.allows(this.#queue.length - this.#head)) this.#sendQueue(link)
+    if (this.#large.length > 0 && !this.blocked) this.#stageNext(link)
+  }
+
+  /** Also what the first frame has no room for, however little that is. */
+  #sendQueue(link: PeerLink): void {
     while (this.#head < this.#queue.length) {
-      if (this.isPaced) return
+      if (this.#pace.isFull) return
       if (link.unsentBytes > BLOCKED_BYTES) {
         this.blocked = true
         return
@@ -151,7 +155,6 @@ export class Peer {
     }
     this.#queue = []
     this.#head = 0
-    if (this.#large.length > 0) this.#stageNext(link)
   }
 
   /** Looks again whether the link takes more; true when there is something to flush. */
@@ -165,7 +168,7 @@ export class Peer {
   heard(nowMs: number): void {
     this.#waitingSinceMs = nowMs
     this.movedAtMs = undefined
-    this.#unheardFrames = 0
+    this.#pace.heard()
   }
 
   /** A piece of a long answer arrived: it is not silent. */
@@ -173,21 +176,19 @@ export class Peer {
     this.#waitingSinceMs = undefined
   }
 
-  /**
-   * Enough frames are on their way without a word from the server: what comes now waits for its next message, and
-   * leaves in one frame then. So frames stay full under load, which is what makes calls cheap; a lone call never waits.
-   */
+  /** Nothing more leaves before the server's next message. */
   get isPaced(): boolean {
-    return this.#unheardFrames >= MAX_UNHEARD_FRAMES
+    return this.#pace.isFull
   }
 
-  /** The server does not answer what it was sent, perhaps because those slots are moving: others must not wait longer. */
+  /** What is queued must not wait for the server any longer. */
   unpace(): void {
-    this.#unheardFrames = 0
+    this.#pace.release()
   }
 
   /** The call that a result is for; undefined when nobody waits for it any more. */
   take(id: number): PendingCall | undefined {
+    this.#pace.answered(id)
     const call = this.#inFlight.take(id)
     return call?.state === CallState.SENT ? call : undefined
   }
@@ -252,7 +253,7 @@ export class Peer {
 
   #sendFrame(link: PeerLink): void {
     const queue = this.#queue
-    this.#beginFrame(false)
+    const firstId = this.#beginFrame(false)
     let count = 0
     let bytes = 0
     let next = this.#head
@@ -266,15 +267,17 @@ export class Peer {
     this.#head = next
     const frame = this.#writer.finish()
     if (count === 0) return
-    this.#unheardFrames++
+    this.#pace.sent(firstId, count)
     link.sendData(frame)
   }
 
-  #beginFrame(namesValue: boolean): void {
+  /** @returns the id of its first call */
+  #beginFrame(namesValue: boolean): number {
     const { epoch, version } = this.#stamp
     const { next: nextNumber, settledBelow } = this.#numbers
     const firstId = this.#inFlight.beginFrame()
     beginCommands(this.#writer, { epoch, version, firstId, nextNumber, settledBelow }, namesValue)
+    return firstId
   }
 
   /** @param value of SET; undefined: the one that the frame names */

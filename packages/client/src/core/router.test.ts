@@ -66,6 +66,97 @@ test('calls do not wait for a server that is silent about what it was sent', () 
   assert.equal(harness.links.get('a')!.sent.length, 3)
 })
 
+/** Calls under keys that name them, flushed. */
+function getMany(harness: RouterHarness, name: string, count: number): void {
+  for (let i = 0; i < count; i++) harness.get(`${name}${i}`)
+  harness.flush()
+}
+
+test('a lone call leaves at once, each time', () => {
+  const harness = twoServers()
+  for (let id = 0; id < 5; id++) {
+    getMany(harness, 'k', 1)
+    assert.equal(harness.links.get('a')!.sent.length, id + 1)
+    harness.answer('a', id, null)
+  }
+})
+
+test('what one of several answers sets off waits until it is half of what is not answered', () => {
+  const harness = twoServers()
+  const frames = (): number => harness.links.get('a')!.sent.length
+  getMany(harness, 'k', 10)
+  harness.answer('a', 0, null, null)
+  getMany(harness, 'next', 2)
+  assert.equal(frames(), 1)
+  harness.answer('a', 2, null)
+  getMany(harness, 'third', 1)
+  assert.equal(frames(), 1)
+  harness.answer('a', 3, null)
+  harness.flush()
+  assert.equal(frames(), 2)
+  assert.deepEqual(
+    harness.links
+      .get('a')!
+      .commands.slice(10)
+      .map(({ args }) => args[0]),
+    ['next0', 'next1', 'third0'],
+  )
+})
+
+test('calls that stay unanswered hold others up for no longer than a sweep', () => {
+  const harness = twoServers()
+  const frames = (): number => harness.links.get('a')!.sent.length
+  getMany(harness, 'stuck', 100)
+  getMany(harness, 'other', 50)
+  assert.equal(frames(), 2)
+  for (let id = 100; id < 150; id++) harness.answer('a', id, null)
+  getMany(harness, 'k', 1)
+  assert.equal(frames(), 2)
+  harness.advance(pace.sweepMs)
+  harness.flush()
+  assert.equal(frames(), 3)
+  // And then no more at all.
+  for (let id = 150; id < 155; id++) {
+    harness.answer('a', id, null)
+    getMany(harness, 'k', 1)
+    assert.equal(frames(), id - 150 + 4)
+  }
+})
+
+test('what waits for a server that is silent leaves with a sweep, also when it is more than one frame', () => {
+  const harness = twoServers()
+  const { maxCommandsPerFrame } = limits
+  getMany(harness, 'k', 1)
+  getMany(harness, 'k', 1)
+  getMany(harness, 'waiting', maxCommandsPerFrame + 10)
+  assert.equal(harness.links.get('a')!.commands.length, 2)
+  harness.advance(pace.sweepMs)
+  harness.flush()
+  assert.equal(harness.links.get('a')!.commands.length, 2 + maxCommandsPerFrame + 10)
+})
+
+test('a large value goes ahead though a few calls wait for answers', () => {
+  const harness = twoServers()
+  const link = harness.links.get('a')!
+  getMany(harness, 'k', 10)
+  harness.set('large', Buffer.alloc(limits.chunkBytes + 1))
+  getMany(harness, 'waiting', 1)
+  assert.deepEqual([link.sent.length, link.staging.length], [1, 1])
+  link.staging[0]!.ready({ id: 1 })
+  assert.equal(link.commands.at(-1)!.args[0], 'large')
+})
+
+test('after a reconnect nothing waits for what was sent before', () => {
+  const harness = twoServers()
+  getMany(harness, 'k', 10)
+  getMany(harness, 'more', 10)
+  harness.abortAll()
+  harness.lose('a')
+  harness.open('a')
+  getMany(harness, 'again', 1)
+  assert.equal(harness.links.get('a')!.commands.length, 1)
+})
+
 test('results may come in any order and split', () => {
   const harness = twoServers()
   const outcomes = ['k0', 'k1', 'k2', 'k3'].map((key) => harness.get(key))

@@ -288,9 +288,9 @@ export class Router {
 
   #checkPeer(peer: Peer, nowMs: number): void {
     if (peer.blocked) this.drained(peer)
-    if (peer.isPaced) {
+    if (peer.hasQueue) {
       peer.unpace()
-      if (peer.hasQueue) this.#requestFlush(peer)
+      this.#requestFlush(peer)
     }
     if (peer.silentMs(nowMs) >= pace.silentMs) this.#shell.reconnect(peer)
     if (peer.movedAtMs === undefined || nowMs - peer.movedAtMs < pace.movedSilentMs) return
