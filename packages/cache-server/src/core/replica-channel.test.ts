@@ -298,6 +298,12 @@ describe('a replica channel', () => {
       assert.equal((port.sent[1]!.length - 4) / 8, 5)
     })
 
+    it('lets one write wait for nothing when it is long itself', () => {
+      channel.put(entry('long', 11, Buffer.alloc(64 * 1024)), 0, pending(), undefined, 0)
+      channel.flush()
+      assert.deepEqual(port.numbers, [1, 2])
+    })
+
     it('lets one write wait for an acknowledgement', () => {
       put(11)
       channel.acknowledge(1, acknowledged)

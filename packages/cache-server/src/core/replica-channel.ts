@@ -31,8 +31,10 @@ const KEY_BYTES = 8
 /** What beginning and ending a slot's copy counts for, by the work it makes: so that empty slots do not come all at once. */
 const SLOT_BYTES = 2048
 
-/** Writes leave once they are this share of those that the backup has not acknowledged. */
+/** Writes leave once they are this share of those that the backup has not acknowledged … */
 const LEAST_SHARE = 1 / 2
+/** … or so many bytes, as they are counted: beside these a frame costs nothing. */
+const LITTLE_BYTES = 64 * 1024
 
 const EMPTY: readonly Expiry[] = []
 const NO_FRAME = Buffer.alloc(0)
@@ -270,7 +272,7 @@ export class ReplicaChannel {
   }
 
   /**
-   * Sends what has been put in since the last time: all of it, unless it is few short writes beside those that the backup still
+   * Sends what has been put in since the last time: all of it, unless it is little beside what the backup still
    * has to acknowledge, which lets more go then. So batches stay full under load, and a lone write never waits.
    */
   flush(): void {
@@ -282,7 +284,8 @@ export class ReplicaChannel {
 
   #isLittle(): boolean {
     const open = this.#open
-    return open !== undefined && !open.isUrgent && open.writes.length < LEAST_SHARE * this.#unacknowledged
+    if (open === undefined || open.isUrgent || open.bytes >= LITTLE_BYTES) return false
+    return open.writes.length < LEAST_SHARE * this.#unacknowledged
   }
 
   /** What waits goes with the next flush, if it is enough then. */

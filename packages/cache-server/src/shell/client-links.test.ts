@@ -18,8 +18,6 @@ import { FakeMember, startServer } from './start.test.kit.js'
 const VALUE = Buffer.alloc(200 * 1024)
 /** 64 MiB on their way to the backup: more are not read. */
 const HELD_AT = Math.ceil((64 * 1024 * 1024) / VALUE.length)
-/** Those of the last batch are sent once others are acknowledged. */
-const PACED = Math.ceil(limits.softFrameBytes / VALUE.length)
 const WRITES = HELD_AT + 100
 /** Of what waits for much data, or for somebody who may not come. */
 const LIMIT = { timeout: 150_000 }
@@ -71,7 +69,7 @@ it('reads clients on when the backup that they waited for is gone', LIMIT, async
   await until(() => {
     for (const batch of peer.received.splice(0))
       values += batch.filter((field) => field instanceof Uint8Array).length
-    return values >= HELD_AT - PACED
+    return values >= HELD_AT
   })
   assert.equal(answers, 0)
   assert.ok(values < WRITES)
