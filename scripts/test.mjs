@@ -16,6 +16,8 @@ import { fileLines } from './test-lines.mjs'
 const UNIT_FILES_AT_ONCE = 3
 const LIGHT_FILES_AT_ONCE = 3
 const LOADED_FILES_AT_ONCE = 2
+/** They take both cores: beside others their calls could run out of time. */
+const ALONE = ['test/faults/many-clients.test.ts', 'test/integration/large-value.test.ts']
 const UNIT_FILE_TIMEOUT_MS = 300_000
 const CROSS_PROCESS_FILE_TIMEOUT_MS = 600_000
 const MAX_OUTPUT_CHARS = 100_000
@@ -83,7 +85,7 @@ function select(files) {
     wanted.length === 0 ? files : files.filter(({ name }) => wanted.some((text) => name.includes(text)))
   const kindOf = ({ name }) => {
     if (!/^test\/(?!simulation|fuzz)/.test(name)) return 'unit'
-    if (name === 'test/faults/many-clients.test.ts') return 'alone'
+    if (ALONE.includes(name)) return 'alone'
     const isLight = !name.startsWith('test/faults/') || name === 'test/faults/pause.test.ts'
     return isLight ? 'light' : 'loaded'
   }
