@@ -15,9 +15,10 @@ import { fileLines } from './test-lines.mjs'
 
 const UNIT_FILES_AT_ONCE = 3
 const LIGHT_FILES_AT_ONCE = 3
-const LOADED_FILES_AT_ONCE = 2
-/** They take both cores: beside others their calls could run out of time. */
-const ALONE = ['test/faults/many-clients.test.ts', 'test/integration/large-value.test.ts']
+/** One at a time: they take both cores. Beside others they are no quicker, and servers that want for a core are taken for dead. */
+const LOADED = /^test\/(faults\/|integration\/large-value\.test)/
+/** It stands still for most of its time. */
+const STILL = /^test\/faults\/pause\.test/
 const UNIT_FILE_TIMEOUT_MS = 300_000
 const CROSS_PROCESS_FILE_TIMEOUT_MS = 600_000
 const MAX_OUTPUT_CHARS = 100_000
@@ -38,11 +39,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 
 if (!prepare()) total.failed++
 if (total.failed === 0 && wantsChecks() && (await check()).length > 0) total.failed++
-const { unit, light, loaded, alone } = select(testFiles())
+const { unit, light, loaded } = select(testFiles())
 await runAll(unit, UNIT_FILES_AT_ONCE, UNIT_FILE_TIMEOUT_MS)
 await runAll(light, LIGHT_FILES_AT_ONCE, CROSS_PROCESS_FILE_TIMEOUT_MS)
-await runAll(loaded, LOADED_FILES_AT_ONCE, CROSS_PROCESS_FILE_TIMEOUT_MS)
-await runAll(alone, 1, CROSS_PROCESS_FILE_TIMEOUT_MS)
+await runAll(loaded, 1, CROSS_PROCESS_FILE_TIMEOUT_MS)
 if (patterns.length > 0 && filesRun === 0) console.log('No test file matches.')
 if (total.passed + total.failed === 0) {
   console.log('No test ran.')
@@ -76,8 +76,7 @@ function testFiles() {
 
 /**
  * Simulations and fuzzers share neither ports nor clocks with anyone. Of everything else below test/, which is of real
- * processes, faults under load need much of the machine, and those with a thousand connections all of it; but for the file
- * that stands still for most of its time.
+ * processes, faults under load need all of the machine, and so does a value of 64 MB.
  */
 function select(files) {
   const wanted = patterns.map((pattern) => pattern.replace(`${root}/`, '').replace(/^\.\//, ''))
@@ -85,12 +84,10 @@ function select(files) {
     wanted.length === 0 ? files : files.filter(({ name }) => wanted.some((text) => name.includes(text)))
   const kindOf = ({ name }) => {
     if (!/^test\/(?!simulation|fuzz)/.test(name)) return 'unit'
-    if (ALONE.includes(name)) return 'alone'
-    const isLight = !name.startsWith('test/faults/') || name === 'test/faults/pause.test.ts'
-    return isLight ? 'light' : 'loaded'
+    return LOADED.test(name) && !STILL.test(name) ? 'loaded' : 'light'
   }
   const of = (kind) => longestFirst(chosen.filter((file) => kindOf(file) === kind))
-  return { unit: of('unit'), light: of('light'), loaded: of('loaded'), alone: of('alone') }
+  return { unit: of('unit'), light: of('light'), loaded: of('loaded') }
 }
 
 /** So that none of them runs on alone in the end. */
