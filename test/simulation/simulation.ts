@@ -35,6 +35,9 @@ const AUDIT_MS = 30_000
 /** Every so many seeds a cluster lives longer, at several times the cost. */
 const PATIENT_EVERY = 64
 
+/** Every so many seeds writers give up early: of many writes nobody knows what became of them. */
+const IMPATIENT_EVERY = 4
+
 export interface SimulationOptions {
   readonly trace?: ((line: string) => void) | undefined
   /** Default: as many as the seed says. */
@@ -86,7 +89,9 @@ class Simulation {
     }: SimulationOptions,
   ) {
     this.#world = new World(seed, trace)
-    this.#scenario = chooseScenario(this.#world.random, seed % PATIENT_EVERY === 0, masters)
+    const isPatient = seed % PATIENT_EVERY === 0
+    const areWritersImpatient = seed % IMPATIENT_EVERY === 1
+    this.#scenario = chooseScenario(this.#world.random, { isPatient, areWritersImpatient, masters })
     this.#world.log(JSON.stringify(this.#scenario))
     const network = new Network(this.#world, this.#scenario.weather)
     if (trace) network.heard = (from, to, frame) => this.#traceFrame(from.name, to.name, frame)

@@ -48,6 +48,8 @@ export interface WorkloadOptions {
   readonly manyShare: number
   /** Entries may be evicted. */
   readonly mayEvict: boolean
+  /** While calls may fail, single writes are given up as early as reads. */
+  readonly areWritersImpatient: boolean
 }
 
 /** What clients do, through the SDK, and what they must see. */
@@ -196,7 +198,7 @@ export class Workload {
         await this.#ask(
           client,
           `${operation.kind} ${key.name}`,
-          () => perform(client, key.name, operation, this.#timeoutMs()),
+          () => perform(client, key.name, operation, this.#timeoutOf(operation)),
           () => this.#abandon(part),
         ),
       )
@@ -325,6 +327,11 @@ export class Workload {
     }
   }
 
+  #timeoutOf(operation: Operation): number {
+    const timeoutMs = this.#timeoutMs()
+    return isRead(operation) || this.options.areWritersImpatient ? timeoutMs : CALL_TIMEOUT_MS
+  }
+
   /**
    * Of reads, and of writes of many keys. While calls may fail, some are impatient: they come to what answers, rather than wait
    * for what does not; and of many keys, some fail.
@@ -347,17 +354,17 @@ async function perform(
   { client }: SimClient,
   key: string,
   operation: Operation,
-  readTimeoutMs: number,
+  timeoutMs: number,
 ): Promise<Result> {
   switch (operation.kind) {
     case 'set':
-      await client.set(key, operation.value)
+      await client.set(key, operation.value, { timeoutMs })
       return undefined
     case 'delete':
-      return client.delete(key)
+      return client.delete(key, { timeoutMs })
     case 'get':
-      return client.get<string>(key, { timeoutMs: readTimeoutMs })
+      return client.get<string>(key, { timeoutMs })
     case 'has':
-      return client.has(key, { timeoutMs: readTimeoutMs })
+      return client.has(key, { timeoutMs })
   }
 }
