@@ -27,20 +27,15 @@ export interface Scenario {
   readonly faultyMs: number
 }
 
-export interface ScenarioKind {
-  /** It lives long enough for a fault that has to be seen to. */
-  readonly isPatient: boolean
-  /** While calls may fail, single writes are given up as early as reads. */
-  readonly areWritersImpatient: boolean
-  readonly masters: number
-}
+/** What is not left to chance. */
+export type ScenarioKind = Pick<ClusterOptions, 'masters'> &
+  Pick<FaultOptions, 'isPatient'> &
+  Pick<WorkloadOptions, 'givesUpWrites'>
 
-/**
- * A small cluster, since a seed has to be cheap: what goes wrong in large ones goes wrong in small ones.
- */
+/** A small cluster, since a seed has to be cheap: what goes wrong in large ones goes wrong in small ones. */
 export function chooseScenario(
   random: Random,
-  { isPatient, areWritersImpatient, masters }: ScenarioKind,
+  { isPatient, givesUpWrites, masters }: ScenarioKind,
 ): Scenario {
   const machineCount = random.integer(2, 6)
   const mayEvict = random.chance(0.15)
@@ -75,7 +70,7 @@ export function chooseScenario(
       fastShare: random.chance(0.2) ? 0.1 : 0,
       manyShare: random.chance(0.5) ? 0.15 : 0,
       mayEvict,
-      areWritersImpatient,
+      givesUpWrites,
     },
     weather: randomWeather(random, hasLong ? LEAST_FOR_LONG_BYTES_PER_MS : LEAST_BYTES_PER_MS),
     servers: random.integer(1, machineCount + 1),

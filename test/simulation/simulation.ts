@@ -35,13 +35,15 @@ const AUDIT_MS = 30_000
 /** Every so many seeds a cluster lives longer, at several times the cost. */
 const PATIENT_EVERY = 64
 
-/** Every so many seeds writers give up early: of many writes nobody knows what became of them. */
-const IMPATIENT_EVERY = 4
+/** Every so many seeds many writes are given up: nobody knows what became of them. */
+const GIVING_UP_EVERY = 4
 
 export interface SimulationOptions {
   readonly trace?: ((line: string) => void) | undefined
   /** Default: as many as the seed says. */
   readonly masters?: number | undefined
+  /** Whether single writes are given up early while calls may fail. Default: as the seed says. */
+  readonly givesUpWrites?: boolean
   /** How far the time of day of a process is off at most. Default half a day. */
   readonly mostWallErrorMs?: number
   /** After which a master that is alone loses its term at the latest, time and again, while things go wrong. Default never. */
@@ -84,14 +86,14 @@ class Simulation {
     {
       trace,
       masters = mastersOf(seed),
+      givesUpWrites = seed % GIVING_UP_EVERY === 1,
       mostWallErrorMs = HALF_A_DAY_MS,
       longestTermMs = Infinity,
     }: SimulationOptions,
   ) {
     this.#world = new World(seed, trace)
     const isPatient = seed % PATIENT_EVERY === 0
-    const areWritersImpatient = seed % IMPATIENT_EVERY === 1
-    this.#scenario = chooseScenario(this.#world.random, { isPatient, areWritersImpatient, masters })
+    this.#scenario = chooseScenario(this.#world.random, { isPatient, givesUpWrites, masters })
     this.#world.log(JSON.stringify(this.#scenario))
     const network = new Network(this.#world, this.#scenario.weather)
     if (trace) network.heard = (from, to, frame) => this.#traceFrame(from.name, to.name, frame)

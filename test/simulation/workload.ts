@@ -49,7 +49,7 @@ export interface WorkloadOptions {
   /** Entries may be evicted. */
   readonly mayEvict: boolean
   /** While calls may fail, single writes are given up as early as reads. */
-  readonly areWritersImpatient: boolean
+  readonly givesUpWrites: boolean
 }
 
 /** What clients do, through the SDK, and what they must see. */
@@ -329,7 +329,7 @@ export class Workload {
 
   #timeoutOf(operation: Operation): number {
     const timeoutMs = this.#timeoutMs()
-    return isRead(operation) || this.options.areWritersImpatient ? timeoutMs : CALL_TIMEOUT_MS
+    return isRead(operation) || this.options.givesUpWrites ? timeoutMs : CALL_TIMEOUT_MS
   }
 
   /**
