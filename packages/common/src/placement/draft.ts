@@ -3,6 +3,13 @@ import type { Budget } from './quota.js'
 import type { Spread } from './spread.js'
 import { NONE } from './types.js'
 
+/**
+ * The most slots that a pair of servers is to have in common: this much of what is expected, or so many more, where
+ * little is expected (rule 6 of `target`).
+ */
+const PAIR_FACTOR = 1.4
+const PAIR_SLACK_SLOTS = 12
+
 /** Counts, for each pair of servers, the slots with their primary on the one and their backup on the other. */
 export class Pairs {
   readonly #fleet: Fleet
@@ -36,6 +43,31 @@ export class Pairs {
 
   hasTooMany(primary: number, backup: number): boolean {
     return this.lack(primary, backup) < 0
+  }
+
+  /** Whether one more would be far too many. */
+  isFull(primary: number, backup: number): boolean {
+    return this.#leeway(primary, backup) < 1
+  }
+
+  /** Whether the pair has far too many already. */
+  isOverloaded(primary: number, backup: number): boolean {
+    return this.#leeway(primary, backup) < 0
+  }
+
+  /** Slots that pairs have beyond the most they are to have, all together. */
+  get overload(): number {
+    const { size } = this.#fleet
+    let sum = 0
+    for (let primary = 0; primary < size; primary++)
+      for (let backup = 0; backup < size; backup++) sum += Math.max(0, -this.#leeway(primary, backup))
+    return sum
+  }
+
+  #leeway(primary: number, backup: number): number {
+    const expected = this.#spread.expected(primary, backup)
+    const most = Math.max(PAIR_FACTOR * expected, expected + PAIR_SLACK_SLOTS)
+    return most - this.#counts[primary * this.#fleet.size + backup]!
   }
 }
 

@@ -25,7 +25,8 @@ import type { MutableColumns, TargetInput } from './types.js'
  *    to 1.3/N (seldom), when one zone comes to have more than half the weight, about twice as many and more.
  * 6. The backups of one server's primaries spread over all others: no pair of servers has more slots in common than
  *    max(1.4 × its even part, its even part + 12), also after a long history. (With 500 servers the even part is less
- *    than one slot.) Existing backups are not moved for this.
+ *    than one slot.) Backups are moved for this only where an earlier wish was given up halfway, or zones left no other
+ *    way.
  * 7. What moves goes where the ring prefers.
  *
  * Cost: of the order of slots × places looked at + servers²; a few ms for 10 servers, tens of ms for 500.

@@ -158,6 +158,28 @@ test('a wish that is asked for anew midway leads there too, with hardly more mov
   }
 })
 
+test('backups are spread whatever was under way when servers came and went', (t) => {
+  t.diagnostic(`seed ${SEED}`)
+  const cluster = new Cluster(SEED)
+  cluster.start([cluster.newServer()])
+  for (let i = 0; i < 60; i++) {
+    const context = `event ${i} of seed ${SEED}, ${cluster.size} servers`
+    const chance = cluster.random.next()
+    if (cluster.size < 3 || (chance < 0.6 && cluster.size < 12))
+      cluster.servers = [...cluster.servers, cluster.newServer()]
+    else cluster.die(cluster.pick())
+    const before = { primary: cluster.columns.primary.slice(), backup: cluster.columns.backup.slice() }
+    cluster.columns = cluster.target()
+    checkPlacement(cluster, context)
+    checkSpread(cluster, context)
+    checkSettled(cluster, context)
+    const moves = plan(before, cluster.columns, 'grow')
+    const made = cluster.random.pick([0.1, 0.3, 0.5, 0.7, 0.9, 1]) * moves.length
+    for (const move of moves.slice(0, made)) execute(before, move)
+    cluster.columns = before
+  }
+})
+
 for (const slotCount of [64, 16])
   test(`${slotCount} slots of about five servers come through joins, leaves and deaths, a few moves at a time`, (t) => {
     t.diagnostic(`seed ${SEED}`)
