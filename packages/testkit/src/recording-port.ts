@@ -8,6 +8,7 @@ export class RecordingPort {
   readonly sent: Message[] = []
   /** Those of them as they are. */
   readonly frames: Buffer[] = []
+  pings = 0
   readonly staging: { bytes: Uint8Array; ready: (staged: Ahead) => void }[] = []
 
   send(message: Message): void {
@@ -17,6 +18,10 @@ export class RecordingPort {
   sendData(frame: Buffer): void {
     this.frames.push(frame)
     this.sent.push(arrayOf(frame))
+  }
+
+  ping(): void {
+    this.pings++
   }
 
   stage(bytes: Uint8Array, ready: (staged: Ahead) => void): void {

@@ -16,8 +16,13 @@ export const pace = Object.freeze({
   /** Slots moved away from a server that has said nothing since: its calls go to the new owner. */
   movedSilentMs: 250,
   /**
-   * A connection over which an answer has been owed for this long is replaced: a firewall may have forgotten it. Longer
-   * than a failover takes, in which a server waits for its backup; short enough to repeat within the usual deadline.
+   * A server that has owed an answer for this long is asked whether it is there: it may only wait for a backup that died.
+   * Longer than it is silent otherwise, so that one which is slow does not get a question from each of thousands of clients, too.
+   */
+  askPeerMs: 1_000,
+  /**
+   * A connection over which an answer has been owed for this long, and nothing came to that question either, is replaced: a
+   * firewall may have forgotten it. Short enough to repeat within the usual deadline.
    */
   silentMs: 2_500,
 })

@@ -20,6 +20,8 @@ export interface PeerLink {
   readonly unsentBytes: number
   /** It must not change until it is sent. */
   sendData(frame: Buffer): void
+  /** Asks for a sign of life. */
+  ping(): void
   /** `ready` gets the id by which a frame names the value. */
   stage(bytes: Uint8Array, ready: (staged: { readonly id: number }) => void): void
 }
@@ -68,6 +70,8 @@ export class Peer {
   #staging: PendingCall | undefined
   /** When the server was heard of last, or had nothing to answer; undefined: counts from the next look. */
   #waitingSinceMs: number | undefined
+  /** It was asked whether it is there, and nothing came since. */
+  #isAsked = false
   /** Large values in flight: their answers may take longer. */
   #largeBytes = 0
   readonly #pace = new FramePace()
@@ -113,6 +117,7 @@ export class Peer {
     this.problem = undefined
     this.blocked = false
     this.movedAtMs = undefined
+    this.#isAsked = false
     this.#inFlight = new InFlight()
     this.#pace.release()
   }
@@ -167,13 +172,22 @@ export class Peer {
   /** A message of the server arrived: it is not silent. */
   heard(nowMs: number): void {
     this.#waitingSinceMs = nowMs
+    this.#isAsked = false
     this.movedAtMs = undefined
     this.#pace.heard()
   }
 
-  /** A piece of a long answer arrived: it is not silent. */
+  /** A piece of a long answer arrived, or that to `ask`: it is not silent. */
   progressed(): void {
     this.#waitingSinceMs = undefined
+    this.#isAsked = false
+  }
+
+  /** Asks whether it is there, once until it is heard of. */
+  ask(): void {
+    if (this.#isAsked) return
+    this.#isAsked = true
+    this.link?.ping()
   }
 
   /** Nothing more leaves before the server's next message. */

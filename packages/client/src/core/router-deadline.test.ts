@@ -17,6 +17,75 @@ test('a connection that owes an answer for too long is replaced', () => {
   assert.ok(harness.take().includes('reconnect a'))
 })
 
+test('a server that owes an answer is asked once whether it is there; when it does not say so, its connection is replaced', () => {
+  const harness = twoServers()
+  harness.get('k', 60_000)
+  harness.flush()
+  const link = harness.links.get('a')!
+  harness.advance(pace.askPeerMs - 20)
+  assert.equal(link.pings, 0)
+  harness.advance(20)
+  assert.equal(link.pings, 1)
+  harness.advance(pace.silentMs - pace.askPeerMs - 20)
+  assert.deepEqual(harness.take(), [])
+  harness.advance(20)
+  assert.equal(link.pings, 1)
+  assert.ok(harness.take().includes('reconnect a'))
+  assert.equal(harness.links.get('b')!.pings, 0, 'it owes nothing')
+})
+
+test('a server that waits for another one, and says that it is there, keeps its connection', () => {
+  const harness = twoServers()
+  const outcome = harness.get('k', 60_000)
+  harness.flush()
+  const link = harness.links.get('a')!
+  for (let asked = 1; asked <= 10; asked++) {
+    harness.advance(pace.askPeerMs + 20)
+    assert.equal(link.pings, asked)
+    harness.advance(pace.silentMs - pace.askPeerMs - 100)
+    harness.peers.get('a')!.progressed()
+  }
+  assert.deepEqual(harness.take(), [])
+  harness.answer('a', 0, 'v')
+  assert.equal(outcome.value, 'v')
+})
+
+test('a connection that breaks after the server said that it is there is found as soon as any', () => {
+  const harness = twoServers()
+  harness.get('k', 60_000)
+  harness.flush()
+  harness.advance(pace.askPeerMs)
+  harness.peers.get('a')!.progressed()
+  harness.advance(pace.silentMs)
+  assert.deepEqual(harness.take(), [])
+  harness.advance(20)
+  assert.ok(harness.take().includes('reconnect a'))
+})
+
+test('a new connection is asked anew', () => {
+  const harness = twoServers()
+  harness.get('k', 60_000)
+  harness.flush()
+  harness.advance(pace.askPeerMs)
+  harness.lose('a')
+  const link = harness.open('a')
+  harness.flush()
+  harness.advance(pace.askPeerMs)
+  assert.equal(link.pings, 1)
+})
+
+test('a server that only says that it is there does not keep calls whose slots moved', () => {
+  const harness = twoServers()
+  harness.get('k', 60_000)
+  harness.flush()
+  harness.advance(pace.askPeerMs)
+  harness.follow(['a', 'b'], () => 1)
+  harness.peers.get('a')!.progressed()
+  harness.advance(pace.movedSilentMs)
+  harness.flush()
+  assert.equal(harness.links.get('b')!.commands.length, 1)
+})
+
 test('calls that were given up before they were sent do not pile up', () => {
   const harness = twoServers()
   harness.lose('a')

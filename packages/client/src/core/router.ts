@@ -292,7 +292,9 @@ export class Router {
       peer.unpace()
       this.#requestFlush(peer)
     }
-    if (peer.silentMs(nowMs) >= pace.silentMs) this.#shell.reconnect(peer)
+    const silentMs = peer.silentMs(nowMs)
+    if (silentMs >= pace.silentMs) this.#shell.reconnect(peer)
+    else if (silentMs >= pace.askPeerMs) peer.ask()
     if (peer.movedAtMs === undefined || nowMs - peer.movedAtMs < pace.movedSilentMs) return
     peer.movedAtMs = undefined
     for (const call of peer.abandon((sent) => this.#ownerOf(sent) !== peer)) this.#routeAgain(call)

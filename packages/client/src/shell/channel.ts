@@ -15,7 +15,7 @@ export interface ChannelOptions {
   message(link: Link, message: Message): void
   /** A message of the data path came. */
   data?(frame: FrameReader): void
-  /** A piece of a long value came. */
+  /** A piece of a long value came, or the answer to a ping. */
   progress?(): void
   drain?(link: Link): void
   /** The link that was opened is gone; another will be tried for. */

@@ -107,6 +107,16 @@ describe('a link', () => {
     link.close()
   })
 
+  it('tells that the other end is at work when that answers a ping', async () => {
+    const { link } = await open()
+    const answered = new Promise<void>((resolve) => {
+      link.handlers = { message: () => undefined, progress: resolve, close: () => undefined }
+    })
+    link.ping()
+    await answered
+    link.close()
+  })
+
   it('lets short messages pass while a large value goes ahead in pieces', async () => {
     const { link } = await open()
     const value = Buffer.alloc(20 * limits.chunkBytes + 17, 'v')

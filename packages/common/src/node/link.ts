@@ -18,7 +18,7 @@ export interface LinkHandlers {
   data?(frame: FrameReader): void
   /** Once, after which nothing else is called. */
   close(): void
-  /** A piece of a long value came: the other end is at work. */
+  /** A piece of a long value came, or the answer to a ping: the other end is at work. */
   progress?(): void
   /** What was unsent has fallen below the high-water mark again. */
   drain?(): void
@@ -78,7 +78,10 @@ export class Link {
     // In a turn of its own: the memory was set free by another link, in the middle of its work.
     this.#chunks = new ChunkReceiver(staging, () => runtime.setImmediate(() => this.#goOn()))
     socket.on('message', (frame) => this.#receive(frame))
-    socket.on('pong', () => (this.#isHeard = true))
+    socket.on('pong', () => {
+      this.#isHeard = true
+      this.#handlers?.progress?.()
+    })
     socket.on('close', () => {
       runtime.clear(this.#stallTimer)
       this.#waiting = undefined
