@@ -183,11 +183,12 @@ export class Peer {
     this.#isAsked = false
   }
 
-  /** Asks whether it is there, once until it is heard of. */
-  ask(): void {
-    if (this.#isAsked) return
+  /** Asks whether it is there, once until it is heard of. @returns whether it asked now */
+  ask(): boolean {
+    if (this.#isAsked) return false
     this.#isAsked = true
     this.link?.ping()
+    return true
   }
 
   /** Nothing more leaves before the server's next message. */

@@ -86,6 +86,22 @@ test('a server that only says that it is there does not keep calls whose slots m
   assert.equal(harness.links.get('b')!.commands.length, 1)
 })
 
+test('nor when it answered others after that', () => {
+  const harness = twoServers()
+  harness.get('other', 60_000)
+  harness.get('k', 60_000)
+  harness.flush()
+  harness.follow(['a', 'b'], () => 1)
+  harness.answer('a', 0, 'v')
+  for (let asked = 0; asked < 3; asked++) {
+    harness.advance(pace.askPeerMs + 20)
+    harness.peers.get('a')!.progressed()
+  }
+  harness.flush()
+  assert.equal(harness.links.get('b')!.commands.length, 1)
+  assert.deepEqual(harness.take(), [])
+})
+
 test('calls that were given up before they were sent do not pile up', () => {
   const harness = twoServers()
   harness.lose('a')

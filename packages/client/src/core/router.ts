@@ -294,7 +294,8 @@ export class Router {
     }
     const silentMs = peer.silentMs(nowMs)
     if (silentMs >= pace.silentMs) this.#shell.reconnect(peer)
-    else if (silentMs >= pace.askPeerMs) peer.ask()
+    // That it is there is no answer: what is another server's by now does not wait for it.
+    else if (silentMs >= pace.askPeerMs && peer.ask()) this.#noteMoves(peer)
     if (peer.movedAtMs === undefined || nowMs - peer.movedAtMs < pace.movedSilentMs) return
     peer.movedAtMs = undefined
     for (const call of peer.abandon((sent) => this.#ownerOf(sent) !== peer)) this.#routeAgain(call)
