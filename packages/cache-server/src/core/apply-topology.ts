@@ -1,17 +1,15 @@
-import { concernsClients, NONE, type Topology } from '@icf/common'
+import { concernsClients, NONE, type Topology, type Transition } from '@icf/common'
 import { changedSlots } from './changed-slots.js'
 import type { Copier } from './copier.js'
 import type { ReplicaChannel } from './replica-channel.js'
 import { Held, Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
-import type { CopyChanges } from './write-ledger.js'
 
-interface TopologyEffects extends CopyChanges {
+interface TopologyEffects {
   /** Slots that stopped being parked: served again, or owned by another server. */
   readonly released: number[]
-  /** Copies begun by this topology. */
-  readonly begun: Map<number, ReplicaChannel>
-  lostTarget: boolean
+  /** Some slot has one copy less than before, or one that is to be begun (anew), or is no longer ours. */
+  isCopyLost: boolean
 }
 
 /** Makes `next` the topology in force for this server. */
@@ -23,7 +21,7 @@ export function applyTopology(
   ownId: string,
   channelTo: (serverId: string) => ReplicaChannel,
 ): TopologyEffects {
-  const effects: TopologyEffects = { released: [], begun: new Map(), lostTarget: false }
+  const effects: TopologyEffects = { released: [], isCopyLost: false }
   const before = slots.topology
   // Seats mean the same servers as before: a slot that looks the same is the same.
   const changed = before.servers === next.servers ? changedSlots(before, next) : undefined
@@ -34,33 +32,30 @@ export function applyTopology(
   )
   for (let slot = 0; slot < slots.count; slot++) {
     if (changed?.[slot] === 0) continue
+    const transition = next.transitions.get(slot)
     const heldBefore = slots.held[slot]!
-    const held = heldBy(next, slots.seat, slot)
+    const held = heldBy(next, slots.seat, slot, transition)
     slots.held[slot] = held
     if (held !== heldBefore) changeStore(slots, store, slot, heldBefore, held)
     // What is left of an earlier copy, or of the time as its primary, must not be taken for this one either.
-    if (held === Held.INCOMING && isOtherCopy(before, next, slot)) {
+    if (held === Held.INCOMING && before.transitions.get(slot)?.since !== transition!.since) {
       store.clear(slot)
-      slots.copySince[slot] = next.transitions.get(slot)!.since
+      slots.copySince[slot] = transition!.since
     }
     // In which of the versions that we have not seen it became the primary, only that server knows.
     else if (before.primary[slot] !== next.primary[slot]) slots.copySince[slot] = before.version + 1
     if (held === Held.PRIMARY && heldBefore !== Held.PRIMARY) slots.primarySince[slot] = next.version
-    if (held === Held.PRIMARY) lead(slots, copier, next, slot, channels, effects)
+    if (held === Held.PRIMARY) lead(slots, copier, next, slot, transition, channels, effects)
     else if (heldBefore === Held.PRIMARY) giveUp(slots, copier, slot, effects)
   }
   return effects
 }
 
-function heldBy(topology: Topology, seat: number, slot: number): number {
+function heldBy(topology: Topology, seat: number, slot: number, transition: Transition | undefined): number {
   if (seat === NONE) return Held.NOTHING
   if (topology.primary[slot] === seat) return Held.PRIMARY
   if (topology.backup[slot] === seat) return Held.BACKUP
-  return topology.transitions.get(slot)?.to === seat ? Held.INCOMING : Held.NOTHING
-}
-
-function isOtherCopy(before: Topology, next: Topology, slot: number): boolean {
-  return before.transitions.get(slot)?.since !== next.transitions.get(slot)?.since
+  return transition?.to === seat ? Held.INCOMING : Held.NOTHING
 }
 
 function changeStore(slots: SlotTable, store: Store, slot: number, before: number, held: number): void {
@@ -78,19 +73,20 @@ function lead(
   copier: Copier,
   topology: Topology,
   slot: number,
+  transition: Transition | undefined,
   channels: readonly (ReplicaChannel | undefined)[],
   effects: TopologyEffects,
 ): void {
-  const transition = topology.transitions.get(slot)
   const backupSeat = topology.backup[slot]!
   const backup = channels[backupSeat]
   const copy = transition && transition.to !== backupSeat ? channels[transition.to] : undefined
-  const [oldBackup, oldCopy] = [slots.backup[slot], slots.copy[slot]]
+  const oldBackup = slots.backup[slot]
+  const oldCopy = slots.copy[slot]
   if (
     (oldBackup && oldBackup !== backup && oldBackup !== copy) ||
     (oldCopy && oldCopy !== copy && oldCopy !== backup)
   )
-    effects.lostTarget = true
+    effects.isCopyLost = true
   // There is no other complete copy any more, or it was made from ours.
   if (!backup || backup === oldCopy) slots.parted[slot] = 0
   if (backup && backup !== oldBackup && backup !== oldCopy) slots.backupFrom[slot] = backup.nextNumber
@@ -101,7 +97,7 @@ function lead(
   if (!transition) copier.cancel(slot)
   else {
     fresh = copier.ensure(slot, transition, topology.servers[transition.to]!.id, copy)
-    if (fresh && copy) effects.begun.set(slot, copy)
+    if (fresh && copy) effects.isCopyLost = true
   }
   if (slots.serving[slot] === Serving.PARKED && !fresh) return
   if (slots.serving[slot] === Serving.PARKED) effects.released.push(slot)
@@ -110,7 +106,7 @@ function lead(
 
 function giveUp(slots: SlotTable, copier: Copier, slot: number, effects: TopologyEffects): void {
   copier.cancel(slot)
-  if (slots.backup[slot] || slots.copy[slot]) effects.lostTarget = true
+  if (slots.backup[slot] || slots.copy[slot]) effects.isCopyLost = true
   slots.backup[slot] = undefined
   slots.copy[slot] = undefined
   if (slots.serving[slot] === Serving.PARKED) effects.released.push(slot)

@@ -329,7 +329,7 @@ export class CacheServerCore {
     for (const channel of this.#channels.values()) channel.follow(topology.epoch, topology.version)
     const channelTo = (id: string): ReplicaChannel => this.#channelTo(id)
     const effects = applyTopology(slots, this.store, this.#copier, topology, this.id, channelTo)
-    this.ledger.retarget(this.#channels.values(), effects, now)
+    this.ledger.retarget(this.#channels.values(), effects.isCopyLost, now)
     for (const [{ peerId }, mended] of this.#mender.topologyChanged(this.#channels.values()))
       this.#options.mending(peerId, mended)
     for (const id of [...this.#channels.keys()]) if (seatOf(topology, id) === NONE) this.#channels.delete(id)
@@ -376,10 +376,10 @@ export class CacheServerCore {
       for (const slot of slots) this.#mender.refusedByNewer(slot, channel, number)
       return channel.port?.send(topologyRequest)
     }
-    const begun = new Map<number, ReplicaChannel>()
-    for (const slot of slots) if (this.#copier.refused(slot, channel, number)) begun.set(slot, channel)
+    let hasBegun = false
+    for (const slot of slots) if (this.#copier.refused(slot, channel, number)) hasBegun = true
     const mended = refused.filter((slot) => this.#mender.refused(slot, channel, number))
-    this.ledger.retarget(this.#channels.values(), { begun, lostTarget: false }, now)
+    this.ledger.retarget(this.#channels.values(), hasBegun, now)
     if (mended.length > 0) this.#options.mending(channel.peerId, mended)
   }
 

@@ -109,7 +109,7 @@ describe('a copier', () => {
   })
 
   it('begins anew what was refused, unless that was sent before it began, or a master was told that it is complete', () => {
-    channel.parted(9)
+    channel.mend(9, 1)
     channel.flush()
     begin(1, 'backup')
     turn()

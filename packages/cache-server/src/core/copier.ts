@@ -5,7 +5,7 @@ import {
   type Message,
   type Transition,
 } from '@icf/common'
-import type { ReplicaChannel } from './replica-channel.js'
+import type { Fill, ReplicaChannel } from './replica-channel.js'
 import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 
@@ -18,15 +18,11 @@ export const MAX_PARKED_SLOTS = 256
 type Stage = 'waiting' | 'copying' | 'ending' | 'copied' | 'parked' | 'reported'
 
 /** One transition of a slot that this server is the primary of. */
-interface CopyTask {
-  readonly slot: number
+interface CopyTask extends Fill {
   readonly peerId: string
   readonly intent: Intent
-  readonly since: number
   /** undefined for a swap: the backup has everything. */
   readonly channel: ReplicaChannel | undefined
-  /** Number of the batch that begins the copy. */
-  firstBatch: number
   stage: Stage
   /** A master may have heard that it is parked. */
   isSent: boolean
@@ -86,16 +82,28 @@ export class Copier {
   ): void {
     this.cancel(slot)
     const task: CopyTask = {
-      slot, peerId, intent, since, channel, firstBatch: 0, stage: 'waiting', isSent: false, keys: undefined, entries: 0, bytes: 0,
-    } // prettier-ignore
+      slot,
+      seq: this.slots.seq[slot]!,
+      since,
+      written: this.store.history.of(slot),
+      isParted: this.slots.parted[slot] === 1,
+      firstBatch: Infinity,
+      peerId,
+      intent,
+      channel,
+      stage: 'waiting',
+      isSent: false,
+      keys: undefined,
+      entries: 0,
+      bytes: 0,
+    }
     this.#tasks.set(slot, task)
     if (!channel) {
       task.stage = 'copied'
       this.#toPark.push(task)
       return
     }
-    task.firstBatch = channel.fillBegin(slot, this.slots.seq[slot]!, since, this.store.history.of(slot))
-    if (this.slots.parted[slot] === 1) channel.parted(slot)
+    channel.fillBegin(task)
     const queue = this.#queues.get(channel)
     if (queue) queue.push(task)
     else this.#queues.set(channel, [task])
@@ -106,6 +114,7 @@ export class Copier {
     const task = this.#tasks.get(slot)
     if (!task) return
     this.#tasks.delete(slot)
+    task.channel?.fillStop(slot)
     if (task.intent === 'primary' && (task.stage === 'parked' || task.stage === 'reported')) this.#parked--
   }
 

@@ -5,8 +5,9 @@ import { beforeEach, describe, it } from 'node:test'
 import { Entry } from './entry.js'
 import { Origin } from './origin.js'
 import { PendingWrite } from './pending-write.js'
-import { ReplicaChannel } from './replica-channel.js'
+import { ReplicaChannel, type Fill } from './replica-channel.js'
 import { storedValue, type StoredValue } from './stored-value.js'
+import type { WrittenBy } from './write-history.js'
 
 class FakePort extends RecordingPort {
   get numbers(): unknown[] {
@@ -56,6 +57,42 @@ describe('a replica channel', () => {
     channel.flush()
     return write
   }
+
+  const fillBegin = (slot: number, written: readonly WrittenBy[] = []): Fill => {
+    const fill = { slot, seq: 1, since: 1, written, isParted: false, firstBatch: Infinity }
+    channel.fillBegin(fill)
+    return fill
+  }
+  /** Begins it with something that has no operation of its own. */
+  const beginFill = (slot: number, written: readonly WrittenBy[] = []): void => {
+    fillBegin(slot, written)
+    channel.expect(new PendingWrite(slot, 'k', undefined, undefined, 0, true))
+  }
+
+  it('begins a copy with what comes first for its slot, unless that is not wanted any more', () => {
+    channel.connected(port)
+    const fills = [5, 6, 7].map((slot) => fillBegin(slot))
+    put(2)
+    channel.fillStop(6)
+    channel.fillEnd(6, () => undefined)
+    channel.flush()
+    const operations = port.sent.map((message) => message.slice(4))
+    assert.deepEqual(
+      operations.map((fields) => fields.slice(0, 5)),
+      [
+        [ReplicaOp.FILL_BEGIN, 5, 1, 1, ReplicaOp.PUT],
+        [ReplicaOp.FILL_END, 6],
+      ],
+    )
+    assert.deepEqual(
+      fills.map(({ firstBatch }) => firstBatch),
+      [1, Infinity, Infinity],
+    )
+    assert.deepEqual(
+      [5, 6, 7].map((slot) => channel.isToBegin(slot)),
+      [false, false, true],
+    )
+  })
 
   it('sends one batch for all that was put in, stamped with the topology it goes by', () => {
     const origin = new Origin('client')
@@ -129,7 +166,7 @@ describe('a replica channel', () => {
     for (let seq = 1; seq <= 2500; seq++) channel.remove(5, seq, key, pending(), undefined, 0)
     const origins = Array.from({ length: 100 }, (_, i) => new Origin(`client ${i}`))
     const written = Array.from({ length: 100_000 }, (_, i) => ({ origin: origins[i % 100]!, number: i }))
-    channel.fillBegin(5, 1, 1, written)
+    beginFill(5, written)
     channel.flush()
     assert.equal(port.sent.flat().filter((field) => field === key).length, 2500)
     for (const message of port.sent) assert.ok(JSON.stringify(message).length < 2 * limits.softFrameBytes)
@@ -146,7 +183,7 @@ describe('a replica channel', () => {
     const written = Array.from({ length: 30_000 }, (_, i) => ({ origin: origins[i % 200]!, number: i }))
     // Batches end at other places each time.
     for (let round = 0; round < 3; round++) {
-      channel.fillBegin(5, 1, 1, written.slice(round))
+      beginFill(5, written.slice(round))
       channel.mend(5, 1)
       channel.mendEnd(5, written.slice(round), () => undefined)
     }
@@ -344,7 +381,7 @@ describe('a replica channel', () => {
 
     it('sends the beginning of a copy at once, with what waits', () => {
       put(11)
-      channel.fillBegin(6, 1, 1, [])
+      beginFill(6)
       channel.flush()
       assert.deepEqual(port.numbers, [1, 2])
       put(12)

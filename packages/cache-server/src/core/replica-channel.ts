@@ -51,6 +51,21 @@ interface Expiry {
   readonly expiresAt: number
 }
 
+/** A copy that is to be made. */
+export interface Fill {
+  readonly slot: number
+  /** Writes that the slot has seen before. */
+  readonly seq: number
+  /** Version of the topology that asks for it. */
+  readonly since: number
+  /** The slot's writes that clients may still repeat. */
+  readonly written: readonly WrittenBy[]
+  /** It lacks what ours lacks, and the backup may have. */
+  readonly isParted: boolean
+  /** Number of the batch that begins it; Infinity: none has. */
+  firstBatch: number
+}
+
 interface CopyEnd {
   readonly slot: number
   /** Called when the peer has stored all of it. */
@@ -98,6 +113,8 @@ export class ReplicaChannel {
   #isPaced = false
   /** By slot: writes that the peer refused, all after them, and those of slots that are mended there. */
   readonly #held = new Map<number, PendingWrite[]>()
+  /** By slot: copies of which nothing has been put in. */
+  readonly #toBegin = new Map<number, Fill>()
   /** Slots whose complete copy is mended. */
   readonly #mending = new Set<number>()
   #epoch = 0
@@ -170,6 +187,7 @@ export class ReplicaChannel {
 
   /** A live write. */
   put(entry: Entry, now: number, write: PendingWrite, origin: Origin | undefined, number: number): void {
+    this.#beginFill(entry.slot)
     const batch = this.#batchFor(entry)
     if (origin !== undefined) this.#writeOrigin(batch, origin)
     this.#writeEntry(batch, ReplicaOp.PUT, entry, now)
@@ -185,6 +203,7 @@ export class ReplicaChannel {
     origin: Origin | undefined,
     number: number,
   ): void {
+    this.#beginFill(slot)
     const batch = this.#batch()
     if (origin !== undefined) this.#writeOrigin(batch, origin)
     writeRemoval(this.#writer, slot, seq, key, origin === undefined ? 0 : number)
@@ -192,23 +211,24 @@ export class ReplicaChannel {
     this.#expect(batch, write)
   }
 
-  /**
-   * @param written the slot's writes that clients may still repeat
-   * @returns the number of the batch that begins it
-   */
-  fillBegin(slot: number, seq: number, since: number, written: readonly WrittenBy[]): number {
-    const batch = this.#write(ReplicaOp.FILL_BEGIN, slot, seq, since)
-    for (const { origin, number } of written) this.#written(slot, origin, number)
-    return batch.number
+  /** The copy begins with whatever comes first for the slot: one topology may ask for thousands. */
+  fillBegin(fill: Fill): void {
+    this.#toBegin.set(fill.slot, fill)
   }
 
-  /** The copy that was begun lacks what ours lacks, and the backup may have. */
-  parted(slot: number): void {
-    this.#write(ReplicaOp.PARTED, slot)
+  /** Whether the slot's copy is to be made, and nothing has been put in for it. */
+  isToBegin(slot: number): boolean {
+    return this.#toBegin.has(slot)
+  }
+
+  /** The slot's copy is not wanted any more. */
+  fillStop(slot: number): void {
+    this.#toBegin.delete(slot)
   }
 
   /** An entry that was there before; a write that was not acknowledged elsewhere may wait for it. */
   fill(entry: Entry, now: number, write: PendingWrite | undefined): void {
+    this.#beginFill(entry.slot)
     const batch = this.#batchFor(entry)
     batch.isUrgent = true
     const size = this.#writeEntry(batch, ReplicaOp.FILL, entry, now)
@@ -218,6 +238,7 @@ export class ReplicaChannel {
   }
 
   fillEnd(slot: number, stored: () => void): void {
+    this.#beginFill(slot)
     const batch = this.#write(ReplicaOp.FILL_END, slot)
     batch.fillBytes += SLOT_BYTES
     this.fillBytesInFlight += SLOT_BYTES
@@ -268,6 +289,7 @@ export class ReplicaChannel {
 
   /** A write without an operation of its own waits until everything put in so far is stored. */
   expect(write: PendingWrite): void {
+    this.#beginFill(write.slot)
     this.#expect(this.#batch(), write)
   }
 
@@ -363,6 +385,16 @@ export class ReplicaChannel {
     const held = this.#held.get(write.slot)
     if (held) held.push(write)
     else this.#held.set(write.slot, [write])
+  }
+
+  /** Something of the slot is put in next: its copy begins, if it has not. */
+  #beginFill(slot: number): void {
+    const fill = this.#toBegin.size === 0 ? undefined : this.#toBegin.get(slot)
+    if (!fill) return
+    this.#toBegin.delete(slot)
+    fill.firstBatch = this.#write(ReplicaOp.FILL_BEGIN, slot, fill.seq, fill.since).number
+    for (const { origin, number } of fill.written) this.#written(slot, origin, number)
+    if (fill.isParted) this.#write(ReplicaOp.PARTED, slot)
   }
 
   /** What was put in before a long value does not wait for it: it may be what makes room for it. */

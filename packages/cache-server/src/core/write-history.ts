@@ -15,6 +15,8 @@ export interface WrittenBy {
   readonly number: number
 }
 
+const NOTHING: readonly WrittenBy[] = []
+
 /** Which numbered writes each slot has here: what answers a repetition without carrying it out again. */
 export class WriteHistory {
   readonly #origins = new Map<string, Origin>()
@@ -54,7 +56,7 @@ export class WriteHistory {
   /** Writes of the slot that may be repeated: a new copy has to know them. */
   of(slot: number): readonly WrittenBy[] {
     this.#bySlot ??= this.#group()
-    return this.#bySlot.get(slot) ?? []
+    return this.#bySlot.get(slot) ?? NOTHING
   }
 
   /** The slot's copy here is over. */

@@ -8,14 +8,6 @@ import type { Store } from './store.js'
 /** Reads that wait for unacknowledged writes at once. */
 const MAX_WAITING_READERS = 100_000
 
-/** How the copies of some slots have changed. */
-export interface CopyChanges {
-  /** Copies begun (anew), by slot: a write that lost a copy waits for them. */
-  readonly begun: ReadonlyMap<number, ReplicaChannel>
-  /** Some slot has one copy less to wait for, or is no longer ours. */
-  readonly lostTarget: boolean
-}
-
 export interface LedgerPorts {
   /** The last unacknowledged write of a parked slot is safe. */
   drained(slot: number): void
@@ -99,15 +91,16 @@ export class WriteLedger {
 
   /**
    * Writes that waited for a copy which is none any more wait for the new copy instead, or for nobody; and those that went
-   * to a copy which is begun anew, for that: it has or will refuse what was sent before.
+   * to a copy which is to be begun anew, for that: it has or will refuse what was sent before.
+   * @param areAny there may be such writes. Those that are held are looked at in any case
    */
-  retarget(channels: Iterable<ReplicaChannel>, { begun, lostTarget }: CopyChanges, now: number): void {
+  retarget(channels: Iterable<ReplicaChannel>, areAny: boolean, now: number): void {
     const { backup, copy } = this.#slots
     const moved: PendingWrite[] = []
     for (const channel of channels) {
-      if (!lostTarget && begun.size === 0 && !channel.holdsWrites) continue
+      if (!areAny && !channel.holdsWrites) continue
       const isMoved = ({ slot }: PendingWrite): boolean =>
-        (backup[slot] !== channel && copy[slot] !== channel) || begun.get(slot) === channel
+        (backup[slot] !== channel && copy[slot] !== channel) || channel.isToBegin(slot)
       for (const write of channel.takeWrites(isMoved))
         if (isMoved(write)) moved.push(write)
         else channel.hold(write)
