@@ -23,15 +23,12 @@ export function applyTopology(
 ): TopologyEffects {
   const effects: TopologyEffects = { released: [], isCopyLost: false }
   const before = slots.topology
-  // Seats mean the same servers as before: a slot that looks the same is the same.
-  const changed = before.servers === next.servers ? changedSlots(before, next) : undefined
   slots.topology = next
   if (concernsClients(before, next)) slots.news = { epoch: next.epoch, version: next.version }
   const channels = next.servers.map((server) =>
     server && server.id !== ownId ? channelTo(server.id) : undefined,
   )
-  for (let slot = 0; slot < slots.count; slot++) {
-    if (changed?.[slot] === 0) continue
+  for (const slot of changedSlots(before, next)) {
     const transition = next.transitions.get(slot)
     const heldBefore = slots.held[slot]!
     const held = heldBy(next, slots.seat, slot, transition)
