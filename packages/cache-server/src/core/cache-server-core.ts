@@ -400,7 +400,7 @@ export class CacheServerCore {
   #channelTo(serverId: string): ReplicaChannel {
     let channel = this.#channels.get(serverId)
     if (!channel) {
-      channel = new ReplicaChannel(serverId, ++this.#lastChannelId, this.#dirtyChannels)
+      channel = new ReplicaChannel(serverId, ++this.#lastChannelId, this.#dirtyChannels, this.#copier)
       channel.follow(this.slots.topology.epoch, this.slots.topology.version)
       this.#channels.set(serverId, channel)
     }

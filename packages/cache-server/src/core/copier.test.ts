@@ -30,7 +30,7 @@ describe('a copier', () => {
       isDrained: (slot) => !undrained.has(slot),
     })
     copier.masterConnected()
-    channel = new ReplicaChannel('peer', 1, [])
+    channel = new ReplicaChannel('peer', 1, [], copier)
     port = new RecordingPort()
     channel.connected(port)
   })

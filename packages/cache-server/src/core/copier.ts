@@ -5,9 +5,10 @@ import {
   type Message,
   type Transition,
 } from '@icf/common'
-import type { Fill, ReplicaChannel } from './replica-channel.js'
+import type { Fill, Fills, ReplicaChannel } from './replica-channel.js'
 import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
+import { WantedCopies, type WantedCopy, type Wish } from './wanted-copies.js'
 
 /** Copied entries on their way to one server: enough to keep it busy, little enough to let live writes pass. */
 export const WINDOW_BYTES = 256 * 1024
@@ -15,10 +16,11 @@ export const WINDOW_BYTES = 256 * 1024
 /** Slots parked at once: bounds how many keys wait while the master commits new primaries. */
 export const MAX_PARKED_SLOTS = 256
 
-type Stage = 'waiting' | 'copying' | 'ending' | 'copied' | 'parked' | 'reported'
+type Stage = 'copying' | 'ending' | 'copied' | 'parked' | 'reported'
 
-/** One transition of a slot that this server is the primary of. */
+/** One transition of a slot that this server is the primary of, whose copy has begun. */
 interface CopyTask extends Fill {
+  readonly slot: number
   readonly peerId: string
   readonly intent: Intent
   /** undefined for a swap: the backup has everything. */
@@ -41,9 +43,11 @@ export interface CopierPorts {
  * Makes the copies that the topology asks of this server: streams a slot's entries while live writes go beside them
  * on the same channel, then reports; a slot that is to change its primary is parked and drained first.
  */
-export class Copier {
+export class Copier implements Fills {
   readonly #tasks = new Map<number, CopyTask>()
-  readonly #queues = new Map<ReplicaChannel, CopyTask[]>()
+  readonly #wanted: WantedCopies
+  /** Slots to be copied, in this order; some may be no more, or have begun already. */
+  readonly #queues = new Map<ReplicaChannel, number[]>()
   readonly #toPark: CopyTask[] = []
   #parked = 0
   #hasMaster = false
@@ -53,13 +57,19 @@ export class Copier {
     private readonly slots: SlotTable,
     private readonly store: Store,
     private readonly ports: CopierPorts,
-  ) {}
+  ) {
+    this.#wanted = new WantedCopies(slots, store.history)
+  }
 
   /** Makes sure that the slot's transition is under way. True when it is a new one. */
   ensure(slot: number, transition: Transition, peerId: string, channel: ReplicaChannel | undefined): boolean {
-    const present = this.#tasks.get(slot)
-    if (present && present.since === transition.since && present.peerId === peerId) return false
-    this.#begin(slot, transition, peerId, channel)
+    const task = this.#tasks.get(slot)
+    const since = task?.since ?? this.#wanted.sinceOf(slot)
+    const presentId = task?.peerId ?? this.#wanted.channelOf(slot)?.peerId
+    if (since === transition.since && presentId === peerId) return false
+    this.cancel(slot)
+    if (channel) this.#want(slot, transition, channel)
+    else this.#swap(slot, transition, peerId)
     return true
   }
 
@@ -70,51 +80,60 @@ export class Copier {
   refused(slot: number, channel: ReplicaChannel, number: number): boolean {
     const task = this.#tasks.get(slot)
     if (task?.channel !== channel || number < task.firstBatch || task.isSent) return false
-    this.#begin(slot, task, task.peerId, channel)
+    this.cancel(slot)
+    const { intent, since } = task
+    this.#want(slot, { intent, since }, channel)
     return true
   }
 
-  #begin(
+  isToBegin(slot: number, channel: ReplicaChannel): boolean {
+    return this.#wanted.channelOf(slot) === channel
+  }
+
+  begin(slot: number): Fill {
+    const { channel, ...copy } = this.#wanted.take(slot)!
+    return this.#addTask(slot, channel.peerId, channel, copy)
+  }
+
+  #want(slot: number, wish: Wish, channel: ReplicaChannel): void {
+    this.#wanted.add(slot, wish, channel)
+    const queue = this.#queues.get(channel)
+    if (queue) queue.push(slot)
+    else this.#queues.set(channel, [slot])
+  }
+
+  #addTask(
     slot: number,
-    { intent, since }: Pick<Transition, 'intent' | 'since'>,
     peerId: string,
     channel: ReplicaChannel | undefined,
-  ): void {
-    this.cancel(slot)
+    copy: Omit<WantedCopy, 'channel'>,
+  ): CopyTask {
     const task: CopyTask = {
-      slot,
-      seq: this.slots.seq[slot]!,
-      since,
-      written: this.store.history.of(slot),
-      isParted: this.slots.parted[slot] === 1,
-      firstBatch: Infinity,
-      peerId,
-      intent,
-      channel,
-      stage: 'waiting',
-      isSent: false,
-      keys: undefined,
-      entries: 0,
-      bytes: 0,
-    }
+      ...copy, slot, peerId, channel, firstBatch: 0, stage: 'copying', isSent: false, keys: undefined, entries: 0, bytes: 0,
+    } // prettier-ignore
     this.#tasks.set(slot, task)
-    if (!channel) {
-      task.stage = 'copied'
-      this.#toPark.push(task)
-      return
-    }
-    channel.fillBegin(task)
-    const queue = this.#queues.get(channel)
-    if (queue) queue.push(task)
-    else this.#queues.set(channel, [task])
+    return task
+  }
+
+  /** The backup has everything. */
+  #swap(slot: number, { intent, since }: Wish, peerId: string): void {
+    const task = this.#addTask(slot, peerId, undefined, {
+      intent,
+      since,
+      seq: 0,
+      written: [],
+      isParted: false,
+    })
+    task.stage = 'copied'
+    this.#toPark.push(task)
   }
 
   /** The transition is over or called off. A parked slot is set free by the caller. */
   cancel(slot: number): void {
+    this.#wanted.take(slot)
     const task = this.#tasks.get(slot)
     if (!task) return
     this.#tasks.delete(slot)
-    task.channel?.fillStop(slot)
     if (task.intent === 'primary' && (task.stage === 'parked' || task.stage === 'reported')) this.#parked--
   }
 
@@ -161,10 +180,14 @@ export class Copier {
     if (this.#toReport.length > 0) this.#sendReports()
   }
 
-  #stream(channel: ReplicaChannel, queue: CopyTask[], now: number): void {
+  #stream(channel: ReplicaChannel, queue: number[], now: number): void {
     let done = 0
-    for (const task of queue) {
-      if (this.#isCurrent(task) && !this.#copyEntries(channel, task, now)) break
+    for (const slot of queue) {
+      if (channel.fillBytesInFlight >= WINDOW_BYTES) break
+      channel.fillBegin(slot)
+      const task = this.#tasks.get(slot)
+      const isToCopy = task?.channel === channel && task.stage === 'copying' && this.#isCurrent(task)
+      if (isToCopy && !this.#copyEntries(channel, task, now)) break
       done++
     }
     queue.splice(0, done)
@@ -174,7 +197,6 @@ export class Copier {
   #copyEntries(channel: ReplicaChannel, task: CopyTask, now: number): boolean {
     const { slot } = task
     task.keys ??= this.store.keysOf(slot)[Symbol.iterator]()
-    task.stage = 'copying'
     while (channel.fillBytesInFlight < WINDOW_BYTES) {
       const next = task.keys.next()
       if (next.done) {

@@ -40,13 +40,23 @@ function pending(): PendingWrite {
 describe('a replica channel', () => {
   let channel: ReplicaChannel
   let dirty: ReplicaChannel[]
+  /** That are to begin. */
+  let fills: Map<number, Fill>
   let port: FakePort
   let done: PendingWrite[]
   const acknowledged = (write: PendingWrite): void => void done.push(write)
 
   beforeEach(() => {
     dirty = []
-    channel = new ReplicaChannel('peer', 1, dirty)
+    fills = new Map()
+    channel = new ReplicaChannel('peer', 1, dirty, {
+      isToBegin: (slot) => fills.has(slot),
+      begin: (slot) => {
+        const fill = fills.get(slot)!
+        fills.delete(slot)
+        return fill
+      },
+    })
     port = new FakePort()
     done = []
   })
@@ -58,39 +68,29 @@ describe('a replica channel', () => {
     return write
   }
 
-  const fillBegin = (slot: number, written: readonly WrittenBy[] = []): Fill => {
-    const fill = { slot, seq: 1, since: 1, written, isParted: false, firstBatch: Infinity }
-    channel.fillBegin(fill)
+  const wantFill = (slot: number, written: readonly WrittenBy[] = []): Fill => {
+    const fill = { seq: 1, since: 1, written, isParted: false, firstBatch: 0 }
+    fills.set(slot, fill)
     return fill
   }
-  /** Begins it with something that has no operation of its own. */
+  /** With something that has no operation of its own. */
   const beginFill = (slot: number, written: readonly WrittenBy[] = []): void => {
-    fillBegin(slot, written)
+    wantFill(slot, written)
     channel.expect(new PendingWrite(slot, 'k', undefined, undefined, 0, true))
   }
 
-  it('begins a copy with what comes first for its slot, unless that is not wanted any more', () => {
+  it('begins a copy with what comes first for its slot', () => {
     channel.connected(port)
-    const fills = [5, 6, 7].map((slot) => fillBegin(slot))
+    const [fill, other] = [wantFill(5), wantFill(6)]
     put(2)
-    channel.fillStop(6)
-    channel.fillEnd(6, () => undefined)
-    channel.flush()
+    put(3)
     const operations = port.sent.map((message) => message.slice(4))
+    assert.deepEqual(operations[0]!.slice(0, 5), [ReplicaOp.FILL_BEGIN, 5, 1, 1, ReplicaOp.PUT])
+    assert.equal(operations[1]![0], ReplicaOp.PUT)
+    assert.deepEqual([fill.firstBatch, other.firstBatch], [1, 0])
     assert.deepEqual(
-      operations.map((fields) => fields.slice(0, 5)),
-      [
-        [ReplicaOp.FILL_BEGIN, 5, 1, 1, ReplicaOp.PUT],
-        [ReplicaOp.FILL_END, 6],
-      ],
-    )
-    assert.deepEqual(
-      fills.map(({ firstBatch }) => firstBatch),
-      [1, Infinity, Infinity],
-    )
-    assert.deepEqual(
-      [5, 6, 7].map((slot) => channel.isToBegin(slot)),
-      [false, false, true],
+      [5, 6].map((slot) => channel.isToBegin(slot)),
+      [false, true],
     )
   })
 

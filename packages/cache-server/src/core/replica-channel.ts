@@ -51,9 +51,8 @@ interface Expiry {
   readonly expiresAt: number
 }
 
-/** A copy that is to be made. */
+/** A copy that begins. */
 export interface Fill {
-  readonly slot: number
   /** Writes that the slot has seen before. */
   readonly seq: number
   /** Version of the topology that asks for it. */
@@ -62,8 +61,23 @@ export interface Fill {
   readonly written: readonly WrittenBy[]
   /** It lacks what ours lacks, and the backup may have. */
   readonly isParted: boolean
-  /** Number of the batch that begins it; Infinity: none has. */
+  /** Number of the batch that begins it: the channel says it. */
   firstBatch: number
+}
+
+/** Knows which copies are to be made. One begins with whatever is put in first for its slot. */
+export interface Fills {
+  /** Whether that is on this channel. */
+  isToBegin(slot: number, channel: ReplicaChannel): boolean
+  /** From now on it has begun. */
+  begin(slot: number): Fill
+}
+
+const NO_FILLS: Fills = {
+  isToBegin: () => false,
+  begin: () => {
+    throw new Error('no copy is to be begun')
+  },
 }
 
 interface CopyEnd {
@@ -113,8 +127,6 @@ export class ReplicaChannel {
   #isPaced = false
   /** By slot: writes that the peer refused, all after them, and those of slots that are mended there. */
   readonly #held = new Map<number, PendingWrite[]>()
-  /** By slot: copies of which nothing has been put in. */
-  readonly #toBegin = new Map<number, Fill>()
   /** Slots whose complete copy is mended. */
   readonly #mending = new Set<number>()
   #epoch = 0
@@ -138,6 +150,7 @@ export class ReplicaChannel {
     readonly peerId: string,
     readonly id: number,
     private readonly dirty: ReplicaChannel[],
+    private readonly fills: Fills = NO_FILLS,
   ) {}
 
   /** Whether the peer is there, and takes COMPARE and LIST. */
@@ -187,7 +200,7 @@ export class ReplicaChannel {
 
   /** A live write. */
   put(entry: Entry, now: number, write: PendingWrite, origin: Origin | undefined, number: number): void {
-    this.#beginFill(entry.slot)
+    this.fillBegin(entry.slot)
     const batch = this.#batchFor(entry)
     if (origin !== undefined) this.#writeOrigin(batch, origin)
     this.#writeEntry(batch, ReplicaOp.PUT, entry, now)
@@ -203,7 +216,7 @@ export class ReplicaChannel {
     origin: Origin | undefined,
     number: number,
   ): void {
-    this.#beginFill(slot)
+    this.fillBegin(slot)
     const batch = this.#batch()
     if (origin !== undefined) this.#writeOrigin(batch, origin)
     writeRemoval(this.#writer, slot, seq, key, origin === undefined ? 0 : number)
@@ -211,24 +224,23 @@ export class ReplicaChannel {
     this.#expect(batch, write)
   }
 
-  /** The copy begins with whatever comes first for the slot: one topology may ask for thousands. */
-  fillBegin(fill: Fill): void {
-    this.#toBegin.set(fill.slot, fill)
-  }
-
-  /** Whether the slot's copy is to be made, and nothing has been put in for it. */
+  /** Whether a copy of the slot is to be made here, of which nothing has been put in. */
   isToBegin(slot: number): boolean {
-    return this.#toBegin.has(slot)
+    return this.fills.isToBegin(slot, this)
   }
 
-  /** The slot's copy is not wanted any more. */
-  fillStop(slot: number): void {
-    this.#toBegin.delete(slot)
+  /** The copy of the slot begins, if it has not. */
+  fillBegin(slot: number): void {
+    if (!this.fills.isToBegin(slot, this)) return
+    const fill = this.fills.begin(slot)
+    fill.firstBatch = this.#write(ReplicaOp.FILL_BEGIN, slot, fill.seq, fill.since).number
+    for (const { origin, number } of fill.written) this.#written(slot, origin, number)
+    if (fill.isParted) this.#write(ReplicaOp.PARTED, slot)
   }
 
   /** An entry that was there before; a write that was not acknowledged elsewhere may wait for it. */
   fill(entry: Entry, now: number, write: PendingWrite | undefined): void {
-    this.#beginFill(entry.slot)
+    this.fillBegin(entry.slot)
     const batch = this.#batchFor(entry)
     batch.isUrgent = true
     const size = this.#writeEntry(batch, ReplicaOp.FILL, entry, now)
@@ -238,7 +250,7 @@ export class ReplicaChannel {
   }
 
   fillEnd(slot: number, stored: () => void): void {
-    this.#beginFill(slot)
+    this.fillBegin(slot)
     const batch = this.#write(ReplicaOp.FILL_END, slot)
     batch.fillBytes += SLOT_BYTES
     this.fillBytesInFlight += SLOT_BYTES
@@ -289,7 +301,7 @@ export class ReplicaChannel {
 
   /** A write without an operation of its own waits until everything put in so far is stored. */
   expect(write: PendingWrite): void {
-    this.#beginFill(write.slot)
+    this.fillBegin(write.slot)
     this.#expect(this.#batch(), write)
   }
 
@@ -385,16 +397,6 @@ export class ReplicaChannel {
     const held = this.#held.get(write.slot)
     if (held) held.push(write)
     else this.#held.set(write.slot, [write])
-  }
-
-  /** Something of the slot is put in next: its copy begins, if it has not. */
-  #beginFill(slot: number): void {
-    const fill = this.#toBegin.size === 0 ? undefined : this.#toBegin.get(slot)
-    if (!fill) return
-    this.#toBegin.delete(slot)
-    fill.firstBatch = this.#write(ReplicaOp.FILL_BEGIN, slot, fill.seq, fill.since).number
-    for (const { origin, number } of fill.written) this.#written(slot, origin, number)
-    if (fill.isParted) this.#write(ReplicaOp.PARTED, slot)
   }
 
   /** What was put in before a long value does not wait for it: it may be what makes room for it. */

@@ -15,8 +15,6 @@ export interface WrittenBy {
   readonly number: number
 }
 
-const NOTHING: readonly WrittenBy[] = []
-
 /** Which numbered writes each slot has here: what answers a repetition without carrying it out again. */
 export class WriteHistory {
   readonly #origins = new Map<string, Origin>()
@@ -55,8 +53,12 @@ export class WriteHistory {
 
   /** Writes of the slot that may be repeated: a new copy has to know them. */
   of(slot: number): readonly WrittenBy[] {
-    this.#bySlot ??= this.#group()
-    return this.#bySlot.get(slot) ?? NOTHING
+    return this.bySlot.get(slot) ?? []
+  }
+
+  /** The same for all slots that have any, as of now; without slots that are cleared later. */
+  get bySlot(): ReadonlyMap<number, readonly WrittenBy[]> {
+    return (this.#bySlot ??= this.#group())
   }
 
   /** The slot's copy here is over. */
