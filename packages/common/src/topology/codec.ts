@@ -101,17 +101,32 @@ export function decodeTopology(
 /** The topology, in which every seat that has, or gets, a slot has a server, and no copy began in a version to come. */
 function consistent(topology: Topology): Topology {
   const { servers, primary, backup, transitions, version } = topology
-  const isVacant = (seat: number): boolean => seat !== NONE && servers[seat] === undefined
-  for (let slot = 0; slot < primary.length; slot++)
-    if (isVacant(primary[slot]!) || isVacant(backup[slot]!))
+  for (const column of [primary, backup]) {
+    const slot = slotOfVacantSeat(column, servers)
+    if (slot !== undefined)
       throw contradiction(`a slot of a vacant seat: slot ${slot}, seats ${primary[slot]} and ${backup[slot]}`)
-  for (const [slot, { to, since }] of transitions) {
-    if (isVacant(to)) throw contradiction(`a copy for a vacant seat: slot ${slot}, seat ${to}`)
+  }
+  let last: Transition | undefined
+  transitions.forEach((transition, slot) => {
+    // Slots that changed alike share one.
+    if (transition === last) return
+    last = transition
+    const { to, since } = transition
+    if (!servers[to]) throw contradiction(`a copy for a vacant seat: slot ${slot}, seat ${to}`)
     // Its receiver would refuse it, and its sender begin it again, without end.
     if (since > version)
       throw contradiction(`a copy since a later version than its own, ${version}: slot ${slot}, ${since}`)
-  }
+  })
   return topology
+}
+
+function slotOfVacantSeat(column: Readonly<Uint16Array>, servers: Topology['servers']): number | undefined {
+  const isTaken = Uint8Array.from(servers, (server) => (server ? 1 : 0))
+  for (let slot = 0; slot < column.length; slot++) {
+    const seat = column[slot]!
+    if (seat !== NONE && isTaken[seat] !== 1) return slot
+  }
+  return undefined
 }
 
 function decodeFull(fields: readonly unknown[], epoch: number, version: number, slotCount: number): Topology {
