@@ -421,7 +421,7 @@ export class CacheServerCore {
     this.#tellTopology()
     if (this.runner.runBacklog(now)) this.#dirty()
     this.#mender.advance(now)
-    this.#copier.advance(now)
+    if (this.#copier.advance(now)) this.#dirty()
     if (this.auditor.advance(now)) this.#dirty()
     for (const channel of this.#dirtyChannels) {
       channel.elapse(now)

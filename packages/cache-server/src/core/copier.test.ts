@@ -2,7 +2,7 @@ import { MessageType, type Intent, type Message } from '@icf/common'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { Copier, MAX_PARKED_SLOTS, WINDOW_BYTES } from './copier.js'
+import { Copier, MAX_PARKED_SLOTS, TURN_BYTES, WINDOW_BYTES } from './copier.js'
 import { Entry } from './entry.js'
 import { ReplicaChannel } from './replica-channel.js'
 import { Serving, SlotTable } from './slot-table.js'
@@ -43,8 +43,9 @@ describe('a copier', () => {
   /** A slot whose backup is to be its primary: nothing is copied. */
   const swap = (slot: number): boolean =>
     copier.ensure(slot, { to: 1, intent: 'primary', since: 7 }, 'peer', undefined)
+  /** As many turns as there is something to do for. */
   const turn = (): void => {
-    copier.advance(0)
+    while (copier.advance(0));
     channel.flush()
   }
   const acknowledge = (refused?: Set<number>): void =>
@@ -78,6 +79,20 @@ describe('a copier', () => {
         [30, [2, 7]],
       ],
     )
+  })
+
+  it('sends little in one turn, to all servers together, and more in the next', () => {
+    const others = Array.from({ length: 8 }, (_, n) => new ReplicaChannel(`peer ${n}`, n + 2, [], copier))
+    others.forEach((other, slot) => {
+      fill(slot, 30)
+      copier.ensure(slot, { to: slot + 2, intent: 'backup', since: 7 }, other.peerId, other)
+    })
+    const onTheirWay = (): number => others.reduce((sum, other) => sum + other.fillBytesInFlight, 0)
+    for (let before = 0, isMore = true; isMore; before = onTheirWay()) {
+      isMore = copier.advance(0)
+      assert.ok(onTheirWay() - before < TURN_BYTES + 30_000)
+    }
+    for (const other of others) assert.ok(other.fillBytesInFlight >= WINDOW_BYTES)
   })
 
   it('reports what was copied only when it is stored, all of a turn together, and again to the next master', () => {

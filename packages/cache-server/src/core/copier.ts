@@ -13,6 +13,9 @@ import { WantedCopies, type WantedCopy, type Wish } from './wanted-copies.js'
 /** Copied entries on their way to one server: enough to keep it busy, little enough to let live writes pass. */
 export const WINDOW_BYTES = 256 * 1024
 
+/** Copied entries that leave in one turn, to all servers together: a few milliseconds, also the first time. */
+export const TURN_BYTES = 64 * 1024
+
 /** Slots parked at once: bounds how many keys wait while the master commits new primaries. */
 export const MAX_PARKED_SLOTS = 256
 
@@ -169,35 +172,48 @@ export class Copier implements Fills {
     return freed
   }
 
-  /** Goes on as far as windows and bounds allow; called once a turn. */
-  advance(now: number): void {
-    for (const [channel, queue] of this.#queues) {
-      this.#stream(channel, queue, now)
-      if (queue.length === 0) this.#queues.delete(channel)
-    }
-    if (!this.#hasMaster) return
+  /** Goes on as far as windows and bounds allow; called once a turn. @returns whether more is to be done in the next one */
+  advance(now: number): boolean {
+    const isMore = this.#streamAll(now)
+    if (!this.#hasMaster) return isMore
     while (this.#toPark.length > 0 && this.#parked < MAX_PARKED_SLOTS) this.#park(this.#toPark.shift()!)
     if (this.#toReport.length > 0) this.#sendReports()
+    return isMore
   }
 
-  #stream(channel: ReplicaChannel, queue: number[], now: number): void {
+  /** As much as one turn may send; those whose turn has been come last in the next. @returns whether some may be left */
+  #streamAll(now: number): boolean {
+    let left = TURN_BYTES
+    for (const [channel, queue] of [...this.#queues]) {
+      if (left <= 0) break
+      const before = channel.fillBytesInFlight
+      this.#stream(channel, queue, Math.min(WINDOW_BYTES, before + left), now)
+      left -= channel.fillBytesInFlight - before
+      this.#queues.delete(channel)
+      if (queue.length > 0) this.#queues.set(channel, queue)
+    }
+    return left <= 0
+  }
+
+  /** @param bound bytes of entries on their way, at most about */
+  #stream(channel: ReplicaChannel, queue: number[], bound: number, now: number): void {
     let done = 0
     for (const slot of queue) {
-      if (channel.fillBytesInFlight >= WINDOW_BYTES) break
+      if (channel.fillBytesInFlight >= bound) break
       channel.fillBegin(slot)
       const task = this.#tasks.get(slot)
       const isToCopy = task?.channel === channel && task.stage === 'copying' && this.#isCurrent(task)
-      if (isToCopy && !this.#copyEntries(channel, task, now)) break
+      if (isToCopy && !this.#copyEntries(channel, task, bound, now)) break
       done++
     }
     queue.splice(0, done)
   }
 
   /** True when the slot's last entry is on its way. */
-  #copyEntries(channel: ReplicaChannel, task: CopyTask, now: number): boolean {
+  #copyEntries(channel: ReplicaChannel, task: CopyTask, bound: number, now: number): boolean {
     const { slot } = task
     task.keys ??= this.store.keysOf(slot)[Symbol.iterator]()
-    while (channel.fillBytesInFlight < WINDOW_BYTES) {
+    while (channel.fillBytesInFlight < bound) {
       const next = task.keys.next()
       if (next.done) {
         task.stage = 'ending'
