@@ -10,9 +10,12 @@ export function changedSlots(before: Topology, next: Topology): Uint16Array {
   const { primary: nextPrimary, backup: nextBackup } = next
   const isChanged = new Uint8Array(primary.length)
   if (areSeatsRetaken(before, next)) isChanged.fill(1)
-  for (const [slot, transition] of next.transitions)
-    if (!sameTransition(before.transitions.get(slot), transition)) isChanged[slot] = 1
-  for (const slot of before.transitions.keys()) if (!next.transitions.has(slot)) isChanged[slot] = 1
+  if (before.transitions !== next.transitions) {
+    next.transitions.forEach((transition, slot) => {
+      if (!sameTransition(before.transitions.get(slot), transition)) isChanged[slot] = 1
+    })
+    for (const slot of before.transitions.keys()) if (!next.transitions.has(slot)) isChanged[slot] = 1
+  }
   const changed = new Uint16Array(primary.length)
   let count = 0
   for (let slot = 0; slot < primary.length; slot++)

@@ -26,8 +26,8 @@ export class Store {
   /** Slot → the LRU that its entries belong to. */
   readonly #home: Uint8Array
   readonly #keys: (Set<string> | undefined)[]
-  /** Slots of which some entries may still be in the other LRU. */
-  readonly #moving = new Map<number, Iterator<string>>()
+  /** Slots of which some entries may still be in the other LRU, and their keys from where it has come; undefined: not begun. */
+  readonly #moving = new Map<number, Iterator<string> | undefined>()
   /** Keys of earlier lives of a slot, whose entries are to be freed: nobody finds them any more. */
   readonly #dying = new Map<number, Set<string>[]>()
   /** Slots whose entries come anew, and the keys of those that have come and are there. */
@@ -100,7 +100,7 @@ export class Store {
     const home = role === 'primary' ? PRIMARY : BACKUP
     if (this.#home[slot] === home) return
     this.#home[slot] = home
-    if (this.countOf(slot) > 0) this.#moving.set(slot, this.#keys[slot]!.values())
+    if (this.countOf(slot) > 0) this.#moving.set(slot, undefined)
   }
 
   /** Ends this life of a slot at once: its entries are not found any more, and freed in slices. */
@@ -160,7 +160,9 @@ export class Store {
         }
       this.#dying.delete(slot)
     }
-    for (const [slot, keys] of this.#moving) {
+    for (const [slot, begun] of this.#moving) {
+      const keys = begun ?? this.#keys[slot]!.values()
+      if (!begun) this.#moving.set(slot, keys)
       for (let next = keys.next(); !next.done; next = keys.next()) {
         this.#moveHome(slot, next.value)
         if (left-- <= 0) return
