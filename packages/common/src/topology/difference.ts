@@ -35,7 +35,7 @@ export function encodeTransitionChanges(base: Transitions, next: Transitions): u
   if (base === next) return runs.flat
   const changed = [...base.keys()].filter((slot) => !next.has(slot))
   for (const [slot, transition] of next) if (!sameTransition(base.get(slot), transition)) changed.push(slot)
-  for (const slot of changed.sort((a, b) => a - b)) {
+  for (const slot of Uint16Array.from(changed).sort()) {
     const transition = next.get(slot)
     runs.add(slot, transition ? transitionFields(transition) : [NONE, 0, 0])
   }
