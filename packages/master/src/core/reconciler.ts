@@ -148,7 +148,8 @@ export class Reconciler {
   /** Starts moves in the order of the plan. A slot has one at a time; a phase begins when the one before has all begun. */
   #begin(draft: Draft, moves: readonly Move[]): void {
     const throttle = new Throttle(draft, this.#maxTransitionsPerServer)
-    const seen = new Uint8Array(draft.primary.length)
+    const { primary, backup } = draft
+    const seen = new Uint8Array(primary.length)
     for (const slot of draft.transitions.keys()) seen[slot] = 1
     let phase: Move['kind'] | undefined
     let isPhaseThrottled = false
@@ -158,9 +159,9 @@ export class Reconciler {
       if (seen[slot] === 1 || to === NONE) continue
       seen[slot] = 1
       // What an acknowledged write needs at once is not throttled: a second copy of what is written from now on.
-      const isMissing = kind === 'backup' && draft.backup[slot] === NONE
-      if (isMissing || throttle.allows(draft.primary[slot]!, to)) {
-        throttle.count(draft.primary[slot]!, to)
+      const isMissing = kind === 'backup' && backup[slot] === NONE
+      if (isMissing || throttle.allows(primary[slot]!, to)) {
+        throttle.count(primary[slot]!, to)
         draft.begin(slot, to, kind)
       } else isPhaseThrottled = true
     }
@@ -267,17 +268,18 @@ function promoteUnowned(draft: Draft, moves: readonly Move[]): boolean {
 
 /** Cancels the transitions that the plan does not hold any more. */
 function cancelUnwanted(draft: Draft, moves: readonly Move[]): void {
-  if (draft.transitions.size === 0) return
-  const wanted = new Set<number>()
+  const { transitions, backup } = draft
+  if (transitions.size === 0) return
+  const isWanted = new Uint8Array(backup.length)
+  const copiedTo = new Uint16Array(backup.length).fill(NONE)
   for (const { slot, kind, to } of moves) {
     // The second step of "copy to C, then swap with C" is no step that could be under way now.
-    const followsItsCopy =
-      kind === 'primary' && draft.backup[slot] !== to && wanted.has(stepKey(slot, 'backup', to))
-    if (!followsItsCopy) wanted.add(stepKey(slot, kind, to))
+    const followsItsCopy = kind === 'primary' && backup[slot] !== to && copiedTo[slot] === to
+    if (kind === 'backup') copiedTo[slot] = to
+    const present = transitions.get(slot)
+    if (present?.to === to && present.intent === kind && !followsItsCopy) isWanted[slot] = 1
   }
-  for (const [slot, { intent, to }] of [...draft.transitions]) {
-    if (!wanted.has(stepKey(slot, intent, to))) draft.cancel(slot)
-  }
+  for (const slot of [...transitions.keys()]) if (isWanted[slot] === 0) draft.cancel(slot)
 }
 
 function stepKey(slot: number, kind: Move['kind'], to: number): number {
