@@ -1,9 +1,9 @@
 import { NONE, sameTransition, SLOT_COUNT, type Topology } from '@icf/common'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
+import { describe, it } from 'node:test'
 import { changedSlots } from './changed-slots.js'
-import { topologyOf } from './members.test.kit.js'
+import { serverOf, topologyOf } from './members.test.kit.js'
 
 /** Few slots and seats, so that many stay as they were. */
 const SLOTS = 12
@@ -39,4 +39,19 @@ it('finds the slots of which anything changed', () => {
       }
     }),
   )
+})
+
+describe('with other servers in the seats', () => {
+  const before = topologyOf(1, 0, 1)
+  const changed = (servers: Topology['servers']): number =>
+    changedSlots(before, { ...before, servers }).length
+
+  it("takes all slots for changed when a seat is another server's", () => {
+    assert.equal(changed(['a', 'd', 'c'].map(serverOf)), SLOT_COUNT)
+  })
+
+  it('takes none for changed when a seat without slots is taken or left', () => {
+    assert.equal(changed([...before.servers.slice(0, 2), undefined]), 0)
+    assert.equal(changed([...before.servers, serverOf('d')]), 0)
+  })
 })
