@@ -31,9 +31,9 @@ export class ChunkReceiver {
     private readonly granted: () => void,
   ) {}
 
-  /** Bytes of values that are begun and not taken. */
-  get heldBytes(): number {
-    return this.#heldBytes
+  /** Whether the peer has to go on: with the rest of a value, or with what names it while others wait for the memory. */
+  get isOwed(): boolean {
+    return this.#partial !== undefined || (this.#heldBytes > 0 && this.budget?.maxBytes !== Infinity)
   }
 
   /**

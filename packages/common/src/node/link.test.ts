@@ -182,6 +182,29 @@ describe('a link', () => {
     while (staging.usedBytes > 0) await new Promise((resolve) => setImmediate(resolve))
   })
 
+  it('keeps a whole value until it is named where memory is for one opener alone, and not where others wait for it', async (t) => {
+    for (const [maxBytes, isKept] of [
+      [Infinity, true],
+      [30 * limits.chunkBytes, false],
+    ] as const) {
+      staging = new StagingBudget(maxBytes)
+      received = []
+      const { link, next } = await open()
+      t.mock.timers.enable({ apis: ['setTimeout'] })
+      let id = 0
+      link.stage(Buffer.alloc(limits.chunkBytes), (staged) => ({ id } = staged))
+      link.send([MessageType.EVENT, 'sent'])
+      await receivedCount(1)
+      t.mock.timers.tick(30_000)
+      if (isKept) {
+        link.sendData(setAhead({ id }))
+        await receivedCount(2)
+      } else assert.deepEqual((await next()).slice(0, 1), [MessageType.REFUSED])
+      t.mock.timers.reset()
+      link.terminate()
+    }
+  })
+
   it('takes no value from an opener that has none to send', async () => {
     const admin = await dial(nodeRuntime, listener.address, { ...client, role: 'admin' }, 2000)
     const answer = new Promise((resolve) => {

@@ -137,7 +137,8 @@ export class Link {
 
   /**
    * Sends a value ahead in chunks, with other messages passing between them. `ready` is called when its last chunk
-   * has been handed over: put the Staged in a message's place for the value, in the same turn. Never called when the link closes first.
+   * has been handed over: put the Staged in a message's place for the value. The peer keeps little before it is named: do that in
+   * the same turn, or let no other value follow until then. Never called when the link closes first.
    */
   stage(bytes: Uint8Array, ready: (staged: Staged) => void): void {
     this.#staging.push({ staged: new Staged(this.#nextStagedId++ >>> 0), bytes, offset: 0, ready })
@@ -237,7 +238,7 @@ export class Link {
 
   readonly #checkStall = (): void => {
     this.#stallTimer = undefined
-    if (this.#chunks.heldBytes === 0) return
+    if (!this.#chunks.isOwed) return
     // What we do not read is not the peer's fault.
     if (this.#isPaused || this.#waiting) this.#checkStallLater()
     else this.refuse(new IcfError('TIMEOUT', `nothing of a value came for ${STALLED_VALUE_MS} ms`))
