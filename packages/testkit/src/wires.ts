@@ -9,6 +9,8 @@ export interface Receiver {
 /** Links in memory: what is sent waits here until the test delivers it. */
 export class Wires {
   readonly queue: (() => void)[] = []
+  /** Long values that are going ahead, for a test that says when each has gone; undefined: they go at once. */
+  slow: (() => void)[] | undefined
 
   /** A port goes on until it is `cut`. */
   port(receiver: Receiver) {
@@ -23,8 +25,11 @@ export class Wires {
         const reader = readDataFrame(Buffer.from(frame), (id) => ahead[id])
         this.queue.push(() => port.cut || receiver.data(reader))
       },
-      stage: (bytes: Uint8Array, ready: (staged: { readonly id: number }) => void) =>
-        ready({ id: ahead.push(bytes) - 1 }),
+      stage: (bytes: Uint8Array, ready: (staged: { readonly id: number }) => void) => {
+        const go = (): void => ready({ id: ahead.push(bytes) - 1 })
+        if (this.slow) this.slow.push(() => port.cut || go())
+        else go()
+      },
     }
     return port
   }

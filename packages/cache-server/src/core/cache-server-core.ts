@@ -96,6 +96,8 @@ export class CacheServerCore {
   readonly #dirtyChannels: ReplicaChannel[] = []
   #lastChannelId = 0
   #isFlushDue = false
+  /** Of values that are being received. */
+  #incomingBytes = 0
   #leaving: Leaving = Leaving.NO
   #ending: Ending | undefined
   /** Of the master that wants slots compared. */
@@ -117,7 +119,9 @@ export class CacheServerCore {
     })
     this.writer = new Writer(this.slots, this.store, this.ledger)
     this.#sweeper = new Sweeper(this.slots, this.store, this.writer)
-    this.runner = new CommandRunner(this.slots, this.store, this.writer, this.ledger, this.lease)
+    this.runner = new CommandRunner(this.slots, this.store, this.writer, this.ledger, this.lease, () =>
+      this.#reserve(),
+    )
     this.#copier = new Copier(this.slots, this.store, {
       toMaster: options.toMaster,
       isDrained: (slot) => this.ledger.isDrained(slot),
@@ -303,9 +307,22 @@ export class CacheServerCore {
 
   /** Makes room for values that are being received: so many bytes of the budget are theirs. */
   reserve(bytes: number): void {
-    this.store.reservedBytes = bytes
-    this.writer.enforceBudget()
+    this.#incomingBytes = bytes
+    this.#reserve()
     this.#dirty()
+  }
+
+  /** Long writes that wait make room for one of them, as if it were stored already. */
+  #reserve(): void {
+    const { longWrites, maxValueBytes } = this.runner
+    this.store.reservedBytes = this.#incomingBytes + Math.min(longWrites.bytes, maxValueBytes)
+    this.writer.enforceBudget()
+  }
+
+  /** Whether so many bytes wait to go to backups that the client should wait: of its own long values, or of what has run. */
+  isBehind(client: ClientSession, bytes: number): boolean {
+    const { longWrites } = this.runner
+    return this.replicationBytes > bytes || (longWrites.has(client) && longWrites.bytes > bytes)
   }
 
   get isMember(): boolean {
@@ -400,7 +417,9 @@ export class CacheServerCore {
   #channelTo(serverId: string): ReplicaChannel {
     let channel = this.#channels.get(serverId)
     if (!channel) {
-      channel = new ReplicaChannel(serverId, ++this.#lastChannelId, this.#dirtyChannels, this.#copier)
+      channel = new ReplicaChannel(serverId, ++this.#lastChannelId, this.#dirtyChannels, this.#copier, () =>
+        this.#dirty(),
+      )
       channel.follow(this.slots.topology.epoch, this.slots.topology.version)
       this.#channels.set(serverId, channel)
     }
@@ -419,6 +438,7 @@ export class CacheServerCore {
     if (this.#ending) return this.#options.ended(this.#ending)
     this.#isFlushDue = false
     this.#tellTopology()
+    this.runner.runLongWrites(now)
     if (this.runner.runBacklog(now)) this.#dirty()
     this.#mender.advance(now)
     if (this.#copier.advance(now)) this.#dirty()

@@ -1,4 +1,5 @@
 import {
+  CommandCode,
   compareVersions,
   errorResult,
   FrameReader,
@@ -18,10 +19,11 @@ import type { ClientSession } from './client-session.js'
 import type { Entry } from './entry.js'
 import type { SuspendedFrame } from './frame-queue.js'
 import type { Lease } from './lease.js'
+import { LongWrites, type LongWrite } from './long-writes.js'
 import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 import { ownBytes } from './stored-value.js'
-import { WaitingRooms } from './waiting-rooms.js'
+import { WaitingRooms, type Deferred } from './waiting-rooms.js'
 import type { WriteLedger } from './write-ledger.js'
 import type { Writer } from './writer.js'
 
@@ -45,6 +47,7 @@ export class CommandRunner implements CommandContext {
   writeNumber = 0
   commandsRun = 0
   readonly maxValueBytes: number
+  readonly longWrites: LongWrites
   readonly #rooms: WaitingRooms
   /** The one at hand. */
   readonly #command = new WireCommand()
@@ -57,7 +60,10 @@ export class CommandRunner implements CommandContext {
     readonly writer: Writer,
     readonly ledger: WriteLedger,
     private readonly lease: Lease,
+    /** Told when the bytes of `longWrites` have changed. */
+    longWritesChanged: () => void = () => undefined,
   ) {
+    this.longWrites = new LongWrites(slots, longWritesChanged)
     // More than half of the memory would drive out everything else, and itself.
     this.maxValueBytes = Math.min(limits.maxValueBytes, Math.floor(store.maxBytes / 2))
     this.#rooms = new WaitingRooms(store.maxBytes * WAITING_SHARE)
@@ -87,6 +93,34 @@ export class CommandRunner implements CommandContext {
   resume(client: ClientSession): void {
     if (client.refusal) throw client.refusal
     if (client.makeRoom() && client.suspended.length > 0) this.#backlog.add(client)
+  }
+
+  /** Runs the long writes that need not wait any more: at once, since the copies keep their values until they are named. */
+  runLongWrites(now: number): void {
+    this.now = now
+    for (const write of this.longWrites.takeReady(isOver)) {
+      if (!write.client.closed) this.#runLongWrite(write)
+      this.longWrites.withdraw(write)
+    }
+  }
+
+  #runLongWrite(write: LongWrite): void {
+    const { client, key } = write
+    const [set, ...others] = write.commands as [Deferred, ...Deferred[]]
+    if (hasEnded(client, set.header, set.nextNumber)) client.reply(set.id, this.notOwner())
+    else this.#runDeferred(set)
+    // Also when it waits again: for the copies that the slot has now.
+    const next = this.longWrites.find(client, key)
+    if (next) for (const command of others) this.longWrites.add(next, command)
+    else this.#goOnWith(client, others)
+  }
+
+  #runDeferred({ client, header, frame, id, nextNumber }: Deferred): void {
+    const start = frame.at
+    readCommand(frame, this.#command)
+    if (!this.#command.isRepeat) this.#command.number = nextNumber
+    this.#run(client, id, header, frame, start)
+    this.#command.ahead = undefined
   }
 
   /** Runs some of what waited and need not any more. True when more is left. */
@@ -165,6 +199,7 @@ export class CommandRunner implements CommandContext {
   }
 
   topologyChanged(): void {
+    this.longWrites.topologyChanged()
     this.#runAgain(AWAITING_TOPOLOGY)
   }
 
@@ -192,10 +227,11 @@ export class CommandRunner implements CommandContext {
     try {
       const key = readKey(frame, command)
       const slot = keySlot(key, this.slots.count)
+      const before = this.longWrites.find(client, key)
+      if (before) return this.longWrites.add(before, this.#deferred(client, id, header, frame, start))
       const room = this.#roomFor(slot, header)
       if (room !== undefined) {
-        const own = ownFrame(frame, start, command)
-        if (!this.#rooms.add(room, { client, id, header, frame: own, nextNumber: number }))
+        if (!this.#rooms.add(room, this.#deferred(client, id, header, frame, start)))
           throw new IcfError('BUSY', 'too many commands wait for a slot that is moving')
       } else if (
         this.slots.serving[slot] === Serving.NO ||
@@ -205,6 +241,14 @@ export class CommandRunner implements CommandContext {
         client.reply(id, this.notOwner())
       else if (isRepeat && this.store.history.has(slot, client.origin, number))
         this.writer.confirm(client, id, slot, key)
+      else if (this.#hasToGoAhead(slot))
+        this.longWrites.begin(
+          slot,
+          key,
+          command.ahead!,
+          command.ackPrimary,
+          this.#deferred(client, id, header, frame, start),
+        )
       else {
         this.writeNumber = number
         commands[command.code]!(this, client, id, slot, key, command, frame)
@@ -213,6 +257,25 @@ export class CommandRunner implements CommandContext {
       if (!(error instanceof IcfError)) throw error
       client.reply(id, this.#errorResult(error))
     }
+  }
+
+  /** The command at hand, so that it can wait. */
+  #deferred(
+    client: ClientSession,
+    id: number,
+    header: CommandsHeader,
+    frame: FrameReader,
+    start: number,
+  ): Deferred {
+    const { number } = this.#command
+    return { client, id, header, frame: ownFrame(frame, start, this.#command), nextNumber: number }
+  }
+
+  /** Whether the command at hand stores a long value that is not there yet on all copies. */
+  #hasToGoAhead(slot: number): boolean {
+    const { code, ahead, ackPrimary } = this.#command
+    if (code !== CommandCode.SET || ahead === undefined || ahead.length <= limits.chunkBytes) return false
+    return ahead.length <= this.maxValueBytes && !this.longWrites.isThere(slot, ahead, ackPrimary)
   }
 
   #isAhead(by: CommandsHeader): boolean {
@@ -245,10 +308,14 @@ export class CommandRunner implements CommandContext {
       if (present) present.push(deferred)
       else frames.set(deferred.client, [deferred])
     }
-    for (const [client, suspended] of frames) {
-      client.suspended.prepend(suspended)
-      this.#backlog.add(client)
-    }
+    for (const [client, suspended] of frames) this.#goOnWith(client, suspended)
+  }
+
+  /** Before what the client sent later. */
+  #goOnWith(client: ClientSession, commands: readonly SuspendedFrame[]): void {
+    if (commands.length === 0) return
+    client.suspended.prepend(commands)
+    this.#backlog.add(client)
   }
 
   /** Names a version that the client gets, too: what else is newer here is not sent to clients. */
@@ -257,8 +324,14 @@ export class CommandRunner implements CommandContext {
   }
 }
 
+/** Whether nobody wants it any more. */
+function isOver({ client, commands }: LongWrite): boolean {
+  const { header, nextNumber } = commands[0]!
+  return client.closed || hasEnded(client, header, nextNumber)
+}
+
 /**
- * Whether a repetition waited here until its caller had given up: the write's number, which keeps it from being carried out
+ * Whether a write waited here until its caller had given up: the write's number, which keeps it from being carried out
  * again, is forgotten then. (A number that was settled before it was sent, its client has given up, but no caller.)
  */
 function hasEnded({ origin }: ClientSession, header: CommandsHeader, number: number): boolean {

@@ -17,6 +17,7 @@ import type { Origin } from './origin.js'
 import type { PendingWrite } from './pending-write.js'
 import type { LinkPort } from './ports.js'
 import type { StoredValue } from './stored-value.js'
+import { ValuesAhead, type LongValue } from './values-ahead.js'
 import type { WrittenBy } from './write-history.js'
 
 /**
@@ -39,11 +40,8 @@ const LITTLE_BYTES = 64 * 1024
 const EMPTY: readonly Expiry[] = []
 const NO_FRAME = Buffer.alloc(0)
 
-interface LargeValue {
-  readonly bytes: Uint8Array
-  /** On which it went ahead. */
-  port: LinkPort | undefined
-}
+/** What takes the place of a value that nobody needs, should its link break before it was named. */
+const NOTHING = Buffer.alloc(1)
 
 interface Expiry {
   /** Where the frame says how long the entry has to live. */
@@ -96,7 +94,7 @@ interface Batch {
   /** Whose numbers stand in the operations added last. */
   origin: Origin | undefined
   /** The long value that it names. */
-  readonly large: LargeValue | undefined
+  readonly large: LongValue | undefined
   /** Of the entries that do not live for ever. */
   expiries: Expiry[] | undefined
   /** Ends of copies. */
@@ -137,6 +135,7 @@ export class ReplicaChannel {
   #now = 0
   /** The link on which a long value is going ahead. */
   #staging: LinkPort | undefined
+  readonly #ahead: ValuesAhead
   /** Bytes of copied entries on their way. */
   fillBytesInFlight = 0
   /** All bytes on their way: bounded by the clients that wait for them, and by the copying window. */
@@ -145,13 +144,21 @@ export class ReplicaChannel {
   /**
    * @param id names this channel: its batches count from 1, whatever an earlier one to the same server had sent
    * @param dirty where the channel puts itself when it has something to flush
+   * @param wentAhead told when a value has gone ahead: the operation that it belongs to may be put in
    */
   constructor(
     readonly peerId: string,
     readonly id: number,
     private readonly dirty: ReplicaChannel[],
     private readonly fills: Fills = NO_FILLS,
-  ) {}
+    wentAhead: () => void = () => undefined,
+  ) {
+    this.#ahead = new ValuesAhead({
+      isClear: () => this.#sent === this.#inFlight.length && this.#open?.large === undefined,
+      arrived: wentAhead,
+      discard: (value) => this.#discard(value),
+    })
+  }
 
   /** Whether the peer is there, and takes COMPARE and LIST. */
   get canCompare(): boolean {
@@ -173,6 +180,7 @@ export class ReplicaChannel {
 
   /** Sends again what is not acknowledged: the peer knows what it has stored, and says what it refused. */
   connected(port: LinkPort, canCompare = false): void {
+    this.#ahead.connected(port)
     this.#canCompare = canCompare
     this.#port = port
     this.#sent = 0
@@ -194,8 +202,27 @@ export class ReplicaChannel {
 
   disconnected(): void {
     this.#staging = undefined
+    this.#ahead.disconnected()
     this.#port = undefined
     this.#sent = 0
+  }
+
+  /**
+   * Sends a long value to the peer, in its turn, while live writes pass it. Then an operation with it holds nobody up; unless
+   * the link breaks in between: it goes once more then, and what comes after it waits.
+   */
+  sendAhead(bytes: Uint8Array): void {
+    this.#ahead.send(bytes)
+  }
+
+  /** Whether it has gone ahead. */
+  hasAhead(bytes: Uint8Array): boolean {
+    return this.#ahead.has(bytes)
+  }
+
+  /** What was sent ahead, or shall be, is not needed any more, if nothing has named it yet. */
+  withdraw(bytes: Uint8Array): void {
+    this.#ahead.withdraw(bytes)
   }
 
   /** A live write. */
@@ -403,7 +430,13 @@ export class ReplicaChannel {
   #batchFor({ value }: Entry): Batch {
     if (!isLarge(value)) return this.#batch()
     if (this.#open) this.#flushAll()
-    return this.#begin({ bytes: value, port: undefined })
+    return this.#begin(this.#ahead.take(value) ?? { bytes: value, port: undefined, id: 0 })
+  }
+
+  /** The peer keeps a value until a frame names it: one without operations does. */
+  #discard({ port, id }: LongValue): void {
+    if (this.#open) this.#flushAll()
+    this.#begin({ bytes: NOTHING, port, id })
   }
 
   #batch(): Batch {
@@ -412,7 +445,7 @@ export class ReplicaChannel {
     return this.#open ?? this.#begin(undefined)
   }
 
-  #begin(large: LargeValue | undefined): Batch {
+  #begin(large: LongValue | undefined): Batch {
     const number = ++this.#number
     this.dirty.push(this)
     beginBatch(this.#writer, { epoch: this.#epoch, version: this.#version, number }, large !== undefined)
@@ -481,7 +514,9 @@ export class ReplicaChannel {
       batch.expiries.push({ at, expiresAt })
     }
     const size = key.length + value.length + OPERATION_BYTES
-    this.#count(batch, size)
+    // What has gone ahead is hardly on its way any more.
+    const isThere = isLarge(value) && this.#port !== undefined && batch.large?.port === this.#port
+    this.#count(batch, isThere ? size - value.length : size)
     return size
   }
 
@@ -499,26 +534,28 @@ export class ReplicaChannel {
     this.#inFlight.push(batch)
   }
 
-  /** Sends what has not been sent on this link, in order; a batch waits for its long value to go ahead. */
+  /** Sends what has not been sent on this link, in order; a batch waits for its long value, if that did not go ahead before. */
   #send(): void {
     const port = this.#port
     while (port && port === this.#port && this.#sent < this.#inFlight.length) {
       const { frame, large, expiries } = this.#inFlight[this.#sent]!
-      if (large && large.port !== port) return this.#stage(port, frame, large)
+      if (large && large.port !== port) return this.#stage(port, large)
       this.#sent++
+      if (large) nameAhead(frame, large.id)
       for (const { at, expiresAt } of expiries ?? EMPTY) setTimeToLive(frame, at, this.#timeToLive(expiresAt))
       port.sendData(frame)
     }
+    this.#ahead.advance()
   }
 
-  #stage(port: LinkPort, frame: Buffer, large: LargeValue): void {
+  #stage(port: LinkPort, large: LongValue): void {
     if (this.#staging === port) return
     this.#staging = port
     port.stage(large.bytes, ({ id }) => {
       this.#staging = undefined
       if (this.#port !== port) return
       large.port = port
-      nameAhead(frame, id)
+      large.id = id
       this.#send()
     })
   }

@@ -4,7 +4,10 @@ import type { CacheServerCore } from '../core/cache-server-core.js'
 import type { ClientSession } from '../core/client-session.js'
 import { StallWatch } from './stall-watch.js'
 
-/** While more than this is on its way to backups, clients are not read: they feel what the slowest backup bears. */
+/**
+ * While more than this is on its way to backups, clients are not read: they feel what the slowest backup bears. So is a client
+ * of which long values wait for their backups, while all that do are more.
+ */
 const MAX_REPLICATION_BYTES = 64 * 1024 * 1024
 
 /** Links of clients. A client that does not read its answers, or writes faster than backups store, is not read either. */
@@ -48,7 +51,7 @@ export class ClientLinks {
       data: (frame) => {
         if (session.closed) return
         core.clientData(session, frame, runtime.now())
-        if (core.replicationBytes <= MAX_REPLICATION_BYTES) return
+        if (!core.isBehind(session, MAX_REPLICATION_BYTES)) return
         link.pause()
         this.#held.set(link, session)
       },
@@ -98,8 +101,10 @@ export class ClientLinks {
   /** Less may be on its way to backups: reads on when they have caught up, or are gone. */
   backupsAdvanced(): void {
     if (this.#held.size === 0 || this.core.replicationBytes > MAX_REPLICATION_BYTES / 2) return
-    for (const [link, session] of this.#held)
+    for (const [link, session] of this.#held) {
+      if (this.core.isBehind(session, MAX_REPLICATION_BYTES)) continue
+      this.#held.delete(link)
       if (!session.isFull && session.suspended.length === 0) link.resume()
-    this.#held.clear()
+    }
   }
 }
