@@ -218,8 +218,8 @@ export const cacheServerMutants: readonly Mutant[] = [
   },
   {
     name: 'history-not-copied',
-    file: `${CORE}/copier.js`,
-    find: `this.store.history.of(slot)`,
+    file: `${CORE}/wanted-copies.js`,
+    find: `this.#written.get(slot) ?? []`,
     replace: `[]`,
     breaks: 'copies that are begun later know the numbers, too',
     // A link has to break between a write and its answer, and its slot to move before the repetition.
@@ -283,33 +283,19 @@ export const cacheServerMutants: readonly Mutant[] = [
   },
   {
     name: 'copy-begun-but-not-ended',
-    file: `${CORE}/copier.js`,
-    find: `const entry = this.store.peek(slot, next.value);`,
-    replace: `const entry = task.entries > 0 ? undefined : this.store.peek(slot, next.value);`,
+    file: `${CORE}/slot-stream.js`,
+    find: `const entry = store.peek(slot, next.value);`,
+    replace: `const entry = this.entries > 0 ? undefined : store.peek(slot, next.value);`,
     breaks: 'invariant 2: a backup holds what its primary holds',
   },
   {
     name: 'copies-what-was-there-at-first',
-    file: `${CORE}/copier.js`,
-    find: `task.keys ??= this.store.keysOf(slot)[Symbol.iterator]();
-        task.stage = 'copying';
-        while (channel.fillBytesInFlight < WINDOW_BYTES) {
-            const next = task.keys.next();
-            if (next.done) {
-                task.stage = 'ending';
-                channel.fillEnd(slot, () => this.#stored(task));
-                return true;
-            }
-            const entry = this.store.peek(slot, next.value);`,
-    replace: `task.keys ??= [...this.store.keysOf(slot)].map((key) => this.store.peek(slot, key)).values();
-        task.stage = 'copying';
-        while (channel.fillBytesInFlight < WINDOW_BYTES) {
-            const next = task.keys.next();
-            if (next.done) {
-                task.stage = 'ending';
-                channel.fillEnd(slot, () => this.#stored(task));
-                return true;
-            }
+    file: `${CORE}/slot-stream.js`,
+    find: `this.#keys ??= store.keysOf(slot)[Symbol.iterator]();
+        for (let next = this.#keys.next(); !next.done; next = this.#keys.next()) {
+            const entry = store.peek(slot, next.value);`,
+    replace: `this.#keys ??= [...store.keysOf(slot)].map((key) => store.peek(slot, key)).values();
+        for (let next = this.#keys.next(); !next.done; next = this.#keys.next()) {
             const entry = next.value;`,
     breaks: 'an entry is read when it is put into the channel: a deleted key can not come back by a copy',
     // A key has to be deleted while its slot, which has much in it, is being copied slowly.

@@ -353,6 +353,7 @@ export class CacheServerCore {
     for (const slot of effects.released) this.runner.releaseSlot(slot)
     this.runner.topologyChanged()
     this.#intake.topologyChanged()
+    this.#dirty()
   }
 
   /** Whoever is active asks: what another one asked before is over. @throws IcfError PROTOCOL */

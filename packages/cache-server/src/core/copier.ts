@@ -6,12 +6,10 @@ import {
   type Transition,
 } from '@icf/common'
 import type { Fill, Fills, ReplicaChannel } from './replica-channel.js'
+import { SlotStream, WINDOW_BYTES } from './slot-stream.js'
 import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 import { WantedCopies, type WantedCopy, type Wish } from './wanted-copies.js'
-
-/** Copied entries on their way to one server: enough to keep it busy, little enough to let live writes pass. */
-export const WINDOW_BYTES = 256 * 1024
 
 /** Copied entries that leave in one turn, to all servers together: a few milliseconds, also the first time. */
 export const TURN_BYTES = 64 * 1024
@@ -31,9 +29,7 @@ interface CopyTask extends Fill {
   stage: Stage
   /** A master may have heard that it is parked. */
   isSent: boolean
-  keys: Iterator<string> | undefined
-  entries: number
-  bytes: number
+  stream: SlotStream | undefined
 }
 
 export interface CopierPorts {
@@ -112,7 +108,7 @@ export class Copier implements Fills {
     copy: Omit<WantedCopy, 'channel'>,
   ): CopyTask {
     const task: CopyTask = {
-      ...copy, slot, peerId, channel, firstBatch: 0, stage: 'copying', isSent: false, keys: undefined, entries: 0, bytes: 0,
+      ...copy, slot, peerId, channel, firstBatch: 0, stage: 'copying', isSent: false, stream: undefined,
     } // prettier-ignore
     this.#tasks.set(slot, task)
     return task
@@ -137,6 +133,7 @@ export class Copier implements Fills {
     const task = this.#tasks.get(slot)
     if (!task) return
     this.#tasks.delete(slot)
+    task.stream?.stop()
     if (task.intent === 'primary' && (task.stage === 'parked' || task.stage === 'reported')) this.#parked--
   }
 
@@ -212,21 +209,11 @@ export class Copier implements Fills {
   /** True when the slot's last entry is on its way. */
   #copyEntries(channel: ReplicaChannel, task: CopyTask, bound: number, now: number): boolean {
     const { slot } = task
-    task.keys ??= this.store.keysOf(slot)[Symbol.iterator]()
-    while (channel.fillBytesInFlight < bound) {
-      const next = task.keys.next()
-      if (next.done) {
-        task.stage = 'ending'
-        channel.fillEnd(slot, () => this.#stored(task))
-        return true
-      }
-      const entry = this.store.peek(slot, next.value)
-      if (!entry) continue
-      channel.fill(entry, now, undefined)
-      task.entries++
-      task.bytes += entry.costBytes
-    }
-    return false
+    task.stream ??= new SlotStream(this.store, slot, channel)
+    if (!task.stream.advance(now, bound)) return false
+    task.stage = 'ending'
+    channel.fillEnd(slot, () => this.#stored(task))
+    return true
   }
 
   #stored(task: CopyTask): void {
@@ -272,8 +259,8 @@ function reportMessage(tasks: readonly CopyTask[]): Message {
   const { intent, peerId } = tasks[0]!
   const report = {
     to: peerId,
-    entries: tasks.reduce((sum, task) => sum + task.entries, 0),
-    bytes: tasks.reduce((sum, task) => sum + task.bytes, 0),
+    entries: tasks.reduce((sum, task) => sum + (task.stream?.entries ?? 0), 0),
+    bytes: tasks.reduce((sum, task) => sum + (task.stream?.bytes ?? 0), 0),
     completions: tasks,
   }
   return intent === 'primary' ? slotsHandedOffMessage(report) : slotsCopiedMessage(report)

@@ -208,6 +208,27 @@ describe('a long write', () => {
     assert.equal(a.core.store.reservedBytes, before)
   })
 
+  it('that was there before is copied while live writes pass it', () => {
+    wires.slow = undefined
+    setLong(a, 'key')
+    setLong(a, 'removed')
+    wires.slow = slow
+    adopt(topologyOf(2, 0, 1, { to: 2, intent: 'backup', since: 2 }), a, b, c)
+    wires.run()
+    assert.equal(slow.length, 1)
+    a.set('small', 'v')
+    assert.equal(a.get('small'), 'v')
+    for (const key of ['key', 'removed']) assert.equal(stored(c, key), undefined)
+    arrive()
+    assert.equal(slow.length, 1)
+    a.ask(CommandCode.DELETE, 'removed')
+    arrive()
+    assert.deepEqual(stored(c, 'key'), LONG)
+    assert.equal(stored(c, 'removed'), undefined)
+    a.set('more', 'v')
+    assert.equal(a.get('more'), 'v')
+  })
+
   it('waits for nobody where there is no copy', () => {
     adopt(topologyOf(2, 0, NONE), a, b, c)
     const long = setLong(a, 'key')

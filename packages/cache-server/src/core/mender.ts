@@ -1,6 +1,6 @@
-import { WINDOW_BYTES } from './copier.js'
 import { PendingWrite } from './pending-write.js'
 import type { ReplicaChannel } from './replica-channel.js'
+import { SlotStream, WINDOW_BYTES } from './slot-stream.js'
 import type { SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 import type { WriteLedger } from './write-ledger.js'
@@ -11,8 +11,8 @@ interface Mend {
   readonly channel: ReplicaChannel
   /** Number of the batch that begins it; undefined: its turn has not come. */
   firstBatch: number | undefined
-  /** Of the entries that are still to be sent; undefined: all are on their way. */
-  keys: Iterator<string> | undefined
+  /** The entries that are still to be sent; undefined: all are on their way. */
+  stream: SlotStream | undefined
   /** Something of it was refused by a receiver with a newer topology: it begins anew, if that leaves the backup as it is. */
   isRefused: boolean
 }
@@ -41,7 +41,7 @@ export class Mender {
     const present = this.#mends.get(slot)
     if (present && (present.firstBatch === undefined || number < present.firstBatch)) return false
     if (!present) this.#keepUndrained(slot, channel)
-    this.#mends.set(slot, anew(slot, channel))
+    this.#begin(slot, channel)
     return true
   }
 
@@ -60,9 +60,9 @@ export class Mender {
   topologyChanged(channels: Iterable<ReplicaChannel>): Map<ReplicaChannel, number[]> {
     for (const { slot, channel, isRefused } of [...this.#mends.values()])
       if (this.slots.backup[slot] !== channel) {
-        this.#mends.delete(slot)
+        this.#end(slot)
         for (const write of channel.endMend(slot)) channel.hold(write)
-      } else if (isRefused && !channel.isRefusedByNewer) this.#mends.set(slot, anew(slot, channel))
+      } else if (isRefused && !channel.isRefusedByNewer) this.#begin(slot, channel)
     const begun = new Map<ReplicaChannel, number[]>()
     for (const channel of channels) {
       if (!channel.holdsWrites || channel.isRefusedByNewer) continue
@@ -87,20 +87,24 @@ export class Mender {
     if (mend.firstBatch === undefined) {
       if (channel.fillBytesInFlight >= WINDOW_BYTES) return false
       mend.firstBatch = channel.mend(slot, this.slots.seq[slot]!)
-      mend.keys = this.store.keysOf(slot)[Symbol.iterator]()
+      mend.stream = new SlotStream(this.store, slot, channel)
     }
-    while (mend.keys) {
-      if (channel.fillBytesInFlight >= WINDOW_BYTES) return false
-      const next = mend.keys.next()
-      if (next.done) {
-        mend.keys = undefined
-        channel.mendEnd(slot, this.store.history.of(slot), () => this.#stored(mend))
-      } else {
-        const entry = this.store.peek(slot, next.value)
-        if (entry) channel.fill(entry, now, undefined)
-      }
-    }
+    if (!mend.stream) return true
+    if (!mend.stream.advance(now)) return false
+    mend.stream = undefined
+    channel.mendEnd(slot, this.store.history.of(slot), () => this.#stored(mend))
     return true
+  }
+
+  /** Or anew: in the turn that it has. */
+  #begin(slot: number, channel: ReplicaChannel): void {
+    this.#mends.get(slot)?.stream?.stop()
+    this.#mends.set(slot, { slot, channel, firstBatch: undefined, stream: undefined, isRefused: false })
+  }
+
+  #end(slot: number): void {
+    this.#mends.get(slot)?.stream?.stop()
+    this.#mends.delete(slot)
   }
 
   #stored(mend: Mend): void {
@@ -119,8 +123,4 @@ export class Mender {
     write.sent()
     channel.hold(write)
   }
-}
-
-function anew(slot: number, channel: ReplicaChannel): Mend {
-  return { slot, channel, firstBatch: undefined, keys: undefined, isRefused: false }
 }

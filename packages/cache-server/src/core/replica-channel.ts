@@ -225,6 +225,13 @@ export class ReplicaChannel {
     this.#ahead.withdraw(bytes)
   }
 
+  /** Whether an entry can be put in and holds nobody up. If not so, its value goes ahead. */
+  isReadyFor({ value }: Entry): boolean {
+    if (!isLarge(value) || this.#ahead.has(value)) return true
+    this.#ahead.send(value)
+    return this.#ahead.has(value)
+  }
+
   /** A live write. */
   put(entry: Entry, now: number, write: PendingWrite, origin: Origin | undefined, number: number): void {
     this.fillBegin(entry.slot)
