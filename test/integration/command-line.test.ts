@@ -1,4 +1,5 @@
-// What the `icf` command answers to wrong usage, and to circumstances that are wrong.
+// What the `icf` command answers where processes or circumstances are wrong; to wrong usage alone: main.test.ts and program.test.ts of
+// the command.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,46 +10,6 @@ import { Cluster } from '../support/cluster.js'
 import { icf, runIcf, type Outcome } from '../support/icf.js'
 import { freeBasePort, freePort, upOffsets } from '../support/ports.js'
 import { waitUntil } from '@icf/testkit/wait'
-
-describe('wrong usage ends with 2 and says what is wrong', () => {
-  const cases: readonly [args: readonly string[], says: RegExp][] = [
-    [['--nope'], /unknown option '--nope'/],
-    [['nope'], /unknown command 'nope'/],
-    [['get'], /missing.*argument/],
-    [['get', 'a', 'b'], /too many arguments/],
-    [['get', 'a', '--masters', 'nonsense'], /"nonsense" is not an address/],
-    [['set', 'a', 'b', '--ttl', 'soon'], /--ttl.*soon/],
-    [['cache', '--port', '70000'], /--port.*70000/],
-    [['cache', '--max-memory', 'much'], /--max-memory.*much/],
-    [['cache', '--weight', '-1'], /--weight/],
-    [['master', '--lease', '5s'], /lease/i],
-    [['status', '--wait', '--timeout', '0s'], /--timeout/],
-    [['up', '--servers', '0'], /--servers/],
-    ...[
-      'up',
-      'master',
-      'cache',
-      'status',
-      'get',
-      'set',
-      'del',
-      'ttl',
-      'ring',
-      'where',
-      'shutdown',
-      'events',
-      'load',
-      'verify',
-    ].map((command): [string[], RegExp] => [[command, '--nope'], /unknown option '--nope'/]),
-  ]
-  for (const [args, says] of cases)
-    it(`icf ${args.join(' ').slice(0, 50)}`, async () => {
-      const outcome = await runIcf(args)
-      assert.equal(outcome.code, 2, outcome.stderr)
-      assert.match(outcome.stderr, says)
-      assertNoTrace(outcome)
-    })
-})
 
 describe('icf up', () => {
   const dir = mkdtempSync(join(tmpdir(), 'icf-up-'))

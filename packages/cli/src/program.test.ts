@@ -85,6 +85,9 @@ test('values that can not be meant are refused before anything is done', async (
     ['up --coordination etcd --etcd http://e:2379 --data-dir x', /the state is in etcd/],
     ['up --weight 1,x', /--weight 1,x: It must be a number/],
     ['up --zone a,', /--zone a,: write one value/],
+    ['cache --max-memory much', /--max-memory.*much/],
+    ['status --wait --timeout 0s', /--timeout/],
+    ['master --lease 5s', /lease/i],
     ['master --lease 100ms', /at least 3 × heartbeatIntervalMs/],
     ['master --peers 127.0.0.1', /host:port/],
     ['master --peers ,', /write --peers host:port/],
@@ -96,6 +99,7 @@ test('values that can not be meant are refused before anything is done', async (
     ['set a b --file c', /not both/],
     ['get a --masters nonsense', /"nonsense" is not an address/],
     ['status --masters ,', /no master is given/],
+    ...names.map((name): [string, RegExp] => [`${name} --nope`, /unknown option '--nope'/]),
   ]
   for (const [line, message] of cases)
     await assert.rejects(
