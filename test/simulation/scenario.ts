@@ -11,6 +11,10 @@ const MIB = 1024 * KIB
 const LEAST_BYTES_PER_MS = 1_250
 const LEAST_FOR_LONG_BYTES_PER_MS = 12_500
 
+/** Shares of the writes that are long: they take most of the time that a seed takes. */
+const FEW_LONG = 0.02
+const MANY_LONG = 0.25
+
 /** For what takes its time to be seen to, in ms. */
 const PATIENCE_MS = 40_000
 
@@ -30,16 +34,20 @@ export interface Scenario {
 /** What is not left to chance. */
 export type ScenarioKind = Pick<ClusterOptions, 'masters'> &
   Pick<FaultOptions, 'isPatient'> &
-  Pick<WorkloadOptions, 'givesUpWrites'>
+  Pick<WorkloadOptions, 'givesUpWrites'> & {
+    /** Many values are long, unless memory is scarce. */
+    readonly writesLong: boolean
+  }
 
 /** A small cluster, since a seed has to be cheap: what goes wrong in large ones goes wrong in small ones. */
 export function chooseScenario(
   random: Random,
-  { isPatient, givesUpWrites, masters }: ScenarioKind,
+  { isPatient, givesUpWrites, writesLong, masters }: ScenarioKind,
 ): Scenario {
   const machineCount = random.integer(2, 6)
   const mayEvict = random.chance(0.15)
-  const hasLong = !mayEvict && random.chance(0.1)
+  const hasSomeLong = !mayEvict && random.chance(0.1)
+  const hasLong = hasSomeLong || (writesLong && !mayEvict)
   const pauseMs = random.pick([20, 60, 200])
   return {
     cluster: {
@@ -64,7 +72,7 @@ export function chooseScenario(
         ? random.pick([200, 2 * KIB])
         : random.pick([0, 200, 4 * KIB, 16 * KIB, 16 * KIB]),
       pauseMs,
-      longShare: hasLong ? 0.02 : 0,
+      longShare: hasLong ? (writesLong ? MANY_LONG : FEW_LONG) : 0,
       longBytes: 600 * KIB,
       ttlShare: random.chance(0.2) ? 0.2 : 0,
       fastShare: random.chance(0.2) ? 0.1 : 0,

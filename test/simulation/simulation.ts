@@ -38,12 +38,17 @@ const PATIENT_EVERY = 64
 /** Every so many seeds many writes are given up: nobody knows what became of them. */
 const GIVING_UP_EVERY = 4
 
+/** Every so many seeds many values are long, at several times the cost. */
+const LONG_EVERY = 64
+
 export interface SimulationOptions {
   readonly trace?: ((line: string) => void) | undefined
   /** Default: as many as the seed says. */
   readonly masters?: number | undefined
   /** Whether single writes are given up early while calls may fail. Default: as the seed says. */
   readonly givesUpWrites?: boolean
+  /** Whether many values are long. Default: as the seed says. */
+  readonly writesLong?: boolean
   /** How far the time of day of a process is off at most. Default half a day. */
   readonly mostWallErrorMs?: number
   /** After which a master that is alone loses its term at the latest, time and again, while things go wrong. Default never. */
@@ -87,13 +92,14 @@ class Simulation {
       trace,
       masters = mastersOf(seed),
       givesUpWrites = seed % GIVING_UP_EVERY === 1,
+      writesLong = seed % LONG_EVERY === LONG_EVERY / 2,
       mostWallErrorMs = HALF_A_DAY_MS,
       longestTermMs = Infinity,
     }: SimulationOptions,
   ) {
     this.#world = new World(seed, trace)
     const isPatient = seed % PATIENT_EVERY === 0
-    this.#scenario = chooseScenario(this.#world.random, { isPatient, givesUpWrites, masters })
+    this.#scenario = chooseScenario(this.#world.random, { isPatient, givesUpWrites, writesLong, masters })
     this.#world.log(JSON.stringify(this.#scenario))
     const network = new Network(this.#world, this.#scenario.weather)
     if (trace) network.heard = (from, to, frame) => this.#traceFrame(from.name, to.name, frame)

@@ -302,6 +302,16 @@ export const cacheServerMutants: readonly Mutant[] = [
     seeds: 1000,
   },
   {
+    name: 'copies-a-long-entry-that-is-gone',
+    file: `${CORE}/slot-stream.js`,
+    find: `if (waiting && store.peek(slot, waiting.key) === waiting)`,
+    replace: `if (waiting)`,
+    breaks:
+      'an entry is read when it is put into the channel: what was removed while its value went ahead is not',
+    // A long value has to be removed while it goes ahead of a copy of its slot.
+    seeds: 4000,
+  },
+  {
     name: 'parting-forgotten',
     file: `${CORE}/writer.js`,
     find: `if (removal || this.slots.parted[slot] === 0)`,
