@@ -28,7 +28,12 @@ export class RouterHarness {
   /** What was asked of the shell, in order. */
   readonly log: string[] = []
   readonly links = new Map<string, RecordingPort>()
+  /** Those that were to be connected last, by the name of their server. */
   readonly peers = new Map<string, Peer>()
+  /** Whose links are to be cut. */
+  readonly disconnected: Peer[] = []
+  /** Whose links are to be cut and made anew. */
+  readonly reconnected: Peer[] = []
   readonly router: Router
   isSweeping = false
   #flushing: Peer[] = []
@@ -143,8 +148,14 @@ export class RouterHarness {
         this.peers.set(peer.server.id, peer)
         this.log.push(`connect ${peer.server.id}`)
       },
-      disconnect: (peer) => this.log.push(`disconnect ${peer.server.id}`),
-      reconnect: (peer) => this.log.push(`reconnect ${peer.server.id}`),
+      disconnect: (peer) => {
+        this.disconnected.push(peer)
+        this.log.push(`disconnect ${peer.server.id}`)
+      },
+      reconnect: (peer) => {
+        this.reconnected.push(peer)
+        this.log.push(`reconnect ${peer.server.id}`)
+      },
       flushSoon: (peer) => this.#flushing.push(peer),
       suspect: (id) => this.log.push(`suspect ${id}`),
       askTopology: () => this.log.push('ask'),

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CommandCode, keySlot, limits, NONE, SLOT_COUNT, type ErrorCode } from '@icf/common'
-import { commandsOf, type Command } from '@icf/testkit/frames'
+import { CommandCode, keySlot, limits, MessageType, NONE, SLOT_COUNT, type ErrorCode } from '@icf/common'
+import { commandsOf, dataOf, type Command } from '@icf/testkit/frames'
 import type { RecordingPort } from '@icf/testkit/recording-port'
 import fc from 'fast-check'
 import { errorResult } from '../fake-cluster.test.kit.js'
+import type { Peer } from './peer.js'
 import { RouterHarness, type Outcome } from './router-harness.test.kit.js'
 
 const NAMES = ['a', 'b', 'c', 'd', 'e']
@@ -60,7 +61,8 @@ class World {
   #version = 0
   #owner: (slot: number) => number = () => 0
   #present = NAMES
-  readonly #open = new Map<string, { link: RecordingPort; seenFrames: number; unanswered: Command[] }>()
+  /** A server that is shut down and one that comes back under its name have a link each. */
+  readonly #open = new Map<Peer, { link: RecordingPort; seenFrames: number; unanswered: Command[] }>()
 
   constructor(private readonly slotCount: number) {
     this.harness = new RouterHarness({}, slotCount)
@@ -88,7 +90,7 @@ class World {
         this.open(NAMES[step.server]!)
         break
       case 'lose':
-        if (this.#open.delete(NAMES[step.server]!)) this.harness.lose(NAMES[step.server]!)
+        for (const peer of this.#peersOf(NAMES[step.server]!)) this.#lose(peer)
         break
       case 'topology':
         this.follow(step)
@@ -101,8 +103,17 @@ class World {
   }
 
   open(name: string): void {
-    if (this.#open.has(name) || !this.#present.includes(name)) return
-    this.#open.set(name, { link: this.harness.open(name), seenFrames: 0, unanswered: [] })
+    const peer = this.harness.peers.get(name)
+    if (!peer || this.#open.has(peer) || !this.#present.includes(name)) return
+    this.#open.set(peer, { link: this.harness.open(name), seenFrames: 0, unanswered: [] })
+  }
+
+  #peersOf(name: string): Peer[] {
+    return [...this.#open.keys()].filter(({ server: { id } }) => id === name)
+  }
+
+  #lose(peer: Peer): void {
+    if (this.#open.delete(peer)) this.harness.router.lost(peer)
   }
 
   follow({ gone, salt, unowned, leaving }: Omit<Extract<Step, { do: 'topology' }>, 'do'>): void {
@@ -125,30 +136,29 @@ class World {
   }
 
   answer(name: string, how: 'value' | ErrorCode, share: number): void {
-    const open = this.#open.get(name)
-    if (!open) return
     this.#check()
-    const count = Math.ceil(open.unanswered.length * share)
-    // From the end, so that answers come out of order.
-    for (const { id, code } of open.unanswered.splice(open.unanswered.length - count)) {
-      const result = how === 'value' ? valueFor(code) : errorResult(how, { epoch: 1, version: this.#version })
-      this.harness.answer(name, id, result)
+    for (const peer of this.#peersOf(name)) {
+      const { unanswered } = this.#open.get(peer)!
+      const count = Math.ceil(unanswered.length * share)
+      // From the end, so that answers come out of order.
+      for (const { id, code } of unanswered.splice(unanswered.length - count)) {
+        const result =
+          how === 'value' ? valueFor(code) : errorResult(how, { epoch: 1, version: this.#version })
+        this.harness.router.receive(peer, dataOf([MessageType.RESULTS, id, 1, result]))
+      }
     }
     this.#disconnect()
   }
 
   /** Links that the router had cut. */
   #disconnect(): void {
-    for (const entry of this.harness.take()) {
-      const [verb, name] = entry.split(' ') as [string, string]
-      if (verb === 'disconnect') this.#open.delete(name)
-      if (verb === 'reconnect' && this.#open.delete(name)) this.harness.lose(name)
-    }
+    for (const peer of this.harness.disconnected.splice(0)) this.#open.delete(peer)
+    for (const peer of this.harness.reconnected.splice(0)) this.#lose(peer)
   }
 
   /** What was sent since the last look went to the owner by the topology it names, with free ids. */
   #check(): void {
-    for (const [name, open] of this.#open) {
+    for (const [{ server }, open] of this.#open) {
       for (const frame of open.link.sent.slice(open.seenFrames)) {
         for (const command of commandsOf(frame)) {
           const { id, args } = command
@@ -160,7 +170,7 @@ class World {
           // A value that was sent ahead: meanwhile there may be another topology.
           if (typeof args[1] === 'object') continue
           assert.equal(frame[2], this.#version)
-          assert.equal(NAMES[this.#owner(keySlot(args[0] as string, this.slotCount))], name)
+          assert.equal(NAMES[this.#owner(keySlot(args[0] as string, this.slotCount))], server.id)
         }
       }
       open.seenFrames = open.link.sent.length
@@ -187,6 +197,17 @@ function valueFor(code: number): unknown {
   return true
 }
 
+/** A server that is shut down still owes an answer when one of its name comes, goes and comes again. */
+const COMES_BACK: Step[] = [
+  { do: 'open', server: 1 },
+  { do: 'topology', gone: 0, salt: 0, unowned: false, leaving: true },
+  { do: 'submit', code: CommandCode.GET, key: 47, isLarge: false },
+  { do: 'flush' },
+  { do: 'topology', gone: 0b10, salt: 0, unowned: false, leaving: false },
+  { do: 'topology', gone: 0, salt: 0, unowned: false, leaving: false },
+  { do: 'topology', gone: 0b10, salt: 0, unowned: false, leaving: false },
+]
+
 for (const slotCount of [SLOT_COUNT, 64, 16])
   test(`whatever happens, each call settles once, within its deadline, and what is sent goes to the owner (${slotCount} slots)`, () => {
     fc.assert(
@@ -202,6 +223,6 @@ for (const slotCount of [SLOT_COUNT, 64, 16])
         const { pendingCount, pendingBytes } = world.harness.router
         assert.deepEqual({ pendingCount, pendingBytes }, { pendingCount: 0, pendingBytes: 0 })
       }),
-      { numRuns: slotCount === SLOT_COUNT ? 300 : 150 },
+      { numRuns: slotCount === SLOT_COUNT ? 300 : 150, examples: [[COMES_BACK]] },
     )
   })
