@@ -5,8 +5,8 @@ import type { ClientSession } from '../core/client-session.js'
 import { StallWatch } from './stall-watch.js'
 
 /**
- * While more than this is on its way to backups, clients are not read: they feel what the slowest backup bears. So is a client
- * of which long values wait for their backups, while all that do are more.
+ * While more than this is on its way to backups, clients are not read: they feel what the slowest backup bears. Nor is a client
+ * that has long values waiting for their backups, while those of all clients are more.
  */
 const MAX_REPLICATION_BYTES = 64 * 1024 * 1024
 
