@@ -1,9 +1,10 @@
-import { execFile, fork, type ChildProcess } from 'node:child_process'
+import { execFile, fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Status } from '@icf/common'
+import { createInterface } from 'node:readline'
+import type { ClusterEvent, Status } from '@icf/common'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freeBasePort } from './ports.js'
@@ -30,15 +31,19 @@ export class IcfProcesses {
   }
 
   /** @param masters their addresses */
-  private constructor(readonly masters: readonly string[]) {
+  private constructor(
+    readonly masters: readonly string[],
+    private readonly serverOptions: readonly string[],
+  ) {
     process.on('exit', this.#kill)
   }
 
   static async start({ servers, masters = 1, serverOptions = [] }: IcfOptions): Promise<IcfProcesses> {
     const base = await freeBasePort(Array.from({ length: masters }, (_, i) => i))
-    const processes = new IcfProcesses(Array.from({ length: masters }, (_, i) => `127.0.0.1:${base + i}`))
+    const addresses = Array.from({ length: masters }, (_, i) => `127.0.0.1:${base + i}`)
+    const processes = new IcfProcesses(addresses, serverOptions)
     for (let i = 0; i < masters; i++) processes.restartMaster(i)
-    for (let i = 0; i < servers; i++) await processes.addServer(...serverOptions)
+    for (let i = 0; i < servers; i++) await processes.addServer()
     return processes
   }
 
@@ -63,9 +68,41 @@ export class IcfProcesses {
     }
   }
 
-  async addServer(...options: string[]): Promise<void> {
+  async addServer(): Promise<void> {
     const port = String(await freeBasePort([0]))
-    this.servers.push(this.#run('cache', '--port', port, '--masters', this.masters.join(','), ...options))
+    this.servers.push(
+      this.#run('cache', '--port', port, '--masters', this.masters.join(','), ...this.serverOptions),
+    )
+  }
+
+  /**
+   * Adds one to those that there are, of which none has ended, and returns when all is settled again.
+   * @param joined told when the master has taken it in
+   * @returns what was moved
+   */
+  async join(joined: () => void): Promise<ClusterEvent> {
+    await this.addServer()
+    const log = spawn(
+      process.execPath,
+      [CLI, 'events', '--follow', '--json', '--masters', this.masters.join(',')],
+      {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    )
+    let joins = 0
+    let moved: ClusterEvent = { type: 'MOVED' }
+    try {
+      for await (const line of createInterface(log.stdout)) {
+        const event = JSON.parse(line) as ClusterEvent
+        if (event.type === 'ADD_CACHE_SERVER' && ++joins === this.servers.length) joined()
+        if (joins < this.servers.length) continue
+        if (event.type === 'MOVED') moved = event
+        if (event.type === 'SETTLED') return moved
+      }
+    } finally {
+      log.kill('SIGKILL')
+    }
+    throw new Error('the event log ended before all was settled')
   }
 
   /** Every slot served, every backup complete, no move pending. */
