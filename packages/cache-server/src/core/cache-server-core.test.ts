@@ -22,6 +22,7 @@ import { RecordingPort } from '@icf/testkit/recording-port'
 import type { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
+import { REPORT_INTERVAL_MS } from './copier.js'
 import { renewLease, threeMembers, topologyOf, type Member } from './members.test.kit.js'
 
 describe('a cache server', () => {
@@ -137,6 +138,8 @@ describe('a cache server', () => {
     adopt(topologyOf(2, 1, NONE, { to: 2, intent: 'backup', since: 2 }), b, c)
     assert.equal(b.get('key7'), 'v7')
     assert.equal(c.core.store.peek(keySlot('key7'), 'key7')?.value, 'v7')
+    b.pass(REPORT_INTERVAL_MS)
+    wires.run()
     const copied = b.toMaster.filter((message) => message[0] === MessageType.SLOTS_COPIED)
     assert.equal(copied.flatMap((message) => message[4] as number[]).length, 2 * SLOT_COUNT)
     assert.equal(copied[0]![1], c.core.id)

@@ -2,7 +2,7 @@ import { MessageType, type Intent, type Message } from '@icf/common'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { Copier, MAX_PARKED_SLOTS, TURN_BYTES } from './copier.js'
+import { Copier, MAX_PARKED_SLOTS, PARK_INTERVAL_MS, REPORT_INTERVAL_MS, TURN_BYTES } from './copier.js'
 import { Entry } from './entry.js'
 import { ReplicaChannel } from './replica-channel.js'
 import { WINDOW_BYTES } from './slot-stream.js'
@@ -19,8 +19,10 @@ describe('a copier', () => {
   let copier: Copier
   let channel: ReplicaChannel
   let port: RecordingPort
+  let now: number
 
   beforeEach(() => {
+    now = 0
     slots = new SlotTable(SLOTS)
     slots.serving.fill(Serving.YES)
     store = new Store(64 * 1024 * 1024, SLOTS)
@@ -44,13 +46,17 @@ describe('a copier', () => {
   /** A slot whose backup is to be its primary: nothing is copied. */
   const swap = (slot: number): boolean =>
     copier.ensure(slot, { to: 1, intent: 'primary', since: 7 }, 'peer', undefined)
-  /** As many turns as there is something to do for. */
-  const turn = (): void => {
-    while (copier.advance(0));
+  /** As many turns as there is something to do for, after so many ms: by default enough to park, and report, again. */
+  const turn = (ms = PARK_INTERVAL_MS): void => {
+    now += ms
+    while (copier.advance(now));
+    channel.elapse(now)
     channel.flush()
   }
-  const acknowledge = (refused?: Set<number>): void =>
+  const acknowledge = (refused?: Set<number>): void => {
+    channel.elapse(now)
     channel.acknowledge(channel.nextNumber - 1, () => undefined, refused)
+  }
   const parked = (): number[] =>
     [...slots.serving.keys()].filter((slot) => slots.serving[slot] === Serving.PARKED)
   it('has a window of entries on their way, and sends each once and one slot after the other', () => {
@@ -90,7 +96,7 @@ describe('a copier', () => {
     })
     const onTheirWay = (): number => others.reduce((sum, other) => sum + other.fillBytesInFlight, 0)
     for (let before = 0, isMore = true; isMore; before = onTheirWay()) {
-      isMore = copier.advance(0)
+      isMore = copier.advance(now)
       assert.ok(onTheirWay() - before < TURN_BYTES + 30_000)
     }
     for (const other of others) assert.ok(other.fillBytesInFlight >= WINDOW_BYTES)
@@ -156,6 +162,45 @@ describe('a copier', () => {
     slots.serving[5] = Serving.NO
     turn()
     assert.deepEqual(parked().slice(-2), [MAX_PARKED_SLOTS - 1, MAX_PARKED_SLOTS + 1])
+  })
+
+  it('parks slots that are ready one by one only now and then, and many at once', () => {
+    for (const slot of [1, 2]) {
+      swap(slot)
+      turn(PARK_INTERVAL_MS - 1)
+    }
+    assert.deepEqual(parked(), [1])
+    turn(1)
+    assert.deepEqual(parked(), [1, 2])
+    for (let slot = 3; slot < SLOTS; slot++) swap(slot)
+    turn(1)
+    assert.deepEqual(parked(), [1, 2])
+    for (const slot of parked()) {
+      copier.cancel(slot)
+      slots.serving[slot] = Serving.NO
+    }
+    turn(1)
+    assert.equal(parked().length, MAX_PARKED_SLOTS)
+  })
+
+  it('reports copies only now and then, and along with a slot that is handed off', () => {
+    const reported = (slot: number): boolean =>
+      reports.some((report) => (report[4] as number[]).includes(slot))
+    for (const slot of [1, 2, 3]) {
+      begin(slot, 'backup')
+      turn(0)
+      acknowledge()
+      turn(1)
+    }
+    assert.deepEqual([1, 2, 3].map(reported), [true, false, false])
+    turn(REPORT_INTERVAL_MS)
+    assert.deepEqual([1, 2, 3].map(reported), [true, true, true])
+    begin(4, 'backup')
+    turn(0)
+    acknowledge()
+    swap(5)
+    turn(0)
+    assert.deepEqual([4, 5].map(reported), [true, true])
   })
 
   it('hands a slot off only when it is drained as well', () => {

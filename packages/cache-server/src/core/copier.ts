@@ -17,6 +17,12 @@ export const TURN_BYTES = 64 * 1024
 /** Slots parked at once: bounds how many keys wait while the master commits new primaries. */
 export const MAX_PARKED_SLOTS = 256
 
+/** Slots are parked so many at a time, or this far apart, in ms: each time costs a version, which every server has to follow. */
+export const PARK_INTERVAL_MS = 50
+
+/** What is copied is reported this far apart, in ms, unless a slot that is parked is reported: for a backup nobody waits. */
+export const REPORT_INTERVAL_MS = 25
+
 type Stage = 'copying' | 'ending' | 'copied' | 'parked' | 'reported'
 
 /** One transition of a slot that this server is the primary of, whose copy has begun. */
@@ -49,8 +55,12 @@ export class Copier implements Fills {
   readonly #queues = new Map<ReplicaChannel, number[]>()
   readonly #toPark: CopyTask[] = []
   #parked = 0
+  #parkedAt = -Infinity
   #hasMaster = false
   #toReport: CopyTask[] = []
+  /** Of those to be reported, some are parked. */
+  #isReportUrgent = false
+  #reportedAt = -Infinity
 
   constructor(
     private readonly slots: SlotTable,
@@ -90,8 +100,8 @@ export class Copier implements Fills {
   }
 
   begin(slot: number): Fill {
-    const { channel, ...copy } = this.#wanted.take(slot)!
-    return this.#addTask(slot, channel.peerId, channel, copy)
+    const copy = this.#wanted.take(slot)!
+    return this.#addTask(slot, copy.channel.peerId, copy.channel, copy)
   }
 
   #want(slot: number, wish: Wish, channel: ReplicaChannel): void {
@@ -107,8 +117,9 @@ export class Copier implements Fills {
     channel: ReplicaChannel | undefined,
     copy: Omit<WantedCopy, 'channel'>,
   ): CopyTask {
+    const { intent, since, seq, written, isParted } = copy
     const task: CopyTask = {
-      ...copy, slot, peerId, channel, firstBatch: 0, stage: 'copying', isSent: false, stream: undefined,
+      slot, peerId, channel, intent, since, seq, written, isParted, firstBatch: 0, stage: 'copying', isSent: false, stream: undefined,
     } // prettier-ignore
     this.#tasks.set(slot, task)
     return task
@@ -146,7 +157,9 @@ export class Copier implements Fills {
   /** The master may not have our reports: it lost the link, is a new one, or begins another term. */
   masterConnected(): void {
     this.#hasMaster = true
+    this.#parkedAt = -Infinity
     this.#toReport = [...this.#tasks.values()].filter((task) => task.stage === 'reported')
+    this.#isReportUrgent = this.#toReport.length > 0
   }
 
   /**
@@ -173,8 +186,8 @@ export class Copier implements Fills {
   advance(now: number): boolean {
     const isMore = this.#streamAll(now)
     if (!this.#hasMaster) return isMore
-    while (this.#toPark.length > 0 && this.#parked < MAX_PARKED_SLOTS) this.#park(this.#toPark.shift()!)
-    if (this.#toReport.length > 0) this.#sendReports()
+    if (this.#isTimeToPark(now)) this.#parkSome(now)
+    if (this.#toReport.length > 0) this.#sendReports(now)
     return isMore
   }
 
@@ -223,6 +236,17 @@ export class Copier implements Fills {
     else this.#report(task)
   }
 
+  #isTimeToPark(now: number): boolean {
+    const { length } = this.#toPark
+    if (length === 0) return false
+    return now >= this.#parkedAt + PARK_INTERVAL_MS || (this.#parked === 0 && length >= MAX_PARKED_SLOTS)
+  }
+
+  #parkSome(now: number): void {
+    this.#parkedAt = now
+    while (this.#toPark.length > 0 && this.#parked < MAX_PARKED_SLOTS) this.#park(this.#toPark.shift()!)
+  }
+
   #park(task: CopyTask): void {
     if (!this.#isCurrent(task)) return
     task.stage = 'parked'
@@ -234,9 +258,13 @@ export class Copier implements Fills {
   #report(task: CopyTask): void {
     task.stage = 'reported'
     this.#toReport.push(task)
+    this.#isReportUrgent ||= task.intent === 'primary'
   }
 
-  #sendReports(): void {
+  #sendReports(now: number): void {
+    if (!this.#isReportUrgent && now < this.#reportedAt + REPORT_INTERVAL_MS) return
+    this.#isReportUrgent = false
+    this.#reportedAt = now
     const groups = new Map<string, CopyTask[]>()
     for (const task of this.#toReport) {
       if (!this.#isCurrent(task)) continue

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { Wires } from '@icf/testkit/wires'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { PARK_INTERVAL_MS } from './copier.js'
 import { DEAF, Member, serverOf } from './members.test.kit.js'
 
 const NAMES = ['a', 'b', 'c', 'd', 'e']
@@ -64,8 +65,10 @@ class Cluster {
     this.#publish({ transitions: new Map(transitions).set(slot, { to, intent, since }) })
   }
 
-  /** What was reported as copied takes effect. */
+  /** What is copied is reported, and takes effect. */
   commit(): void {
+    for (const member of this.members) member.pass(PARK_INTERVAL_MS)
+    this.wires.run()
     const [primary, backup] = [this.topology.primary.slice(), this.topology.backup.slice()]
     const transitions = new Map(this.topology.transitions)
     for (const [seat, { toMaster }] of this.members.entries())

@@ -54,6 +54,7 @@ export class Member {
   ended: Ending | undefined
   termsBegun = 0
   #id = 0
+  #now = 0
   readonly #ports = new Map<Member, { cut: boolean }[]>()
 
   constructor(
@@ -67,7 +68,7 @@ export class Member {
       budgetBytes,
       slotCount,
       toMaster: (message) => this.toMaster.push(message),
-      flushSoon: () => wires.queue.push(() => this.core.flush(0)),
+      flushSoon: () => wires.queue.push(() => this.core.flush(this.#now)),
       followed: () => undefined,
       termBegan: () => this.termsBegun++,
       reconnect: (serverId) => this.reconnects.push(serverId),
@@ -85,6 +86,12 @@ export class Member {
       }),
       'client',
     )
+  }
+
+  /** Time passes, and what was due meanwhile is done. */
+  pass(ms: number): void {
+    this.#now += ms
+    this.core.work(this.#now)
   }
 
   command(code: number, ...args: unknown[]): number {
