@@ -42,6 +42,9 @@ import { Writer } from './writer.js'
 /** Entries that one slice of background work touches: well below a millisecond. */
 const SLICE_ENTRIES = 500
 
+/** For how long after a call copies give way to the next ones, in ms. */
+const SERVED_MS = 1000
+
 /** Answers that one turn puts into frames, about: a few milliseconds. */
 const FLUSH_BYTES = 2 * 1024 * 1024
 
@@ -95,6 +98,8 @@ export class CacheServerCore {
   readonly #dirtyClients: ClientSession[] = []
   readonly #dirtyChannels: ReplicaChannel[] = []
   #lastChannelId = 0
+  /** When a client sent something. */
+  #servedAt = -Infinity
   #isFlushDue = false
   /** Of values that are being received. */
   #incomingBytes = 0
@@ -125,6 +130,7 @@ export class CacheServerCore {
     this.#copier = new Copier(this.slots, this.store, {
       toMaster: options.toMaster,
       isDrained: (slot) => this.ledger.isDrained(slot),
+      isAnyoneServed: (now) => now - this.#servedAt < SERVED_MS,
     })
     this.#mender = new Mender(this.slots, this.store, this.ledger)
     this.auditor = new Auditor(this.slots, this.store, this.writer, {
@@ -155,6 +161,7 @@ export class CacheServerCore {
   /** @throws IcfError PROTOCOL */
   clientData(client: ClientSession, frame: FrameReader, now: number): void {
     if (frame.type !== MessageType.COMMANDS) throw unexpected('client', frame.type)
+    this.#servedAt = now
     this.runner.runFrame(client, frame, now)
     this.#dirty()
   }
@@ -385,6 +392,7 @@ export class CacheServerCore {
 
   #acknowledged(channel: ReplicaChannel, ack: BackAck, now: number): void {
     const { number, epoch, version, refused } = ack
+    channel.elapse(now)
     if (refused.length === 0) return channel.acknowledge(number, this.ledger.acknowledged)
     const slots = new Set(refused)
     channel.acknowledge(number, this.ledger.acknowledged, slots)

@@ -1,11 +1,12 @@
 import { MessageType, type Intent, type Message } from '@icf/common'
 import { RecordingPort } from '@icf/testkit/recording-port'
+import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
+import { MOST_BYTES } from './copy-window.js'
 import { Copier, MAX_PARKED_SLOTS, PARK_INTERVAL_MS, REPORT_INTERVAL_MS, TURN_BYTES } from './copier.js'
 import { Entry } from './entry.js'
 import { ReplicaChannel } from './replica-channel.js'
-import { WINDOW_BYTES } from './slot-stream.js'
 import { Serving, SlotTable } from './slot-table.js'
 import { Store } from './store.js'
 
@@ -20,9 +21,11 @@ describe('a copier', () => {
   let channel: ReplicaChannel
   let port: RecordingPort
   let now: number
+  let isAnyoneServed: boolean
 
   beforeEach(() => {
     now = 0
+    isAnyoneServed = true
     slots = new SlotTable(SLOTS)
     slots.serving.fill(Serving.YES)
     store = new Store(64 * 1024 * 1024, SLOTS)
@@ -31,6 +34,7 @@ describe('a copier', () => {
     copier = new Copier(slots, store, {
       toMaster: (message) => reports.push(message),
       isDrained: (slot) => !undrained.has(slot),
+      isAnyoneServed: () => isAnyoneServed,
     })
     copier.masterConnected()
     channel = new ReplicaChannel('peer', 1, [], copier)
@@ -65,7 +69,7 @@ describe('a copier', () => {
       begin(slot, 'backup')
     }
     turn()
-    assert.ok(channel.fillBytesInFlight >= WINDOW_BYTES && channel.fillBytesInFlight < WINDOW_BYTES + 30_000)
+    assert.ok(channel.fillBytesInFlight >= MOST_BYTES && channel.fillBytesInFlight < MOST_BYTES + 30_000)
     const before = port.sent.length
     turn()
     assert.equal(port.sent.length, before)
@@ -88,6 +92,52 @@ describe('a copier', () => {
     )
   })
 
+  describe('when acknowledgements take long', () => {
+    /** More than one entry fits into the frame that it may send between two rests. */
+    const LITTLE_BYTES = 50_000
+    const server = serverInfo('s'.repeat(40))
+
+    beforeEach(() => {
+      slots.topology = topologyWith({ slotCount: SLOTS, servers: [server, server], primary: 0, backup: 1 })
+      fill(1, 100)
+      begin(1, 'backup')
+      for (let turns = 0; turns < 20; turns++) {
+        turn()
+        now += turns === 0 ? 1 : 20
+        acknowledge()
+      }
+    })
+
+    it('gives way, and rests in between', () => {
+      turn(1)
+      assert.equal(channel.fillBytesInFlight, 0)
+      turn(25)
+      assert.ok(channel.fillBytesInFlight > 0 && channel.fillBytesInFlight < LITTLE_BYTES)
+    })
+
+    it('does not where nobody is served', () => {
+      isAnyoneServed = false
+      turn(1)
+      assert.ok(channel.fillBytesInFlight >= MOST_BYTES)
+    })
+
+    it('does not while some slot has no backup', () => {
+      slots.topology = topologyWith({ slotCount: SLOTS, servers: [server], primary: 0 })
+      turn(1)
+      assert.ok(channel.fillBytesInFlight >= MOST_BYTES)
+    })
+
+    it('does not while a server waits until it may go', () => {
+      slots.topology = {
+        ...slots.topology,
+        version: 2,
+        servers: [server, { ...server, id: 'l'.repeat(40), state: 'leaving' }],
+      }
+      turn(1)
+      assert.ok(channel.fillBytesInFlight >= MOST_BYTES)
+    })
+  })
+
   it('sends little in one turn, to all servers together, and more in the next', () => {
     const others = Array.from({ length: 8 }, (_, n) => new ReplicaChannel(`peer ${n}`, n + 2, [], copier))
     others.forEach((other, slot) => {
@@ -99,7 +149,7 @@ describe('a copier', () => {
       isMore = copier.advance(now)
       assert.ok(onTheirWay() - before < TURN_BYTES + 30_000)
     }
-    for (const other of others) assert.ok(other.fillBytesInFlight >= WINDOW_BYTES)
+    for (const other of others) assert.ok(other.fillBytesInFlight >= MOST_BYTES)
   })
 
   it('reports what was copied only when it is stored, all of a turn together, and again to the next master', () => {

@@ -1,12 +1,15 @@
 import {
+  NONE,
   slotsCopiedMessage,
   slotsHandedOffMessage,
   type Intent,
   type Message,
+  type Topology,
   type Transition,
 } from '@icf/common'
+import { MOST_BYTES } from './copy-window.js'
 import type { Fill, Fills, ReplicaChannel } from './replica-channel.js'
-import { SlotStream, WINDOW_BYTES } from './slot-stream.js'
+import { SlotStream } from './slot-stream.js'
 import { Serving, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 import { WantedCopies, type WantedCopy, type Wish } from './wanted-copies.js'
@@ -42,6 +45,8 @@ export interface CopierPorts {
   toMaster(message: Message): void
   /** Whether all that was written to the slot is on every copy of it. */
   isDrained(slot: number): boolean
+  /** Whether clients have sent something lately. */
+  isAnyoneServed(now: number): boolean
 }
 
 /**
@@ -61,6 +66,9 @@ export class Copier implements Fills {
   /** Of those to be reported, some are parked. */
   #isReportUrgent = false
   #reportedAt = -Infinity
+  /** Whether copies can not wait, by this topology. */
+  #isUrgent = false
+  #judged: Topology | undefined
 
   constructor(
     private readonly slots: SlotTable,
@@ -193,16 +201,29 @@ export class Copier implements Fills {
 
   /** As much as one turn may send; those whose turn has been come last in the next. @returns whether some may be left */
   #streamAll(now: number): boolean {
+    if (this.#queues.size === 0) return false
     let left = TURN_BYTES
+    const givesWay = this.#givesWay(now)
     for (const [channel, queue] of [...this.#queues]) {
       if (left <= 0) break
       const before = channel.fillBytesInFlight
-      this.#stream(channel, queue, Math.min(WINDOW_BYTES, before + left), now)
+      const window = givesWay ? channel.window.bytesAt(now) : MOST_BYTES
+      this.#stream(channel, queue, Math.min(window, before + left), now)
       left -= channel.fillBytesInFlight - before
       this.#queues.delete(channel)
       if (queue.length > 0) this.#queues.set(channel, queue)
     }
     return left <= 0
+  }
+
+  /** Whether there is somebody to give way to, and nothing that can not wait. */
+  #givesWay(now: number): boolean {
+    const { topology } = this.slots
+    if (this.#judged !== topology) {
+      this.#judged = topology
+      this.#isUrgent = isUrgent(topology)
+    }
+    return !this.#isUrgent && this.ports.isAnyoneServed(now)
   }
 
   /** @param bound bytes of entries on their way, at most about */
@@ -281,6 +302,11 @@ export class Copier implements Fills {
   #isCurrent(task: CopyTask): boolean {
     return this.#tasks.get(task.slot) === task && this.slots.serving[task.slot] !== Serving.NO
   }
+}
+
+/** Some slot has no second copy, or a server waits until it may go. */
+function isUrgent({ backup, servers }: Topology): boolean {
+  return backup.includes(NONE) || servers.some((server) => server?.state === 'leaving')
 }
 
 function reportMessage(tasks: readonly CopyTask[]): Message {

@@ -1,6 +1,7 @@
+import { MOST_BYTES } from './copy-window.js'
 import { PendingWrite } from './pending-write.js'
 import type { ReplicaChannel } from './replica-channel.js'
-import { SlotStream, WINDOW_BYTES } from './slot-stream.js'
+import { SlotStream } from './slot-stream.js'
 import type { SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
 import type { WriteLedger } from './write-ledger.js'
@@ -85,7 +86,7 @@ export class Mender {
   #send(mend: Mend, now: number): boolean {
     const { slot, channel } = mend
     if (mend.firstBatch === undefined) {
-      if (channel.fillBytesInFlight >= WINDOW_BYTES) return false
+      if (channel.fillBytesInFlight >= MOST_BYTES) return false
       mend.firstBatch = channel.mend(slot, this.slots.seq[slot]!)
       mend.stream = new SlotStream(this.store, slot, channel)
     }

@@ -12,6 +12,7 @@ import {
   writeOrigin,
   writeRemoval,
 } from '@icf/common'
+import { CopyWindow } from './copy-window.js'
 import type { Entry } from './entry.js'
 import type { Origin } from './origin.js'
 import type { PendingWrite } from './pending-write.js'
@@ -101,6 +102,8 @@ interface Batch {
   ends: CopyEnd[] | undefined
   fillBytes: number
   bytes: number
+  /** When it was sent on the present link. */
+  sentAt: number
   /** It has more than short writes, and so does not wait. */
   isUrgent: boolean
 }
@@ -136,8 +139,10 @@ export class ReplicaChannel {
   /** The link on which a long value is going ahead. */
   #staging: LinkPort | undefined
   readonly #ahead: ValuesAhead
-  /** Bytes of copied entries on their way. */
+  /** Bytes of copied entries on their way … */
   fillBytesInFlight = 0
+  /** … and how many there may be. */
+  readonly window = new CopyWindow()
   /** All bytes on their way: bounded by the clients that wait for them, and by the copying window. */
   bytesInFlight = 0
 
@@ -195,7 +200,7 @@ export class ReplicaChannel {
     this.#version = version
   }
 
-  /** It is `now`: what is sent from now on has less time to live. */
+  /** It is `now`: what is sent from now on has less time to live, and what was sent has taken so long. */
   elapse(now: number): void {
     this.#now = now
   }
@@ -379,7 +384,7 @@ export class ReplicaChannel {
     while (count < this.#inFlight.length && this.#inFlight[count]!.number <= number) count++
     this.#sent = Math.max(0, this.#sent - count)
     for (const batch of this.#inFlight.splice(0, count)) {
-      this.fillBytesInFlight -= batch.fillBytes
+      this.#arrived(batch)
       this.bytesInFlight -= batch.bytes
       this.#unacknowledged -= batch.writeCount
       for (const write of batch.writes)
@@ -388,6 +393,12 @@ export class ReplicaChannel {
         else done(write)
       if (batch.ends) for (const { slot, stored } of batch.ends) if (!refused?.has(slot)) stored()
     }
+  }
+
+  #arrived({ fillBytes, sentAt }: Batch): void {
+    if (fillBytes === 0) return
+    this.fillBytesInFlight -= fillBytes
+    this.window.acknowledged(fillBytes, this.#now - sentAt, this.#now)
   }
 
   /** The peer refused something, by this topology, which is newer than ours. */
@@ -467,6 +478,7 @@ export class ReplicaChannel {
       ends: undefined,
       fillBytes: 0,
       bytes: 0,
+      sentAt: 0,
       isUrgent: large !== undefined,
     }
     return this.#open
@@ -545,9 +557,11 @@ export class ReplicaChannel {
   #send(): void {
     const port = this.#port
     while (port && port === this.#port && this.#sent < this.#inFlight.length) {
-      const { frame, large, expiries } = this.#inFlight[this.#sent]!
+      const batch = this.#inFlight[this.#sent]!
+      const { frame, large, expiries } = batch
       if (large && large.port !== port) return this.#stage(port, large)
       this.#sent++
+      batch.sentAt = this.#now
       if (large) nameAhead(frame, large.id)
       for (const { at, expiresAt } of expiries ?? EMPTY) setTimeToLive(frame, at, this.#timeToLive(expiresAt))
       port.sendData(frame)

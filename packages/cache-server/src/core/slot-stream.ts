@@ -1,9 +1,7 @@
+import { MOST_BYTES } from './copy-window.js'
 import type { Entry } from './entry.js'
 import type { ReplicaChannel } from './replica-channel.js'
 import type { Store } from './store.js'
-
-/** Copied entries on their way to one server: enough to keep it busy, little enough to let live writes pass. */
-export const WINDOW_BYTES = 256 * 1024
 
 /** The entries of a slot on their way to a copy. A long one waits until its value has gone ahead: live writes pass it. */
 export class SlotStream {
@@ -20,7 +18,7 @@ export class SlotStream {
   ) {}
 
   /** Goes on until so many bytes are on their way. True when the last entry is. */
-  advance(now: number, bound = WINDOW_BYTES): boolean {
+  advance(now: number, bound = MOST_BYTES): boolean {
     const { channel } = this
     while (channel.fillBytesInFlight < bound) {
       const entry = this.#next()
