@@ -8,7 +8,6 @@ import { walk, type FoundFile } from '../files/walk.js'
 import { addConnectOptions, oneShotOption } from '../options.js'
 import { note, print, printJson } from '../output.js'
 import { withAdmin, withCache } from '../session.js'
-import { evictionsOf } from '../status-text.js'
 import { formatBytes, plural } from '../units.js'
 import { bytesOf } from '../value.js'
 import { stopped, type FilesOptions } from './load.js'
@@ -62,6 +61,7 @@ async function verify(folder: string, options: FilesOptions): Promise<number> {
 
 /** A cache that is full forgets what was not used for longest: that is no loss, and should not look like one. */
 async function explainMissing(options: FilesOptions): Promise<void> {
+  const { evictionsOf } = await import('../status-text.js')
   const evictions = evictionsOf(await withAdmin(options, (admin) => admin.status()))
   if (evictions === 0) return
   note(
