@@ -1,4 +1,5 @@
-import { NONE, type Columns, type ServerInfo } from '@icf/common'
+import { NONE, type ServerInfo } from '@icf/common'
+import type { Columns } from '@icf/common/placement'
 import { countBySeat, type SlotTable } from './draft.js'
 import type { Cuts } from './reachability.js'
 

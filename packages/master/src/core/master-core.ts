@@ -18,10 +18,10 @@ import {
   type Intent,
   type MasterInfo,
   type Message,
-  type MoveOrder,
   type Plan,
   type Topology,
 } from '@icf/common'
+import type { MoveOrder } from '@icf/common/placement'
 import { Absence } from './absence.js'
 import { Admission } from './admission.js'
 import { Audit } from './audit.js'

@@ -1,4 +1,5 @@
-import { NONE, plan, summarize, type Load, type Plan, type Topology } from '@icf/common'
+import { NONE, type Load, type Plan, type Topology } from '@icf/common'
+import { plan, summarize } from '@icf/common/placement'
 import type { Cuts } from './reachability.js'
 import { wish } from './reconciler.js'
 import { countBySeat } from './draft.js'

@@ -1,14 +1,12 @@
+import { NONE, type ServerInfo, type Topology } from '@icf/common'
 import {
-  NONE,
   plan,
   target,
   type Columns,
   type Move,
   type MoveOrder,
   type PlacementServer,
-  type ServerInfo,
-  type Topology,
-} from '@icf/common'
+} from '@icf/common/placement'
 import { detour } from './detour.js'
 import type { Draft, SlotTable } from './draft.js'
 import { NO_CUTS, type Cuts } from './reachability.js'
