@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander'
 import { describeError, Exit, systemCode, usageError } from './errors.js'
 import { exit, printError, unwritable, wantsJson } from './output.js'
-import { makeProgram, runProgram } from './program.js'
+import { isCommand, runProgram } from './program.js'
 import { supervisor } from './supervised.js'
 
 /** Commands that go on when nobody reads what they print. */
@@ -47,8 +47,7 @@ function fromCommander({ code, message, exitCode }: CommanderError): unknown {
 
 function helpTopic(): string {
   const name = process.argv[2]
-  const isCommand = makeProgram().commands.some((command) => command.name() === name)
-  return isCommand ? `${name} ` : ''
+  return isCommand(name) ? `${name} ` : ''
 }
 
 await main()

@@ -1,19 +1,30 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeError } from './errors.js'
-import { makeProgram } from './program.js'
+import { makeProgram, runProgram } from './program.js'
 
 const names =
   'up master cache get set del ttl where load verify status ring events shutdown forget failover audit'.split(
     ' ',
   )
 
-test('every command is there, with a summary and a description', () => {
-  const { commands } = makeProgram()
+test('every command is there, with a summary and a description', async () => {
+  const { commands } = await makeProgram()
   assert.deepEqual(commands.map((command) => command.name()).sort(), [...names].sort())
   for (const command of commands) {
     assert.ok(command.summary().length > 0)
     assert.ok(command.description().length > command.summary().length, command.name())
+  }
+})
+
+test('a program of one command has no other, and says the same of it', async () => {
+  const all = await makeProgram()
+  for (const name of names) {
+    const { commands } = await makeProgram(name)
+    assert.deepEqual(
+      commands.map((command) => command.helpInformation()),
+      all.commands.filter((command) => command.name() === name).map((command) => command.helpInformation()),
+    )
   }
 })
 
@@ -30,8 +41,8 @@ const ONE_SHOT = [
   '--since',
 ]
 
-test('every option that is no single call’s can be given in the environment, and its name says how', () => {
-  const commands = makeProgram().commands
+test('every option that is no single call’s can be given in the environment, and its name says how', async () => {
+  const { commands } = await makeProgram()
   for (const long of ONE_SHOT)
     assert.ok(
       commands.some(({ options }) => options.some((option) => option.long === long)),
@@ -50,8 +61,8 @@ test('every option that is no single call’s can be given in the environment, a
     }
 })
 
-test('what talks to a cluster takes --masters, --cluster, --timeout and --json', () => {
-  for (const command of makeProgram().commands) {
+test('what talks to a cluster takes --masters, --cluster, --timeout and --json', async () => {
+  for (const command of (await makeProgram()).commands) {
     if (['up', 'master', 'audit', 'cache'].includes(command.name())) continue
     const options = command.options.map(({ long }) => long)
     for (const name of ['--masters', '--cluster', '--timeout', '--json'])
@@ -102,14 +113,11 @@ test('values that can not be meant are refused before anything is done', async (
     ...names.map((name): [string, RegExp] => [`${name} --nope`, /unknown option '--nope'/]),
   ]
   for (const [line, message] of cases)
-    await assert.rejects(
-      makeProgram().parseAsync(line.split(' '), { from: 'user' }),
-      (error: Error & { exitCode?: number }) => {
-        assert.match(error.message, message, line)
-        assert.ok(error.exitCode !== undefined || describeError(error).exit === 2, line)
-        return true
-      },
-    )
+    await assert.rejects(runProgram(line.split(' ')), (error: Error & { exitCode?: number }) => {
+      assert.match(error.message, message, line)
+      assert.ok(error.exitCode !== undefined || describeError(error).exit === 2, line)
+      return true
+    })
 })
 
 function envName(long: string): string {

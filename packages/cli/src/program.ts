@@ -1,22 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { addAudit } from './commands/audit.js'
-import { addCache } from './commands/cache.js'
-import { addDel } from './commands/del.js'
-import { addEvents } from './commands/events.js'
-import { addFailover } from './commands/failover.js'
-import { addForget } from './commands/forget.js'
-import { addGet } from './commands/get.js'
-import { addLoad } from './commands/load.js'
-import { addMaster } from './commands/master.js'
-import { addRing } from './commands/ring.js'
-import { addSet } from './commands/set.js'
-import { addShutdown } from './commands/shutdown.js'
-import { addStatus } from './commands/status.js'
-import { addTtl } from './commands/ttl.js'
-import { addUp } from './commands/up.js'
-import { addVerify } from './commands/verify.js'
-import { addWhere } from './commands/where.js'
 import { normalizeEnvironment } from './options.js'
 
 const AFTER_HELP = `
@@ -46,29 +29,65 @@ Exit codes:
   2  wrong usage
   3  could not reach or do it`
 
-/** The command line with every command; parsing it runs one. */
-export function makeProgram(): Command {
+type Add = (program: Command) => void
+
+/** Every command, in the groups of the help. Most processes run one of them, and load no other. */
+const GROUPS: Readonly<Record<string, Readonly<Record<string, () => Promise<Add>>>>> = {
+  'Run a cluster:': {
+    up: async () => (await import('./commands/up.js')).addUp,
+    master: async () => (await import('./commands/master.js')).addMaster,
+    cache: async () => (await import('./commands/cache.js')).addCache,
+  },
+  'Keys:': {
+    get: async () => (await import('./commands/get.js')).addGet,
+    set: async () => (await import('./commands/set.js')).addSet,
+    del: async () => (await import('./commands/del.js')).addDel,
+    ttl: async () => (await import('./commands/ttl.js')).addTtl,
+    where: async () => (await import('./commands/where.js')).addWhere,
+  },
+  'Folders:': {
+    load: async () => (await import('./commands/load.js')).addLoad,
+    verify: async () => (await import('./commands/verify.js')).addVerify,
+  },
+  'Operate a cluster:': {
+    status: async () => (await import('./commands/status.js')).addStatus,
+    ring: async () => (await import('./commands/ring.js')).addRing,
+    events: async () => (await import('./commands/events.js')).addEvents,
+    shutdown: async () => (await import('./commands/shutdown.js')).addShutdown,
+    forget: async () => (await import('./commands/forget.js')).addForget,
+    failover: async () => (await import('./commands/failover.js')).addFailover,
+    audit: async () => (await import('./commands/audit.js')).addAudit,
+  },
+}
+
+const VERSION: readonly string[] = ['-V', '--version']
+
+export function isCommand(name: string | undefined): boolean {
+  return Object.values(GROUPS).some((commands) => Object.keys(commands).includes(name ?? ''))
+}
+
+/**
+ * The command line; parsing it runs a command.
+ * @param only the one command that it has, or none of this name; without it, all of them
+ */
+export async function makeProgram(only?: string): Promise<Command> {
   const program = new Command('icf')
     .description(
       'icf: a distributed in-memory cache. An acknowledged write survives the death of any one machine.',
     )
     .usage('COMMAND [options]')
-    .version(readVersion(), '-V, --version', 'print the version')
+    .version(readVersion(), VERSION.join(', '), 'print the version')
     .helpOption('-h, --help', 'print help')
     .showSuggestionAfterError()
     .exitOverride()
     // What is wrong is thrown as well, and said once, by main.
     .configureOutput({ outputError: () => undefined })
     .addHelpText('after', AFTER_HELP)
-  program.commandsGroup('Run a cluster:')
-  for (const add of [addUp, addMaster, addCache]) add(program)
-  program.commandsGroup('Keys:')
-  for (const add of [addGet, addSet, addDel, addTtl, addWhere]) add(program)
-  program.commandsGroup('Folders:')
-  for (const add of [addLoad, addVerify]) add(program)
-  program.commandsGroup('Operate a cluster:')
-  for (const add of [addStatus, addRing, addEvents, addShutdown, addForget, addFailover, addAudit])
-    add(program)
+  for (const [heading, commands] of Object.entries(GROUPS)) {
+    program.commandsGroup(heading)
+    const wanted = Object.keys(commands).filter((name) => only === undefined || name === only)
+    for (const add of await Promise.all(wanted.map((name) => commands[name]!()))) add(program)
+  }
   program.commandsGroup('Help:')
   program.helpCommand('help [command]', 'print help for a command')
   program.hook('preSubcommand', (_, subcommand) => normalizeEnvironment(subcommand))
@@ -77,15 +96,16 @@ export function makeProgram(): Command {
 
 /** Runs what the command line says. */
 export async function runProgram(args: readonly string[]): Promise<void> {
-  const program = makeProgram()
-  await program.parseAsync(withoutHelpForNothing(program, args), { from: 'user' })
+  const [first = ''] = args
+  // What begins with the version ends with it: no command is needed.
+  const program = await makeProgram(isCommand(first) || VERSION.includes(first) ? first : undefined)
+  await program.parseAsync(withoutHelpForNothing(args), { from: 'user' })
 }
 
 /** Help for a command that there is not would be the help for all of them, as if nothing was wrong. */
-function withoutHelpForNothing({ commands }: Command, args: readonly string[]): readonly string[] {
-  const asked = args[0] === 'help' ? args[1] : args[0]
-  const isCommand = [...commands.map((command) => command.name()), 'help'].includes(asked ?? 'help')
-  return isCommand || asked!.startsWith('-') ? args : [asked!]
+function withoutHelpForNothing(args: readonly string[]): readonly string[] {
+  const asked = (args[0] === 'help' ? args[1] : args[0]) ?? 'help'
+  return asked === 'help' || isCommand(asked) || asked.startsWith('-') ? args : [asked]
 }
 
 function readVersion(): string {

@@ -51,8 +51,8 @@ test('what the processes would refuse is refused before they start', () => {
   assert.throws(() => parsed('--coordination', 'zookeeper'), /Allowed choices/)
 })
 
-test('icf up takes every option of icf master and icf cache', () => {
-  const { commands } = makeProgram()
+test('icf up takes every option of icf master and icf cache', async () => {
+  const { commands } = await makeProgram()
   const optionsOf = (name: string): (string | undefined)[] =>
     commands.find((command) => command.name() === name)!.options.map(({ long }) => long)
   const own = optionsOf('up')
