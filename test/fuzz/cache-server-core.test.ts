@@ -19,7 +19,7 @@ import {
 } from '@icf/common'
 import { decodeFrame } from '@icf/common/node'
 import { dataOf, resultsOf } from '@icf/testkit/frames'
-import { serverInfo, topologyWith } from '@icf/testkit/topologies'
+import { serverInfo, topologyWith, transitionsOf } from '@icf/testkit/topologies'
 import { Wires, type Receiver } from '@icf/testkit/wires'
 import fc from 'fast-check'
 import { dataFrameOf } from './data-frames.js'
@@ -55,9 +55,9 @@ const topology = topologyWith({
   servers: [ID_A, ID_B, ID_MAD].map((id, seat) => serverInfo(id, { host: `h${seat}` })),
   primary: (slot) => ownersOf(slot)[0],
   backup: (slot) => ownersOf(slot)[1],
-  transitions: new Map([
-    [14, { to: A, intent: 'backup' as const, since: 4 }],
-    [15, { to: MAD, intent: 'backup' as const, since: 5 }],
+  transitions: transitionsOf([
+    [14, { to: A, intent: 'backup', since: 4 }],
+    [15, { to: MAD, intent: 'backup', since: 5 }],
   ]),
 })
 

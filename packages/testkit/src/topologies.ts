@@ -1,4 +1,11 @@
-import { emptyTopology, NONE, type ServerInfo, type Topology } from '@icf/common'
+import {
+  emptyTopology,
+  NONE,
+  Transitions,
+  type ServerInfo,
+  type Topology,
+  type Transition,
+} from '@icf/common'
 
 /** A server as a topology has it: active, of weight 1, in no zone, on a machine that nobody knows. */
 export function serverInfo(id: string, other: Partial<ServerInfo> = {}): ServerInfo {
@@ -21,4 +28,13 @@ export function topologyWith({ primary = NONE, backup = NONE, slotCount, ...give
   const column = (seat: Column): Uint16Array =>
     empty.primary.map((_, slot) => (typeof seat === 'number' ? seat : seat(slot)))
   return { ...empty, epoch: 1, version: 1, ...given, primary: column(primary), backup: column(backup) }
+}
+
+/** Those of a topology by slot. */
+export function transitionsOf(
+  bySlot: Iterable<readonly [slot: number, transition: Transition]>,
+): Transitions {
+  const transitions = Transitions.none()
+  for (const [slot, transition] of bySlot) transitions.set(slot, transition)
+  return transitions
 }

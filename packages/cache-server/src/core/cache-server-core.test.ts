@@ -20,6 +20,7 @@ import {
 import { dataOf } from '@icf/testkit/frames'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import type { Wires } from '@icf/testkit/wires'
+import { transitionsOf } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { REPORT_INTERVAL_MS } from './copier.js'
@@ -250,7 +251,7 @@ describe('a cache server', () => {
     const move = { to: 2, intent: 'primary', since: 2 } as const
     const topology = topologyOf(2, 0, 1)
     const slot = keySlot('key')
-    adopt({ ...topology, transitions: new Map([[slot, move]]) }, ...all())
+    adopt({ ...topology, transitions: transitionsOf([[slot, move]]) }, ...all())
     assert.deepEqual(a.toMaster.at(-1)!.slice(0, 2), [MessageType.SLOTS_HANDED_OFF, c.core.id])
     assert.deepEqual(a.toMaster.at(-1)![4], [slot, 2])
     const parked = a.command(CommandCode.GET, 'key')

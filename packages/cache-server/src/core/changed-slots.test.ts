@@ -19,7 +19,7 @@ it('finds the slots of which anything changed', () => {
   const topology = slots.map((owners): Topology => {
     const base = topologyOf(1, 0, 1)
     const [primary, backup] = [base.primary.slice(), base.backup.slice()]
-    const transitions = new Map(base.transitions)
+    const transitions = base.transitions.copy()
     for (const [slot, [p, b, t]] of owners.entries()) {
       primary[slot] = p
       backup[slot] = b

@@ -3,6 +3,7 @@ import { CommandCode, keySlot, MessageType, NONE, ReplicaOp, type Message, type 
 import { dataOf } from '@icf/testkit/frames'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import type { Wires } from '@icf/testkit/wires'
+import { transitionsOf } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { threeMembers, topologyOf, type Member } from './members.test.kit.js'
@@ -113,7 +114,7 @@ describe('a copy of a slot', () => {
     adopt({ ...topologyOf(1, 0, NONE) }, a, c)
     for (let i = 0; i < 100; i++) a.set(`{key}${i}`, 'x'.repeat(10_000))
     wires.run()
-    const topology = { ...topologyOf(2, 0, NONE), transitions: new Map([[slot, move]]) }
+    const topology = { ...topologyOf(2, 0, NONE), transitions: transitionsOf([[slot, move]]) }
     c.core.adopt(topology, 0)
     a.core.adopt(topology, 0)
     a.core.flush(0)

@@ -62,7 +62,9 @@ class Cluster {
   begin(slot: number, { to, intent, since }: Transition): void {
     const { primary, backup, transitions } = this.topology
     if (transitions.has(slot) || primary[slot] === to || (intent === 'backup' && backup[slot] === to)) return
-    this.#publish({ transitions: new Map(transitions).set(slot, { to, intent, since }) })
+    const next = transitions.copy()
+    next.set(slot, { to, intent, since })
+    this.#publish({ transitions: next })
   }
 
   /** What is copied is reported, and takes effect. */
@@ -70,7 +72,7 @@ class Cluster {
     for (const member of this.members) member.pass(PARK_INTERVAL_MS)
     this.wires.run()
     const [primary, backup] = [this.topology.primary.slice(), this.topology.backup.slice()]
-    const transitions = new Map(this.topology.transitions)
+    const transitions = this.topology.transitions.copy()
     for (const [seat, { toMaster }] of this.members.entries())
       for (const [type, , , , flat] of toMaster.splice(0)) {
         if (type !== MessageType.SLOTS_COPIED && type !== MessageType.SLOTS_HANDED_OFF) continue

@@ -11,7 +11,7 @@ import {
   type Transition,
 } from '@icf/common'
 import { dataOf, resultsOf } from '@icf/testkit/frames'
-import { serverInfo, topologyWith } from '@icf/testkit/topologies'
+import { serverInfo, topologyWith, transitionsOf } from '@icf/testkit/topologies'
 import { Wires } from '@icf/testkit/wires'
 import type { Difference } from './auditor.js'
 import { CacheServerCore, type Ending } from './cache-server-core.js'
@@ -171,7 +171,7 @@ export function topologyOf(
   transition?: Transition,
 ): Topology {
   const servers = ['a', 'b', 'c'].map(serverOf)
-  const transitions = new Map(
+  const transitions = transitionsOf(
     transition ? Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, transition]) : [],
   )
   return topologyWith({ version, servers, primary, backup, transitions })

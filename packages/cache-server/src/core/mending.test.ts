@@ -3,6 +3,7 @@ import { CommandCode, keySlot, MessageType, NONE, REPEAT, ReplicaOp, type Topolo
 import { dataOf } from '@icf/testkit/frames'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import type { Wires } from '@icf/testkit/wires'
+import { transitionsOf } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { Entry } from './entry.js'
@@ -144,7 +145,7 @@ describe('a complete backup that lacks a write', () => {
 
   it('holds up the move of its slot until it is whole', () => {
     mendHalf()
-    const transitions = new Map([[slot, { to: 1, intent: 'primary', since: 2 } as const]])
+    const transitions = transitionsOf([[slot, { to: 1, intent: 'primary', since: 2 } as const]])
     adopt({ ...topologyOf(2, 0, 1), transitions }, b)
     a.core.adopt({ ...topologyOf(2, 0, 1), transitions }, 0)
     a.core.flush(0)
@@ -158,7 +159,7 @@ describe('a complete backup that lacks a write', () => {
     const answer = (number: unknown, ...refused: number[]): void =>
       a.core.peerData(b.core.id, port, dataOf([MessageType.BACK_ACK, number, 1, 1, refused]), 0)
     answer(0, slot)
-    const transitions = new Map([[slot, { to: 1, intent: 'primary', since: 1 } as const]])
+    const transitions = transitionsOf([[slot, { to: 1, intent: 'primary', since: 1 } as const]])
     a.core.adopt({ ...topologyOf(2, 0, 1), transitions }, 0)
     const isReported = (): boolean => a.toMaster.some(([type]) => type === MessageType.SLOTS_HANDED_OFF)
     a.core.flush(0)
@@ -188,7 +189,7 @@ describe('a complete backup that lacks a write', () => {
   it('is mended also when it turned out while its copy was being committed', () => {
     const move = (version: number): Topology => ({
       ...topologyOf(version, 0, NONE),
-      transitions: new Map([[slot, { to: 2, intent: 'backup', since: 2 } as const]]),
+      transitions: transitionsOf([[slot, { to: 2, intent: 'backup', since: 2 } as const]]),
     })
     adopt(move(2), a, b, c)
     assert.equal(a.toMaster.at(-1)![0], MessageType.SLOTS_COPIED)

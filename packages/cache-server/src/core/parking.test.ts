@@ -8,6 +8,7 @@ import {
   type Topology,
 } from '@icf/common'
 import { Wires } from '@icf/testkit/wires'
+import { transitionsOf } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { DEAF, LEASE_MS, Member, topologyOf } from './members.test.kit.js'
@@ -39,7 +40,7 @@ describe('a slot on its way to another primary', () => {
   /** To its backup: nothing is to be copied. */
   const swap = {
     ...topologyOf(2, 0, 1),
-    transitions: new Map([[slot, { to: 1, intent: 'primary', since: 2 } as const]]),
+    transitions: transitionsOf([[slot, { to: 1, intent: 'primary', since: 2 } as const]]),
   }
   const reports = (): Message[] => a.toMaster.filter(([type]) => type === MessageType.SLOTS_HANDED_OFF)
 

@@ -12,6 +12,7 @@ import {
 } from '@icf/common'
 import { dataOf } from '@icf/testkit/frames'
 import type { Wires } from '@icf/testkit/wires'
+import { transitionsOf } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { DEAF, threeMembers, topologyOf, Member } from './members.test.kit.js'
@@ -153,7 +154,12 @@ describe('a cache server keeps what it promised', () => {
       const [primary, backup] = [topology.primary.slice(), topology.backup.slice()]
       primary[other] = 1
       backup[other] = 0
-      return { ...topology, primary, backup, transitions: new Map(transition ? [[slot, transition]] : []) }
+      return {
+        ...topology,
+        primary,
+        backup,
+        transitions: transitionsOf(transition ? [[slot, transition]] : []),
+      }
     }
     adopt(both(1), a, b)
     for (let i = 0; i < 40; i++) a.set(`{key}${i}`, 'x'.repeat(MIB))
@@ -257,7 +263,11 @@ describe('a cache server keeps what it promised', () => {
   const owned = (version: number, primary: number, transition?: Transition): Topology => {
     const topology = topologyOf(version, 0, 1)
     const column = topology.primary.map((seat, at) => (at === slot ? primary : seat))
-    return { ...topology, primary: column, transitions: new Map(transition ? [[slot, transition]] : []) }
+    return {
+      ...topology,
+      primary: column,
+      transitions: transitionsOf(transition ? [[slot, transition]] : []),
+    }
   }
 
   /** Copies, too. */

@@ -1,18 +1,12 @@
-import { serverInfo } from '@icf/testkit/topologies'
+import { serverInfo, transitionsOf } from '@icf/testkit/topologies'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { limits } from '../limits.js'
 import { SLOT_COUNT } from '../slot.js'
 import { decodeTopology, encodeDifference, encodeDifferenceForClients, encodeTopology } from './codec.js'
-import {
-  emptyTopology,
-  NONE,
-  type MasterInfo,
-  type ServerInfo,
-  type Topology,
-  type Transition,
-} from './topology.js'
+import { emptyTopology, NONE, type MasterInfo, type ServerInfo, type Topology } from './topology.js'
+import { Transitions, type Transition } from './transitions.js'
 
 const ring = { virtualNodes: 160, seed: 1 }
 
@@ -64,7 +58,7 @@ function changed(
 ): Topology {
   const primary = base.primary.slice()
   const backup = base.backup.slice()
-  const transitions = new Map(base.transitions)
+  const transitions = base.transitions.copy()
   for (const { start, length, primary: p, backup: b, transition } of changes)
     for (let slot = start; slot < Math.min(start + length, base.primary.length); slot++) {
       primary[slot] = p
@@ -118,7 +112,7 @@ describe('a topology on the wire', () => {
             }
             assert.deepEqual(decodeTopology(encodeDifference(base, next), base), next)
             const forClients = decodeTopology(encodeDifferenceForClients(base, next), base)
-            assert.deepEqual(forClients, { ...next, transitions: new Map() })
+            assert.deepEqual(forClients, { ...next, transitions: Transitions.none() })
           },
         ),
         { numRuns: 40 },
@@ -269,7 +263,7 @@ describe('a topology on the wire', () => {
     const columns: Partial<Topology>[] = [
       { primary: new Uint16Array(SLOT_COUNT).fill(1) },
       { backup: new Uint16Array(SLOT_COUNT).fill(1) },
-      { transitions: new Map([[3, { to: 1, intent: 'backup', since: 1 }]]) },
+      { transitions: transitionsOf([[3, { to: 1, intent: 'backup', since: 1 }]]) },
       { servers: [server(0), server(0)] },
       { masters: [master('a'), master('a', { port: 2 })] },
     ]
@@ -283,7 +277,7 @@ describe('a topology on the wire', () => {
       ...base,
       version,
       servers: [server(0)],
-      transitions: new Map([[3, { to: 0, intent: 'backup', since }]]),
+      transitions: transitionsOf([[3, { to: 0, intent: 'backup', since }]]),
     })
     for (const encode of [encodeTopology, (next: Topology) => encodeDifference(base, next)]) {
       assert.ok(decodeTopology(encode(copied(6, 6)), base))

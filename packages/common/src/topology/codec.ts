@@ -17,8 +17,8 @@ import {
   sameMasters,
   type ServerInfo,
   type Topology,
-  type Transition,
 } from './topology.js'
+import { Transitions, type ReadonlyTransitions, type Transition } from './transitions.js'
 
 /**
  * The wire form of a topology: whole, or as the difference from another one. Both are positional arrays. Columns
@@ -38,7 +38,7 @@ export function encodeTopology(topology: Topology): unknown[] {
     topology.servers.map(encodeServer),
     columnBytes(topology.primary),
     columnBytes(topology.backup),
-    [...topology.transitions].flatMap(([slot, transition]) => [slot, ...transitionFields(transition)]),
+    encodeTransitions(topology.transitions),
     [...topology.pins].flat(),
     encodeMasters(topology.masters),
   ]
@@ -132,7 +132,7 @@ function slotOfVacantSeat(column: Readonly<Uint16Array>, servers: Topology['serv
 function decodeFull(fields: readonly unknown[], epoch: number, version: number, slotCount: number): Topology {
   const ring = asArray(fields[3], 'ring')
   const servers = decodeServers(fields[4])
-  const transitions = new Map<number, Transition>()
+  const transitions = Transitions.none()
   const flat = asArray(fields[7], 'transitions')
   for (let i = 0; i + 3 < flat.length; i += 4)
     transitions.set(
@@ -170,9 +170,18 @@ function applyDifference(
     primary: applyColumnChanges(base.primary, fields[6], 'primary', seats),
     backup: applyColumnChanges(base.backup, fields[7], 'backup', seats),
     transitions:
-      fields[8] === null ? new Map() : applyTransitionChanges(base.transitions, fields[8], seats, slots),
+      fields[8] === null
+        ? Transitions.none()
+        : applyTransitionChanges(base.transitions, fields[8], seats, slots),
     pins: fields[9] === null ? base.pins : decodePins(fields[9], slots),
   }
+}
+
+/** Flat: slot, receiver, intent, since. */
+function encodeTransitions(transitions: ReadonlyTransitions): number[] {
+  const flat: number[] = []
+  transitions.forEach((transition, slot) => flat.push(slot, ...transitionFields(transition)))
+  return flat
 }
 
 function encodeServer(server: ServerInfo | undefined): WireServer {

@@ -1,9 +1,9 @@
 import { asArray, asCount, asSeat, malformed } from './checks.js'
 import { readRuns, RunWriter } from './runs.js'
-import { NONE, type Transition } from './topology.js'
+import { NONE } from './topology.js'
+import { changedTransitions, type ReadonlyTransitions, type Transition } from './transitions.js'
 
 type Column = Readonly<Uint16Array>
-type Transitions = ReadonlyMap<number, Transition>
 
 /** @returns runs of slots with another seat in `next`, each with that seat */
 export function encodeColumnChanges(base: Column, next: Column): unknown[] {
@@ -30,12 +30,9 @@ export function applyColumnChanges(
 }
 
 /** @returns runs of slots with another transition in `next`, each with receiver, intent, since; receiver NONE: no transition */
-export function encodeTransitionChanges(base: Transitions, next: Transitions): unknown[] {
+export function encodeTransitionChanges(base: ReadonlyTransitions, next: ReadonlyTransitions): unknown[] {
   const runs = new RunWriter()
-  if (base === next) return runs.flat
-  const changed = [...base.keys()].filter((slot) => !next.has(slot))
-  for (const [slot, transition] of next) if (!sameTransition(base.get(slot), transition)) changed.push(slot)
-  for (const slot of Uint16Array.from(changed).sort()) {
+  for (const slot of changedTransitions(base, next)) {
     const transition = next.get(slot)
     runs.add(slot, transition ? transitionFields(transition) : [NONE, 0, 0])
   }
@@ -44,14 +41,14 @@ export function encodeTransitionChanges(base: Transitions, next: Transitions): u
 
 /** @throws IcfError PROTOCOL */
 export function applyTransitionChanges(
-  base: Transitions,
+  base: ReadonlyTransitions,
   wire: unknown,
   serverCount: number,
   slotCount: number,
-): Transitions {
+): ReadonlyTransitions {
   const flat = asArray(wire, 'transition runs')
   if (flat.length === 0) return base
-  const transitions = new Map(base)
+  const transitions = base.copy()
   readRuns(flat, 3, slotCount, (start, end, at) => {
     const transition =
       flat[at] === NONE ? undefined : decodeTransition(flat[at], flat[at + 1], flat[at + 2], serverCount)
@@ -81,11 +78,4 @@ export function decodeTransition(
     intent: intent === 1 ? 'primary' : 'backup',
     since: asCount(since, 'version of a transition'),
   }
-}
-
-export function sameTransition(a: Transition | undefined, b: Transition | undefined): boolean {
-  return (
-    a === b ||
-    (a !== undefined && b !== undefined && a.to === b.to && a.intent === b.intent && a.since === b.since)
-  )
 }

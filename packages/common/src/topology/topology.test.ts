@@ -1,4 +1,4 @@
-import { serverInfo, topologyWith } from '@icf/testkit/topologies'
+import { serverInfo, topologyWith, transitionsOf } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SLOT_COUNT } from '../slot.js'
@@ -30,7 +30,7 @@ test('clients are concerned by which masters and servers there are, who serves w
   const unconcerned: Partial<Topology>[] = [
     {},
     { backup: base.backup.with(3, 0) },
-    { transitions: new Map([[3, { to: 0, intent: 'backup', since: 2 }]]) },
+    { transitions: transitionsOf([[3, { to: 0, intent: 'backup', since: 2 }]]) },
     { pins: new Map([[3, 'a']]) },
     { servers: [{ ...server }, undefined] },
     { primary: base.primary.slice() },

@@ -1,4 +1,5 @@
 import { SLOT_COUNT } from '../slot.js'
+import { Transitions, type ReadonlyTransitions } from './transitions.js'
 
 /** In an assignment column: no server. */
 export const NONE = 0xffff
@@ -33,21 +34,6 @@ export interface MasterInfo {
   readonly machine: string
 }
 
-/** What a copy under way is to become. */
-export type Intent = 'backup' | 'primary'
-
-/**
- * A copy of one slot that its primary is making. From the moment the primary knows of it, a write is acknowledged
- * only after this copy has it too; so a slot whose backup died has a second copy of new writes at once.
- */
-export interface Transition {
-  /** Seat of the receiver. When it is the slot's backup already (a swap), nothing is copied. */
-  readonly to: number
-  readonly intent: Intent
-  /** Version of the topology that started it: names the transition, so that late reports of an older one are refused. */
-  readonly since: number
-}
-
 export interface RingSettings {
   /** Points a server has on the ring, for each unit of weight. */
   readonly virtualNodes: number
@@ -74,7 +60,7 @@ export interface Topology {
   readonly primary: Readonly<Uint16Array>
   /** Slot → seat of the complete copy. */
   readonly backup: Readonly<Uint16Array>
-  readonly transitions: ReadonlyMap<number, Transition>
+  readonly transitions: ReadonlyTransitions
   /** Slot → id of the server that an operator pinned it to. */
   readonly pins: ReadonlyMap<number, string>
 }
@@ -95,7 +81,7 @@ export function emptyTopology(ring: RingSettings, slotCount = SLOT_COUNT): Topol
     servers: [],
     primary: new Uint16Array(slotCount).fill(NONE),
     backup: new Uint16Array(slotCount).fill(NONE),
-    transitions: new Map(),
+    transitions: Transitions.none(),
     pins: new Map(),
   }
 }

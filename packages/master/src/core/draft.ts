@@ -5,8 +5,9 @@ import {
   type Intent,
   type MasterInfo,
   type ServerInfo,
+  type ReadonlyTransitions,
   type Topology,
-  type Transition,
+  type Transitions,
 } from '@icf/common'
 
 /**
@@ -21,7 +22,7 @@ export class Draft implements Topology {
   #servers: (ServerInfo | undefined)[] | undefined
   #primary: Uint16Array | undefined
   #backup: Uint16Array | undefined
-  #transitions: Map<number, Transition> | undefined
+  #transitions: Transitions | undefined
   #pins: Map<number, string> | undefined
   #isDirty = false
 
@@ -51,7 +52,7 @@ export class Draft implements Topology {
     return this.#backup ?? this.#base.backup
   }
 
-  get transitions(): ReadonlyMap<number, Transition> {
+  get transitions(): ReadonlyTransitions {
     return this.#transitions ?? this.#base.transitions
   }
 
@@ -151,9 +152,9 @@ export class Draft implements Topology {
     }
   }
 
-  #ownTransitions(): Map<number, Transition> {
+  #ownTransitions(): Transitions {
     this.#isDirty = true
-    return (this.#transitions ??= new Map(this.#base.transitions))
+    return (this.#transitions ??= this.#base.transitions.copy())
   }
 }
 
@@ -164,7 +165,7 @@ export function slotsHeld({ servers, primary, backup, transitions }: SlotTable):
     if (primary[slot] !== NONE) held[primary[slot]!]!++
     if (backup[slot] !== NONE) held[backup[slot]!]!++
   }
-  for (const { to } of transitions.values()) held[to]!++
+  transitions.forEach(({ to }) => held[to]!++)
   return held
 }
 

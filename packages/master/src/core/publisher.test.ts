@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { decodeTopology, MessageType, type ServerInfo, type Topology } from '@icf/common'
-import { serverInfo, topologyWith } from '@icf/testkit/topologies'
+import { decodeTopology, MessageType, Transitions, type ServerInfo, type Topology } from '@icf/common'
+import { serverInfo, topologyWith, transitionsOf } from '@icf/testkit/topologies'
 import type { Commit } from './changes.js'
 import type { Effect, LinkId } from './events.js'
 import { CLIENTS_A_TURN, Publisher } from './publisher.js'
@@ -10,6 +10,7 @@ function server(seat: number): ServerInfo {
   return serverInfo(String(seat).padStart(40, '0'))
 }
 
+const NO_TRANSITIONS = Transitions.none()
 const SERVER: LinkId = 1
 const FIRST = topologyWith({ slotCount: 16, servers: [server(0), server(1)], primary: 0 })
 
@@ -70,12 +71,12 @@ describe('the publisher', () => {
 
   it('tells clients of no transitions, which are most of what changes while slots move', () => {
     const { publisher } = following(1)
-    const transitions = new Map([[5, { to: 1, intent: 'backup' as const, since: 2 }]])
+    const transitions = transitionsOf([[5, { to: 1, intent: 'backup' as const, since: 2 }]])
     const second = commit(next(FIRST, { primary: FIRST.primary.with(3, 1), transitions }))
     const [toServers] = publisher.publish(second) as Send[]
     assert.deepEqual(decodeTopology(toServers!.message[1], FIRST), second.topology)
     const [[toClient]] = turns(publisher, second) as [[Send]]
-    const forClient = { ...second.topology, transitions: new Map() }
+    const forClient = { ...second.topology, transitions: NO_TRANSITIONS }
     assert.deepEqual(decodeTopology(toClient.message[1], FIRST), forClient)
   })
 
@@ -96,10 +97,12 @@ describe('the publisher', () => {
     const second = next(FIRST, { backup: FIRST.backup.with(3, 1) })
     assert.equal(publisher.publish(commit(second)).length, 1)
     assert.equal(publisher.isBehind, false)
-    const third = next(second, { transitions: new Map([[5, { to: 1, intent: 'backup', since: 3 }]]) })
+    const third = next(second, {
+      transitions: transitionsOf([[5, { to: 1, intent: 'backup', since: 3 }]]),
+    })
     publisher.publish(commit(third))
     assert.equal(publisher.isBehind, false)
-    const fourth = commit(next(third, { transitions: new Map() }), true)
+    const fourth = commit(next(third, { transitions: NO_TRANSITIONS }), true)
     publisher.publish(fourth)
     const [[toClient]] = turns(publisher, fourth) as [[Send]]
     assert.deepEqual(decodeTopology(toClient.message[1], FIRST), fourth.topology)

@@ -148,7 +148,7 @@ export class Reconciler {
     const throttle = new Throttle(draft, this.#maxTransitionsPerServer)
     const { primary, backup } = draft
     const seen = new Uint8Array(primary.length)
-    for (const slot of draft.transitions.keys()) seen[slot] = 1
+    draft.transitions.forEach((_, slot) => (seen[slot] = 1))
     let phase: Move['kind'] | undefined
     let isPhaseThrottled = false
     for (const { slot, kind, to } of moves) {
@@ -227,12 +227,12 @@ function leftAsIs(
 /** The columns as they will be when all transitions have ended. */
 function projected({ primary, backup, transitions }: SlotTable): Columns {
   const columns = { primary: primary.slice(), backup: backup.slice() }
-  for (const [slot, { to, intent }] of transitions) {
+  transitions.forEach(({ to, intent }, slot) => {
     if (intent === 'primary') {
       if (backup[slot] === to) columns.backup[slot] = primary[slot]!
       columns.primary[slot] = to
     } else columns.backup[slot] = to
-  }
+  })
   return columns
 }
 
@@ -277,7 +277,9 @@ function cancelUnwanted(draft: Draft, moves: readonly Move[]): void {
     const present = transitions.get(slot)
     if (present?.to === to && present.intent === kind && !followsItsCopy) isWanted[slot] = 1
   }
-  for (const slot of [...transitions.keys()]) if (isWanted[slot] === 0) draft.cancel(slot)
+  transitions.forEach((_, slot) => {
+    if (isWanted[slot] === 0) draft.cancel(slot)
+  })
 }
 
 function stepKey(slot: number, kind: Move['kind'], to: number): number {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NONE, type Intent, type Topology, type Transition } from '@icf/common'
-import { serverInfo, topologyWith } from '@icf/testkit/topologies'
+import { serverInfo, topologyWith, transitionsOf } from '@icf/testkit/topologies'
 import { Draft } from './draft.js'
 import { bury, complete, standIn } from './slots.js'
 
@@ -15,7 +15,7 @@ function fourServers(primary: number, backup: number, transition?: Transition): 
     servers: ['a', 'b', 'c', 'd'].map((name, seat) => serverInfo(name.repeat(40), { port: 7100 + seat })),
     primary: (slot) => (slot === 0 ? primary : A),
     backup: (slot) => (slot === 0 ? backup : B),
-    transitions: new Map(transition ? [[0, transition]] : []),
+    transitions: transitionsOf(transition ? [[0, transition]] : []),
   })
 }
 

@@ -10,7 +10,7 @@ export class Throttle {
     this.#max = max
     this.#outgoing = new Uint32Array(servers.length)
     this.#incoming = new Uint32Array(servers.length)
-    for (const [slot, { to }] of transitions) this.count(primary[slot]!, to)
+    transitions.forEach(({ to }, slot) => this.count(primary[slot]!, to))
   }
 
   allows(from: number, to: number): boolean {

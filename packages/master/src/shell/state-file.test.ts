@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { defaultTiming, emptyTopology, type ServerInfo, type Topology } from '@icf/common'
+import { transitionsOf } from '@icf/testkit/topologies'
 import { decodeState, encodeState, loadState, saveState, type StoredState } from './state-file.js'
 
 let folder: string
@@ -35,7 +36,7 @@ function someState(): StoredState {
     servers: [server('a'), undefined, server('b')],
     primary: base.primary.slice().fill(0),
     backup: base.backup.slice().fill(2, 100),
-    transitions: new Map([
+    transitions: transitionsOf([
       [5, { to: 2, intent: 'backup', since: 70 }],
       [6, { to: 2, intent: 'backup', since: 70 }],
       [7, { to: 2, intent: 'backup', since: 71 }],
@@ -109,7 +110,7 @@ test('a state that contradicts itself is refused, even with the right checksum',
   const contradictions: Partial<Topology>[] = [
     { primary: state.topology.primary.slice().fill(1) },
     { backup: state.topology.primary },
-    { transitions: new Map([[3, { to: 1, intent: 'backup', since: 1 }]]) },
+    { transitions: transitionsOf([[3, { to: 1, intent: 'backup', since: 1 }]]) },
   ]
   for (const change of contradictions) {
     const text = encodeState('test', { ...state, topology: { ...state.topology, ...change } })

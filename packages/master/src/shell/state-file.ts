@@ -8,6 +8,7 @@ import {
   isCount,
   sameTransition,
   SLOT_COUNT,
+  Transitions,
   type LoggedEvent,
   type Timing,
   type Topology,
@@ -83,7 +84,7 @@ export function encodeState(
   cluster: string,
   { topology, retired, departures, timing, auditedUntil, events }: StoredState,
 ): string {
-  const wire = encodeTopology({ ...topology, transitions: new Map() })
+  const wire = encodeTopology({ ...topology, transitions: Transitions.none() })
   const [, epoch, version, ring, servers, primary, backup, , pins, masters] = wire
   const body = JSON.stringify({
     format: FORMAT,

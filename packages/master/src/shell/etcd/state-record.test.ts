@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { defaultTiming, emptyTopology, SLOT_COUNT, type ServerInfo } from '@icf/common'
+import { transitionsOf } from '@icf/testkit/topologies'
 import { NO_DEPARTURES } from '../../core/index.js'
 import type { StoredState } from '../state-file.js'
 import { decodeRecord, encodeRecord } from './state-record.js'
@@ -24,7 +25,7 @@ function largeState(eventCount: number): StoredState {
       servers: Array.from({ length: SERVERS }, (_, n) => server(n)),
       primary: base.primary.map((_, slot) => slot % SERVERS),
       backup: base.backup.map((_, slot) => (slot + 1 + (slot % 7)) % SERVERS),
-      transitions: new Map(
+      transitions: transitionsOf(
         slots.map((slot) => [
           slot,
           { to: (slot + 50) % SERVERS, intent: 'backup' as const, since: 70 + (slot % 8) },
