@@ -130,5 +130,10 @@ export function concernsClients(base: Topology, next: Topology): boolean {
   if (!sameMasters(base.masters, next.masters)) return true
   if (base.servers !== next.servers)
     if (!base.servers.every((server, seat) => isSameServer(server, next.servers[seat]))) return true
-  return base.primary !== next.primary && !base.primary.every((seat, slot) => seat === next.primary[slot])
+  return !isSameColumn(base.primary, next.primary)
+}
+
+function isSameColumn(a: Readonly<Uint16Array>, b: Readonly<Uint16Array>): boolean {
+  if (a !== b) for (let slot = 0; slot < a.length; slot++) if (a[slot] !== b[slot]) return false
+  return true
 }
