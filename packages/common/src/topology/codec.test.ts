@@ -286,6 +286,28 @@ describe('a topology on the wire', () => {
         message: 'a topology must not have a copy since a later version than its own, 6: slot 3, 7',
       })
     }
+    // What stays as it was may not be right any more.
+    const servers: Topology['servers'] = [server(0), server(1), server(2)]
+    const transitions = transitionsOf([[9, { to: 2, intent: 'backup', since: 6 }]])
+    const there = {
+      ...copied(6, 6),
+      servers,
+      primary: base.primary.map((_, slot) => (slot < 5 ? 1 : NONE)),
+      transitions,
+    }
+    for (const seat of [1, 2])
+      assert.throws(
+        () =>
+          decodeTopology(
+            encodeDifference(there, { ...there, version: 7, servers: servers.with(seat, undefined) }),
+            there,
+          ),
+        { code: 'PROTOCOL', message: /vacant seat/ },
+      )
+    assert.throws(() => decodeTopology(encodeDifference(there, { ...there, version: 5 }), there), {
+      code: 'PROTOCOL',
+      message: /since a later version/,
+    })
     const difference = encodeDifference(base, base)
     for (const field of [3, 4])
       assert.throws(() => decodeTopology(difference.with(field, { toString: 1, valueOf: 1 }), base), {

@@ -95,13 +95,18 @@ export function decodeTopology(
     throw malformed('form', `${FULL} for the whole or ${DIFFERENCE} for a difference`, form)
   const [baseEpoch, baseVersion] = [asCount(fields[3], 'base epoch'), asCount(fields[4], 'base version')]
   if (!base || compareVersions(base.epoch, base.version, baseEpoch, baseVersion) !== 0) return undefined
-  return consistent(applyDifference(fields, epoch, version, base))
+  const topology = applyDifference(fields, epoch, version, base)
+  return consistent(topology, topology.servers === base.servers && version >= base.version ? base : undefined)
 }
 
-/** The topology, in which every seat that has, or gets, a slot has a server, and no copy began in a version to come. */
-function consistent(topology: Topology): Topology {
+/**
+ * The topology, in which every seat that has, or gets, a slot has a server, and no copy began in a version to come.
+ * @param base an older one, with the same servers, of which that is known
+ */
+function consistent(topology: Topology, base?: Topology): Topology {
   const { servers, primary, backup, transitions, version } = topology
   for (const column of [primary, backup]) {
+    if (column === base?.primary || column === base?.backup) continue
     const slot = slotOfVacantSeat(column, servers)
     if (slot !== undefined)
       throw contradiction(`a slot of a vacant seat: slot ${slot}, seats ${primary[slot]} and ${backup[slot]}`)
@@ -116,7 +121,7 @@ function consistent(topology: Topology): Topology {
     // Its receiver would refuse it, and its sender begin it again, without end.
     if (since > version)
       throw contradiction(`a copy since a later version than its own, ${version}: slot ${slot}, ${since}`)
-  })
+  }, base?.transitions)
   return topology
 }
 

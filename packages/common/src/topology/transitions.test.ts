@@ -97,6 +97,22 @@ describe('the transitions of a topology', () => {
     )
   })
 
+  it('are visited but for those in blocks that others have too', () => {
+    fc.assert(
+      fc.property(changes, changes, (before, after) => {
+        const base = Transitions.none()
+        change(base, before)
+        const next = base.copy()
+        change(next, after)
+        const visited = new Map<number, Transition>()
+        next.forEach((transition, slot) => visited.set(slot, transition), base)
+        for (const [slot, transition] of visited) assert.equal(next.get(slot), transition)
+        for (const slot of changedTransitions(base, next)) assert.equal(visited.get(slot), next.get(slot))
+        base.forEach(() => assert.fail('all of it is known'), base)
+      }),
+    )
+  })
+
   it('are not visited again, or passed over, when one of them is deleted meanwhile', () => {
     fc.assert(
       fc.property(changes, (made) => {

@@ -37,7 +37,8 @@ export interface ReadonlyTransitions extends Iterable<[slot: number, transition:
   readonly blocks: readonly Block[]
   has(slot: number): boolean
   get(slot: number): Transition | undefined
-  forEach(visit: (transition: Transition, slot: number) => void): void
+  /** @param known what is in blocks that these have too is passed over */
+  forEach(visit: (transition: Transition, slot: number) => void, known?: ReadonlyTransitions): void
   copy(): Transitions
 }
 
@@ -92,10 +93,13 @@ export class Transitions implements ReadonlyTransitions {
     own[slot % BLOCK_SLOTS] = transition
   }
 
-  forEach(visit: (transition: Transition, slot: number) => void): void {
+  forEach(visit: (transition: Transition, slot: number) => void, known?: ReadonlyTransitions): void {
     this.blocks.forEach((block, at) => {
-      if (block === EMPTY) return
-      for (let n = 0; n < BLOCK_SLOTS; n++) if (block[n]) visit(block[n]!, at * BLOCK_SLOTS + n)
+      if (block === EMPTY || block === known?.blocks[at]) return
+      for (let n = 0; n < BLOCK_SLOTS; n++) {
+        const transition = block[n]
+        if (transition) visit(transition, at * BLOCK_SLOTS + n)
+      }
     })
   }
 
