@@ -94,13 +94,15 @@ export class Transitions implements ReadonlyTransitions {
   }
 
   forEach(visit: (transition: Transition, slot: number) => void, known?: ReadonlyTransitions): void {
-    this.blocks.forEach((block, at) => {
-      if (block === EMPTY || block === known?.blocks[at]) return
+    for (let at = 0; at < BLOCKS; at++) {
+      const block = this.blocks[at]!
+      if (block === EMPTY || block === known?.blocks[at]) continue
+      const first = at * BLOCK_SLOTS
       for (let n = 0; n < BLOCK_SLOTS; n++) {
         const transition = block[n]
-        if (transition) visit(transition, at * BLOCK_SLOTS + n)
+        if (transition !== undefined) visit(transition, first + n)
       }
-    })
+    }
   }
 
   [Symbol.iterator](): Iterator<[slot: number, transition: Transition]> {
@@ -113,11 +115,11 @@ export class Transitions implements ReadonlyTransitions {
 /** @returns slots that have another transition, or none, in `next`; in ascending order */
 export function changedTransitions(base: ReadonlyTransitions, next: ReadonlyTransitions): number[] {
   const changed: number[] = []
-  base.blocks.forEach((block, at) => {
-    const nextBlock = next.blocks[at]!
-    if (block === nextBlock) return
+  for (let at = 0; at < BLOCKS; at++) {
+    const [block, nextBlock] = [base.blocks[at]!, next.blocks[at]!]
+    if (block === nextBlock) continue
     for (let n = 0; n < BLOCK_SLOTS; n++)
       if (!sameTransition(block[n], nextBlock[n])) changed.push(at * BLOCK_SLOTS + n)
-  })
+  }
   return changed
 }
