@@ -257,9 +257,11 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'unparks-by-any-topology',
     file: `${CORE}/apply-topology.js`,
-    find: `if (slots.serving[slot] === Serving.PARKED && !fresh)
-        return;`,
-    replace: ``,
+    find: `for (const slot of changedSlots(before, next)) {`,
+    replace: `slots.serving.forEach((serving, slot) => {
+        if (serving === Serving.PARKED) { slots.unpark(slot); effects.released.push(slot); }
+    });
+    for (const slot of changedSlots(before, next)) {`,
     breaks: 'a parked slot is taken up again only by a topology that has no such transition',
   },
   {

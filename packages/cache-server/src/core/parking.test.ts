@@ -11,7 +11,7 @@ import { Wires } from '@icf/testkit/wires'
 import { transitionsOf } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { DEAF, LEASE_MS, Member, topologyOf } from './members.test.kit.js'
+import { DEAF, LEASE_MS, Member, serverOf, topologyOf } from './members.test.kit.js'
 
 describe('a slot on its way to another primary', () => {
   let wires: Wires
@@ -94,6 +94,13 @@ describe('a slot on its way to another primary', () => {
     assert.equal(reports().length, 2)
     adopt(topologyOf(3, 1, 0))
     assert.equal(b.get('key'), null)
+  })
+
+  it('stays parked while its move is the same, though another server has taken a seat', () => {
+    adopt(swap)
+    adopt({ ...swap, version: 3, servers: [...swap.servers.slice(0, 2), serverOf('d')] })
+    assert.equal(a.get('key'), undefined)
+    assert.equal(reports().length, 1)
   })
 
   it('is reported again when its master begins another term on the same link, once', () => {
