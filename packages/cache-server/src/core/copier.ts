@@ -20,7 +20,7 @@ export const TURN_BYTES = 64 * 1024
 /** Slots parked at once: bounds how many keys wait while the master commits new primaries. */
 export const MAX_PARKED_SLOTS = 256
 
-/** Slots are parked so many at a time, or this far apart, in ms: each time costs a version, which every server has to follow. */
+/** Fewer of them are parked only this far apart, in ms: each time costs a version, which every server has to follow. */
 export const PARK_INTERVAL_MS = 50
 
 /** What is copied is reported this far apart, in ms, unless a slot that is parked is reported: for a backup nobody waits. */

@@ -27,7 +27,7 @@ export class CopyWindow {
   #shortestLatelyMs = Infinity
   #since = -Infinity
 
-  /** How many there may be now. */
+  /** How many there may be now; 0 while copies rest: whoever asks has to ask again, at the latest by the next background work. */
   bytesAt(now: number): number {
     return now >= this.#restsUntil ? Math.max(LEAST_BYTES, this.#bytes) : 0
   }

@@ -141,7 +141,7 @@ export class ReplicaChannel {
   readonly #ahead: ValuesAhead
   /** Bytes of copied entries on their way … */
   fillBytesInFlight = 0
-  /** … and how many there may be. */
+  /** … and how many there may be where copies give way to live calls. */
   readonly window = new CopyWindow()
   /** All bytes on their way: bounded by the clients that wait for them, and by the copying window. */
   bytesInFlight = 0
