@@ -186,6 +186,13 @@ export class SimCluster {
     return true
   }
 
+  /** Whether the active master hears of every member: nobody's connection is broken, nor its heartbeats late. */
+  get isHeardOf(): boolean {
+    const { process, node } = this.masters.acting
+    const snapshot = node?.core?.snapshot(process.now())
+    return snapshot !== undefined && !snapshot.servers.some(({ isQuiet }) => isQuiet)
+  }
+
   #process(kind: string, machine: string): VirtualProcess {
     const { random } = this.network.world
     const process = new VirtualProcess(this.network, {

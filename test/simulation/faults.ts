@@ -72,7 +72,8 @@ export class Faults {
   #something(): void {
     const { random, now } = this.#world
     if (now < this.#aloneUntil) return
-    const isFree = !this.#isBusy && this.cluster.isDoubled
+    // Who was cut off may have to dial anew: until it is heard of again, that fault is not over.
+    const isFree = !this.#isBusy && this.cluster.isDoubled && this.cluster.isHeardOf
     const mayBe = ({ isHarsh, isAlone }: Fault): boolean =>
       this.options.isHarsh ? isFree || !isAlone : isFree && !isHarsh
     const possible = this.#all.filter(([, fault]) => mayBe(fault))
