@@ -74,6 +74,7 @@ export function chooseScenario(
       pauseMs,
       longShare: hasLong ? (writesLong ? MANY_LONG : FEW_LONG) : 0,
       longBytes: 600 * KIB,
+      passingKeys: writesLong && !mayEvict ? 12 : 0,
       ttlShare: random.chance(0.2) ? 0.2 : 0,
       fastShare: random.chance(0.2) ? 0.1 : 0,
       manyShare: random.chance(0.5) ? 0.15 : 0,

@@ -6,6 +6,7 @@ import { Violation } from './checkers/violation.js'
 import type { SimClient } from './cluster.js'
 import type { KeyCall } from './key-call.js'
 import { fatesOf, performMany } from './many.js'
+import { PassingKeys } from './passing-keys.js'
 import type { World } from './virtual/world.js'
 
 /** Of a call by itself, in ms. */
@@ -26,6 +27,9 @@ const KEYS_AT_ONCE = 9
 /** The same, of what is loaded before and read in the end. */
 const LOADED_AT_ONCE = 21
 
+/** Of the calls, where there are long values that pass. */
+const PASSING_SHARE = 0.25
+
 /** Where memory is short: so that it stays so. */
 const MOST_BYTES_OF_MANY = 1500
 
@@ -40,6 +44,8 @@ export interface WorkloadOptions {
   /** Share of the writes that are long: in chunks. */
   readonly longShare: number
   readonly longBytes: number
+  /** Long values that are stored once and removed once: so many at a time. */
+  readonly passingKeys: number
   /** Share of the calls that store what expires. */
   readonly ttlShare: number
   /** Share of the calls that store with `ack: 'primary'`. */
@@ -61,6 +67,7 @@ export class Workload {
   readonly #names: string[]
   readonly #ballast: string[]
   readonly #together: string[]
+  readonly #passing: PassingKeys
   #nextValue = 1
   #isOver = false
   /** Calls without an answer: what becomes of each when its client dies. */
@@ -74,6 +81,7 @@ export class Workload {
     this.#names = Array.from({ length: options.sharedKeys }, (_, i) => `k${i}`)
     this.#ballast = Array.from({ length: options.ballastKeys }, (_, i) => `b${i}`)
     this.#together = Array.from({ length: options.manyShare > 0 ? KEYS_OF_MANY : 0 }, (_, i) => `m${i}`)
+    this.#passing = new PassingKeys(world.random, options.passingKeys)
   }
 
   /** The process of the client does one call after the other, until the workload ends or the process does. */
@@ -120,10 +128,11 @@ export class Workload {
 
   /** Every key once more, when all is quiet. */
   async readAll(client: SimClient): Promise<void> {
-    for (const names of this.#inGroups([...this.#names, ...this.#ballast, ...this.#together]))
+    const names = [...this.#names, ...this.#ballast, ...this.#together, ...this.#passing.names]
+    for (const group of this.#inGroups(names))
       await this.#callMany(
         client,
-        names.map((name) => [name, { kind: 'get' }]),
+        group.map((name) => [name, { kind: 'get' }]),
       )
     for (const name of this.#expiry.keys) await this.#readExpiring(client, name)
     for (const name of this.#fast.keys()) await this.#readFast(client, name)
@@ -132,6 +141,7 @@ export class Workload {
   #something(client: SimClient): Promise<void> {
     const { random } = this.world
     const { ttlShare, fastShare, manyShare, longShare, longBytes, ballastBytes, mayEvict } = this.options
+    if (this.options.passingKeys > 0 && random.chance(PASSING_SHARE)) return this.#pass(client)
     const choice = random.next()
     if (choice < ttlShare)
       return random.chance(0.3) ? this.#writeExpiring(client) : this.#readExpiring(client)
@@ -154,6 +164,11 @@ export class Workload {
     if (kind < 0.62) return this.#call(client, name, { kind: 'delete' })
     if (mayEvict) return this.#call(client, name, this.#set(random.integer(0, MOST_BYTES_OF_MANY)))
     return this.#call(client, name, this.#set(random.chance(longShare) ? longBytes : 0))
+  }
+
+  #pass(client: SimClient): Promise<void> {
+    const [name, kind] = this.#passing.next()
+    return this.#call(client, name, kind === 'set' ? this.#set(this.options.longBytes) : { kind })
   }
 
   /** Of keys that others write too, and keys that they do not; of some of them twice. */
