@@ -28,25 +28,21 @@ import { HandOver } from '../voting/hand-over.js'
 import { MasterPeers, type PeerMaster } from '../voting/master-peers.js'
 import { EtcdTerm } from './etcd-term.js'
 import { EtcdGateway, EtcdRefusal, type EtcdOptions } from './gateway.js'
-import { EtcdKeys, NO_REVISION } from './kv.js'
 import { EtcdLease } from './lease.js'
-import { EtcdPaths, leaderText, mastersText, readEpoch, readMasterList } from './master-record.js'
+import { mastersText } from './master-record.js'
 import { Obedience } from './obedience.js'
+import { EtcdRecords } from './records.js'
+import { Remarks } from './remarks.js'
 import { SeatHolders } from './seat-holders.js'
 import { hasSeat, Seats } from './seats.js'
-import { decodeRecord, encodeRecord } from './state-record.js'
+import { decodeRecord } from './state-record.js'
 import { EtcdView, type Sight } from './view.js'
 
 const TICK_INTERVAL_MS = 25
-const CALL_MS = 2000
 /** At its end a master waits no longer for etcd. */
 const END_MS = 300
 /** A master that gave up being active leaves it to others for so long, if any are there. */
 const STAND_BACK_MS = 3000
-/** What keeps this master from being active for so long is worth a word. */
-const PATIENCE_MS = 2000
-/** The same trouble with etcd, when it comes and goes, is worth a word as rarely as this. */
-const SAY_AGAIN_MS = 60_000
 
 export interface EtcdCoordinationOptions {
   readonly cluster: string
@@ -71,11 +67,6 @@ interface Held {
   isProposing: boolean
 }
 
-/** What a term begins with. */
-interface Found extends Pick<Held, 'stateRevision'> {
-  readonly stored: StoredState | undefined
-}
-
 /**
  * Whoever has the key of the active master in etcd is it, as long as the lease to which that is bound. What takes effect is what
  * etcd has. While etcd can not be reached, the active master goes on renewing leases with the word of all that could replace it.
@@ -85,8 +76,8 @@ export class EtcdCoordination implements Coordination, Peers {
   readonly #options: EtcdCoordinationOptions
   readonly #boundMs: number
   readonly #gateway: EtcdGateway
-  readonly #keys: EtcdKeys
-  readonly #paths: EtcdPaths
+  readonly #records: EtcdRecords
+  readonly #remarks: Remarks
   readonly #lease: EtcdLease
   readonly #view: EtcdView
   readonly #seats: Seats
@@ -113,11 +104,6 @@ export class EtcdCoordination implements Coordination, Peers {
   /** The newest term that this master has heard of: etcd may have forgotten it. */
   #newestEpoch = 0
   #handOver: HandOver | undefined
-  /** What is wrong with etcd, and whether that is said. */
-  #trouble: { readonly isSaid: boolean } | undefined
-  /** What was last said of that. */
-  #said = { text: '', at: -Infinity }
-  #obstacle: { readonly why: string; readonly since: number; isSaid: boolean } | undefined
   #hasEnded = false
 
   /** @throws IcfError INVALID_ARGUMENT: as of `EtcdGateway` */
@@ -127,8 +113,8 @@ export class EtcdCoordination implements Coordination, Peers {
     this.#options = options
     this.#boundMs = termBoundMs(timing)
     this.#gateway = new EtcdGateway(runtime, etcd)
-    this.#keys = new EtcdKeys(this.#gateway)
-    this.#paths = new EtcdPaths(cluster)
+    this.#records = new EtcdRecords(this.#gateway, cluster)
+    this.#remarks = new Remarks(runtime, logger)
     this.#seats = new Seats(runtime, timing.deadAfterMs)
     this.#holders = new SeatHolders(this.#boundMs)
     const failed = (error: unknown): void => this.#isInTrouble(error)
@@ -137,7 +123,8 @@ export class EtcdCoordination implements Coordination, Peers {
       lost: (id) => this.#leaseLost(id),
       failed,
     })
-    this.#view = new EtcdView(runtime, this.#keys, this.#paths, { seen: () => this.#seen(), failed })
+    const { keys, paths } = this.#records
+    this.#view = new EtcdView(runtime, keys, paths, { seen: () => this.#seen(), failed })
     this.#others = new MasterPeers(runtime, {
       self: () => this.#self!.id,
       introduce: () => ({ role: 'master', cluster, id: this.#self!.id, details: this.details() }),
@@ -161,7 +148,7 @@ export class EtcdCoordination implements Coordination, Peers {
   /** Etcd need not be there yet. @throws IcfError INVALID_ARGUMENT: it refuses this master */
   async open(): Promise<undefined> {
     try {
-      await this.#keys.get(this.#paths.leader, CALL_MS)
+      await this.#records.check()
     } catch (error) {
       if (error instanceof EtcdRefusal) throw error
       this.#isInTrouble(error)
@@ -271,9 +258,9 @@ export class EtcdCoordination implements Coordination, Peers {
     if (lease === undefined || now >= this.#lease.until || now < this.#notBefore) return
     if (leader && !this.#isOver(leader.master)) return
     if (!this.#others.isSelf(self))
-      return this.#isHeldUp(`nobody finds this master at ${formatAddress(self)}, which it advertises`)
+      return this.#remarks.heldUp(`nobody finds this master at ${formatAddress(self)}, which it advertises`)
     if (seats && !hasSeat(seats, self))
-      return this.#isHeldUp(
+      return this.#remarks.heldUp(
         `this master has no seat: none of those that have one is active, ${seats.map(formatAddress).join(', ')}`,
       )
     // Only one that could be another's replacement has given its word to anybody.
@@ -302,55 +289,38 @@ export class EtcdCoordination implements Coordination, Peers {
     this.#view.refresh()
   }
 
-  async #take({ leader, seats, seatsRevision }: Sight, lease: string): Promise<void> {
-    const [paths, self] = [this.#paths, this.#self!]
-    const last = await this.#keys.get(paths.epoch, CALL_MS)
+  async #take(sight: Sight, lease: string): Promise<void> {
+    const last = await this.#records.lastEpoch()
     const epoch = Math.max(
-      readEpoch(last?.value ?? 0) + 1,
+      last.epoch + 1,
       this.#newestEpoch + 1,
       Math.floor(this.#runtime.wallTimeMs() / 1000),
     )
-    const text = leaderText({ master: self, epoch })
     this.#newestEpoch = epoch
-    const isTaken = await this.#keys.transact(
-      [
-        leader ? { key: paths.leader, value: leader.text } : { key: paths.leader, modRevision: NO_REVISION },
-        { key: paths.seats, modRevision: seatsRevision },
-        { key: paths.epoch, modRevision: last?.modRevision ?? NO_REVISION },
-      ],
-      [
-        { put: paths.leader, value: text, lease },
-        { put: paths.epoch, value: String(epoch) },
-        ...(seats ? [] : [{ put: paths.seats, value: mastersText([self]) }]),
-      ],
-      CALL_MS,
-    )
-    // Its first attempt may have been carried out without an answer.
-    if (isTaken === undefined && (await this.#keys.get(paths.leader, CALL_MS))?.value !== text) return
+    const text = await this.#records.take({ master: this.#self!, epoch }, lease, sight, last)
+    if (text === undefined) return
     const since = this.#runtime.now()
-    const found = await this.#readState(text)
-    if (found === 'unfit' || this.#hasEnded || this.#lease.id !== lease) return this.#resign(text)
-    this.#lead({ epoch, text, lease, since }, found)
+    const { record, revision } = await this.#records.state()
+    const stored = this.#decode(record)
+    if (stored === 'unfit' || this.#hasEnded || this.#lease.id !== lease) return this.#resign(text)
+    this.#lead(epoch, stored, { text, lease, since, stateRevision: revision })
   }
 
-  async #readState(text: string): Promise<Found | 'unfit'> {
+  #decode(record: string | undefined): StoredState | undefined | 'unfit' {
     const { cluster, logger } = this.#options
-    const record = await this.#keys.get(this.#paths.state, CALL_MS)
     try {
-      return {
-        stored: record && decodeRecord(cluster, record.value),
-        stateRevision: record?.modRevision ?? NO_REVISION,
-      }
+      return record === undefined ? undefined : decodeRecord(cluster, record)
     } catch (error) {
-      logger.error({ error, text }, 'can not read the state in etcd: this master leaves it to others')
+      logger.error({ error }, 'can not read the state in etcd: this master leaves it to others')
       this.#notBefore = this.#runtime.now() + STAND_BACK_MS
       return 'unfit'
     }
   }
 
   #lead(
-    { epoch, text, lease, since }: Pick<Held, 'text' | 'lease' | 'since'> & { readonly epoch: number },
-    { stored, stateRevision }: Found,
+    epoch: number,
+    stored: StoredState | undefined,
+    taken: Pick<Held, 'text' | 'lease' | 'since' | 'stateRevision'>,
   ): void {
     this.#holders.clear()
     this.#seats.began(stored?.topology, stored?.timing?.deadAfterMs ?? 0)
@@ -360,15 +330,15 @@ export class EtcdCoordination implements Coordination, Peers {
       surpassed: (later) => {
         this.#newestEpoch = Math.max(this.#newestEpoch, later)
         this.#endTerm(held)
-        void this.#resign(text)
+        void this.#resign(held.text)
       },
       over: () => this.#endTerm(held),
     })
     const proposed = this.#view.now.seats ?? []
-    const held: Held = { term, text, lease, since, stateRevision, proposed, isProposing: false }
+    const held: Held = { ...taken, term, proposed, isProposing: false }
     this.#held = held
     this.#obedience.led(epoch)
-    this.#obstacle = undefined
+    this.#remarks.notHeldUp()
     this.#handOver?.failed('now, but this one again')
     this.#elected?.(term)
     this.#elected = undefined
@@ -387,24 +357,11 @@ export class EtcdCoordination implements Coordination, Peers {
     return this.#held !== undefined && this.#runtime.now() < this.#validUntil(this.#held)
   }
 
-  /** An attempt that comes late, after it was repeated, must not undo what was put since: each one follows upon the one before. */
   async #put(held: Held, state: StoredState): Promise<boolean> {
-    const { leader, state: key } = this.#paths
-    const value = encodeRecord(this.#options.cluster, state)
-    const conditions = [
-      { key: leader, value: held.text },
-      { key, modRevision: held.stateRevision },
-    ]
-    const revision = await this.#keys.transact(conditions, [{ put: key, value }], CALL_MS)
-    if (revision === undefined) {
-      // An earlier attempt may have been carried out without an answer.
-      const present = await this.#keys.get(key, CALL_MS)
-      if (present?.value !== value) return false
-      held.stateRevision = present.modRevision
-    } else {
-      held.stateRevision = String(revision)
-      this.#hasRevision(revision, this.#runtime.now())
-    }
+    const put = await this.#records.putState(held.text, held.stateRevision, state)
+    if (!put) return false
+    held.stateRevision = put.revision
+    if (put.seen !== undefined) this.#hasRevision(put.seen, this.#runtime.now())
     if (this.#held === held) this.#seats.inEffect(state.topology)
     return true
   }
@@ -416,24 +373,12 @@ export class EtcdCoordination implements Coordination, Peers {
 
   /** @throws IcfError TERM_LOST; UNREACHABLE, and it may be done, or not */
   async #putSeats(held: Held, seats: readonly MasterInfo[]): Promise<void> {
-    const { leader, seats: key } = this.#paths
-    const { seatsRevision } = this.#view.now
     const isNew = (info: MasterInfo): boolean => !hasSeat(held.proposed, info)
     held.proposed = [...held.proposed, ...seats.filter(isNew)]
     held.isProposing = true
-    const conditions = [
-      { key: leader, value: held.text },
-      { key, modRevision: seatsRevision },
-    ]
     try {
-      const revision = await this.#keys.transact(
-        conditions,
-        [{ put: key, value: mastersText(seats) }],
-        CALL_MS,
-      )
-      if (revision !== undefined) held.proposed = seats
-      else
-        throw new IcfError('TERM_LOST', 'the masters in etcd have changed meanwhile: "icf status" tells them')
+      await this.#records.putSeats(held.text, this.#view.now.seatsRevision, seats)
+      held.proposed = seats
     } finally {
       held.isProposing = false
       this.#view.refresh()
@@ -442,9 +387,8 @@ export class EtcdCoordination implements Coordination, Peers {
 
   /** Nobody has the key, if this master had. It goes with the lease, if etcd can not be told. */
   async #resign(text: string): Promise<void> {
-    const { leader } = this.#paths
     try {
-      await this.#keys.transact([{ key: leader, value: text }], [{ remove: leader }], CALL_MS)
+      await this.#records.resign(text)
     } catch (error) {
       this.#isInTrouble(error)
     }
@@ -457,25 +401,10 @@ export class EtcdCoordination implements Coordination, Peers {
     held.term.end()
   }
 
-  /**
-   * Of two machines only one can have a master at an address: by it masters know each other.
-   * @throws IcfError INVALID_ARGUMENT: another one has, or had until a moment ago; UNREACHABLE: it may be done
-   */
+  /** @throws IcfError as `EtcdRecords.register` */
   async #register(lease: string): Promise<void> {
-    const self = this.#self!
-    const [key, value] = [this.#paths.master(self), mastersText([self])]
     try {
-      const before = await this.#keys.get(key, CALL_MS)
-      const other = readMasterList(before?.value ?? '[]').find(({ machine }) => machine !== self.machine)
-      if (other)
-        throw new IcfError(
-          'INVALID_ARGUMENT',
-          `another machine has a master at ${formatAddress(self)}, too: start it with --advertise-host, and the address by which others reach it`,
-        )
-      const conditions = [{ key, modRevision: before?.modRevision ?? NO_REVISION }]
-      const revision = await this.#keys.transact(conditions, [{ put: key, value, lease }], CALL_MS)
-      if (revision === undefined)
-        throw new IcfError('UNREACHABLE', `${key} in etcd has changed meanwhile: tried again`)
+      await this.#records.register(this.#self!, lease)
     } finally {
       this.#registeredAt = this.#runtime.now()
     }
@@ -487,8 +416,7 @@ export class EtcdCoordination implements Coordination, Peers {
   }
 
   #seen(): void {
-    if (this.#trouble?.isSaid) this.#options.logger.info('etcd answers again')
-    this.#trouble = undefined
+    this.#remarks.noTrouble()
     const [held, sight] = [this.#held, this.#view.now]
     const { leader, at, present, revision } = sight
     this.#newestEpoch = Math.max(this.#newestEpoch, leader?.epoch ?? 0)
@@ -496,7 +424,7 @@ export class EtcdCoordination implements Coordination, Peers {
     this.#hasRevision(revision, at)
     if (leader && leader.master.id !== this.#self!.id) {
       this.#notBefore = -Infinity
-      this.#obstacle = undefined
+      this.#remarks.notHeldUp()
       this.#handOver?.followed(leader.master.id)
     }
     const masters = this.masters()
@@ -625,25 +553,7 @@ export class EtcdCoordination implements Coordination, Peers {
     throw new IcfError('STANDBY', 'this master is not the active one any more')
   }
 
-  /** Etcd may let itself be read, and refuse what is written: so the same is not said again at once. */
   #isInTrouble(error: unknown): void {
-    const text = error instanceof Error ? error.message : String(error)
-    if (this.#hasEnded || this.#trouble !== undefined) return
-    const now = this.#runtime.now()
-    const isSaid = text !== this.#said.text || now - this.#said.at >= SAY_AGAIN_MS
-    this.#trouble = { isSaid }
-    if (!isSaid) return
-    this.#said = { text, at: now }
-    this.#options.logger.warn({ error }, text)
-  }
-
-  /** Said once it lasts. */
-  #isHeldUp(why: string): void {
-    const now = this.#runtime.now()
-    if (this.#obstacle?.why !== why) this.#obstacle = { why, since: now, isSaid: false }
-    const obstacle = this.#obstacle
-    if (obstacle.isSaid || now - obstacle.since < PATIENCE_MS) return
-    obstacle.isSaid = true
-    this.#options.logger.warn(`not active: ${why}`)
+    if (!this.#hasEnded) this.#remarks.trouble(error)
   }
 }
