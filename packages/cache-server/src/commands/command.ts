@@ -11,7 +11,7 @@ export interface CommandContext {
   /** Largest value that this server takes, in bytes. */
   readonly maxValueBytes: number
   /** The entry of the command's key if it is there and not expired; an expired one is removed on the way. */
-  find(key: string): Entry | undefined
+  find(slot: number, key: string): Entry | undefined
   /** By which the client will repeat this write, if it has to. */
   readonly writeNumber: number
   /** Monotonic time in ms, of this turn. */

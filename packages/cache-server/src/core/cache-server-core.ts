@@ -28,6 +28,7 @@ import { Auditor, type Difference } from './auditor.js'
 import { ClientSession, type ClientFlow } from './client-session.js'
 import { CommandRunner } from './command-runner.js'
 import { Copier } from './copier.js'
+import { hashSeedOf } from './key-hash.js'
 import { Lease } from './lease.js'
 import { Mender } from './mender.js'
 import type { LinkPort } from './ports.js'
@@ -116,7 +117,7 @@ export class CacheServerCore {
     this.id = options.id
     this.#options = options
     this.slots = new SlotTable(options.slotCount)
-    this.store = new Store(options.budgetBytes, options.slotCount)
+    this.store = new Store(options.budgetBytes, options.slotCount, hashSeedOf(options.id))
     this.#followed = this.slots.topology
     this.ledger = new WriteLedger(this.slots, this.store, {
       drained: (slot) => this.#copier.drained(slot),

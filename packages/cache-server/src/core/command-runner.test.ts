@@ -188,7 +188,10 @@ describe('what runs commands', () => {
     ])
     runner.runFrame(session, frame(4, [...repeated.flat(), REPEAT, 10, ...set('tenth')]), 0)
     assert.deepEqual(answers().slice(4), [[4, true], [5, true], [6, true], [7, true]]) // prettier-ignore
-    assert.deepEqual([store.get(KEY)?.value, store.get(OTHER_KEY)?.value], ['tenth', 'other'])
+    assert.deepEqual(
+      [store.get(keySlot(KEY, SLOTS), KEY)?.value, store.get(keySlot(OTHER_KEY, SLOTS), OTHER_KEY)?.value],
+      ['tenth', 'other'],
+    )
   })
 
   it('runs what comes before something that is no command, and nothing after it', () => {
@@ -198,7 +201,7 @@ describe('what runs commands', () => {
       ...dataOf([MessageType.COMMANDS, 0, 0, 0, 0, 0, ...set('after')]).bytes.subarray(6),
     )
     assert.throws(() => runner.runFrame(session, broken, 0), { code: 'PROTOCOL' })
-    assert.deepEqual([store.get(KEY)?.value, answers()], ['before', [[0, true]]])
+    assert.deepEqual([store.get(keySlot(KEY, SLOTS), KEY)?.value, answers()], ['before', [[0, true]]])
     // In a backlog, its link is to hear of it.
     slots.park(0)
     const many = Array.from({ length: SLICE }, () => get()).flat()
@@ -237,7 +240,7 @@ describe('what runs commands', () => {
         const got = answers().map(([, result]) => (result as unknown[])[1])
         assert.deepEqual(got, codes.map(() => errorToWire('INVALID_KEY'))) // prettier-ignore
         assert.equal(store.counts().primaryKeys, isKey ? 1 : 0)
-        if (isKey) assert.equal(store.get(other)?.value, 'of the other')
+        if (isKey) assert.equal(store.get(keySlot(other, SLOTS), other)?.value, 'of the other')
       })
   })
 
@@ -266,7 +269,7 @@ describe('what runs commands', () => {
     const write = (writer: FrameWriter): void => writeSet(writer, KEY, undefined, ValueKind.BYTES, 0, false)
     for (const value of ['short\xff', '']) {
       runner.runFrame(session, framed(Buffer.from(value, 'latin1'), write), 0)
-      assert.equal(store.get(KEY)?.value, value)
+      assert.equal(store.get(keySlot(KEY, SLOTS), KEY)?.value, value)
     }
   })
 
@@ -350,7 +353,7 @@ describe('what runs commands', () => {
           port.staging.map(({ bytes }) => bytes),
           [LONG],
         )
-        assert.equal(store.get(KEY)?.value, LONG)
+        assert.equal(store.get(keySlot(KEY, SLOTS), KEY)?.value, LONG)
       })
     }
   })

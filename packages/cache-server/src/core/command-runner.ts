@@ -186,8 +186,8 @@ export class CommandRunner implements CommandContext {
     return client.answeredBytes + this.writer.writtenBytes
   }
 
-  find(key: string): Entry | undefined {
-    const entry = this.store.get(key)
+  find(slot: number, key: string): Entry | undefined {
+    const entry = this.store.get(slot, key)
     if (entry === undefined || entry.expiresAt === 0 || entry.expiresAt > this.now) return entry
     this.writer.expire(entry)
     return undefined

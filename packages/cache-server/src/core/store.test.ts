@@ -31,6 +31,8 @@ describe('the store', () => {
     }
   }
 
+  const get = (i: number): Entry | undefined => store.get(keySlot(key(i)), key(i))
+
   const workAll = (): void => {
     while (store.hasBackgroundWork) store.work(1)
   }
@@ -95,7 +97,7 @@ describe('the store', () => {
       store.setRole(slot, 'primary')
       store.stopRenewal(slot)
       workAll()
-      assert.deepEqual(['a', 'b', 'c', 'd'].map((name) => store.get(name)?.seq), [1, 2, 1, 1]) // prettier-ignore
+      assert.deepEqual(['a', 'b', 'c', 'd'].map((name) => store.get(slot, name)?.seq), [1, 2, 1, 1]) // prettier-ignore
       assert.equal(store.countOf(slot), 4)
     })
   })
@@ -103,11 +105,11 @@ describe('the store', () => {
   it('evicts the least recently used primary', () => {
     put(0, 10, 'primary')
     assert.equal(store.isOverBudget(0), false)
-    store.get(key(0))
+    get(0)
     put(10, 11, 'primary')
     assert.equal(store.isOverBudget(0), true)
     assert.equal(store.evict(0)?.key, key(1))
-    assert.equal(store.get(key(1)), undefined)
+    assert.equal(get(1), undefined)
     assert.equal(store.isOverBudget(0), false)
   })
 
@@ -130,7 +132,7 @@ describe('the store', () => {
     for (let evicted = 0; store.isOverBudget(0); evicted++) {
       const { slot, key: name } = store.evict(0)!
       assert.equal(store.countOf(slot), 0)
-      assert.equal(store.get(name), undefined)
+      assert.equal(store.get(slot, name), undefined)
       assert.ok(evicted < 32)
     }
   })
@@ -139,7 +141,7 @@ describe('the store', () => {
     put(0, 8, 'backup')
     for (let i = 0; i < 8; i++) store.setRole(keySlot(key(i)), 'primary')
     assert.equal(store.counts().primaryKeys, 0)
-    assert.equal(store.get(key(3))?.key, key(3))
+    assert.equal(get(3)?.key, key(3))
     assert.equal(store.counts().primaryKeys, 1)
     store.put(entry(key(4), 2, 'new'))
     store.remove(keySlot(key(5)), key(5))
@@ -149,8 +151,8 @@ describe('the store', () => {
       { primaryKeys, backupKeys, backupBytes },
       { primaryKeys: 7, backupKeys: 0, backupBytes: 0 },
     )
-    assert.equal(store.get(key(4))?.value, 'new')
-    assert.equal(store.get(key(5)), undefined)
+    assert.equal(get(4)?.value, 'new')
+    assert.equal(get(5), undefined)
   })
 
   it('changes its mind about a slot in the middle of moving it', () => {
@@ -163,7 +165,7 @@ describe('the store', () => {
     store.setRole(slot, 'primary')
     workAll()
     assert.deepEqual([store.counts().primaryKeys, store.counts().backupKeys], [6, 0])
-    for (const name of keys) assert.equal(store.get(name)?.value, 'v')
+    for (const name of keys) assert.equal(store.get(slot, name)?.value, 'v')
   })
 
   it('frees cleared slots in slices, while they are used again', () => {
@@ -175,7 +177,7 @@ describe('the store', () => {
     store.clear(slot)
     assert.equal(store.counts().primaryKeys, 8)
     assert.deepEqual(
-      [store.get(name(0)), store.peek(slot, name(0)), store.countOf(slot)],
+      [store.get(slot, name(0)), store.peek(slot, name(0)), store.countOf(slot)],
       [undefined, undefined, 0],
     )
     store.setRole(slot, 'backup')
@@ -196,7 +198,7 @@ describe('the store', () => {
     const { primaryKeys, backupKeys } = store.counts()
     assert.deepEqual([primaryKeys, backupKeys], [2, 0])
     assert.deepEqual(
-      [1, 2, 3, 4].map((i) => store.get(name(i))?.seq),
+      [1, 2, 3, 4].map((i) => store.get(slot, name(i))?.seq),
       [undefined, 3, 3, undefined],
     )
   })
@@ -209,7 +211,7 @@ describe('the store', () => {
     assert.deepEqual([store.isOverBudget(0), store.counts().primaryKeys], [false, 10])
     workAll()
     assert.deepEqual(
-      [8, 9, 10, 11].map((i) => store.get(key(i))?.key),
+      [8, 9, 10, 11].map((i) => get(i)?.key),
       [8, 9, 10, 11].map(key),
     )
     assert.equal(store.counts().primaryKeys, 4)

@@ -1,14 +1,13 @@
 import { SLOT_COUNT } from '@icf/common'
-import { LRUCache } from 'lru-cache'
 import type { Entry } from './entry.js'
 import { ExpiryIndex } from './expiry-index.js'
+import { hashOf } from './key-hash.js'
+import { FIRST_HANDLE, grown, Recency } from './recency.js'
+import { SlotIndex } from './slot-index.js'
 import { WriteHistory } from './write-history.js'
 
 const PRIMARY = 0
 const BACKUP = 1
-
-/** One for all calls: lru-cache makes an object for each call without. */
-const DEFAULTS = {}
 
 /** What the primaries may always keep, whatever the backups take. */
 const PRIMARY_SHARE = 0.5
@@ -16,116 +15,159 @@ const PRIMARY_SHARE = 0.5
 /** Share of the budget by which backups may exceed it before they are evicted: their primaries' evictions may be on their way. */
 const BACKUP_PATIENCE = 1 / 16
 
+/** Entries for which there is room at first. */
+const FIRST_CAPACITY = 1024
+
 /**
  * The entries of every slot this server has a copy of: a primary LRU and a backup LRU within one byte budget, and an
- * index of each slot's keys. A slot changes from one LRU to the other (its promotion) at once by name, and its
- * entries follow in slices: until then both are looked into.
+ * index of each slot. An entry has a small number, its handle, by which everything about it stands in typed arrays. A slot changes
+ * from one LRU to the other (its promotion) at once by name, and its entries follow in slices. Its life ends at once as well: what
+ * is of an earlier life nobody finds, and it is freed in slices.
  */
 export class Store {
-  readonly #lrus: readonly [LRUCache<string, Entry>, LRUCache<string, Entry>]
-  /** Slot → the LRU that its entries belong to. */
-  readonly #home: Uint8Array
-  readonly #keys: (Set<string> | undefined)[]
-  /** Slots of which some entries may still be in the other LRU, and their keys from where it has come; undefined: not begun. */
-  readonly #moving = new Map<number, Iterator<string> | undefined>()
-  /** Keys of earlier lives of a slot, whose entries are to be freed: nobody finds them any more. */
-  readonly #dying = new Map<number, Set<string>[]>()
-  /** Slots whose entries come anew, and the keys of those that have come and are there. */
-  readonly #renewed = new Map<number, Set<string>>()
+  /** By handle, as are the next two. */
+  readonly #entries: (Entry | undefined)[] = []
+  /** On which side it is: the LRU that it is in. */
+  #sides: Uint8Array
+  /** The life of its slot in which it came. */
+  #lives: Uint32Array
+  readonly #recency: Recency
+  readonly #index: SlotIndex
+  #capacity = FIRST_CAPACITY
+  /** The first one that was never used. */
+  #unused = FIRST_HANDLE
+  /** Those that are free are a chain. 0: none. */
+  #free = 0
+  /** By side. */
+  readonly #keys = [0, 0]
+  readonly #bytes = [0, 0]
+
+  /** By slot, as are the next three: the side to which its entries belong. */
+  readonly #homes: Uint8Array
+  /** In which what comes is. */
+  readonly #life: Uint32Array
+  /** The first one of which entries are found: an earlier one than `life` while entries come anew. */
+  readonly #living: Uint32Array
+  /** Entries of the lives that are over. */
+  readonly #dead: Uint32Array
+  /** Slots whose entries come anew, and how many have come. */
+  readonly #renewed = new Map<number, number>()
+  /** Slots of which some entries may be dead or on the wrong side, and those that have not been looked at; undefined: not begun. */
+  readonly #toWork = new Map<number, Iterator<number> | undefined>()
   /** Bytes of the budget that values take which are still being received. */
   reservedBytes = 0
   readonly expiry: ExpiryIndex
   readonly history: WriteHistory
 
-  /** @param maxBytes budget of both LRUs together, in bytes as Entry.costBytes counts them */
+  /**
+   * @param maxBytes budget of both LRUs together, in bytes as Entry.costBytes counts them
+   * @param hashSeed by which keys are spread over the tables
+   */
   constructor(
     readonly maxBytes: number,
     slotCount = SLOT_COUNT,
+    private readonly hashSeed = 0,
   ) {
-    this.#home = new Uint8Array(slotCount).fill(BACKUP)
-    this.#keys = new Array<undefined>(slotCount).fill(undefined)
+    this.#sides = new Uint8Array(FIRST_CAPACITY)
+    this.#lives = new Uint32Array(FIRST_CAPACITY)
+    this.#recency = new Recency(FIRST_CAPACITY)
+    this.#index = new SlotIndex(slotCount, FIRST_CAPACITY, this.#entries)
+    this.#homes = new Uint8Array(slotCount).fill(BACKUP)
+    this.#life = new Uint32Array(slotCount)
+    this.#living = new Uint32Array(slotCount)
+    this.#dead = new Uint32Array(slotCount)
     this.expiry = new ExpiryIndex(slotCount)
     this.history = new WriteHistory(slotCount)
-    // Of no size of its own: what it evicted by itself, nobody would be told of.
-    const lru = (): LRUCache<string, Entry> =>
-      new LRUCache({ maxSize: Number.MAX_SAFE_INTEGER, sizeCalculation: (entry) => entry.costBytes })
-    this.#lrus = [lru(), lru()]
   }
 
-  /** The entry of a key in whichever LRU, as the most recently used one. The caller checks who owns its slot. */
-  get(key: string): Entry | undefined {
-    const entry = this.#living(this.#lrus[PRIMARY].get(key, DEFAULTS))
-    return entry !== undefined || this.#moving.size === 0 ? entry : this.#getMoving(key)
+  /** The entry of a key of this slot, as the most recently used one. The caller checks who owns the slot. */
+  get(slot: number, key: string): Entry | undefined {
+    const handle = this.#find(slot, key)
+    if (handle === 0) return undefined
+    this.#use(slot, handle)
+    return this.#entries[handle]
   }
 
   /** The entry of a key of this slot, without touching its recency. */
   peek(slot: number, key: string): Entry | undefined {
-    const home = this.#home[slot]!
-    const entry = this.#living(this.#lrus[home]!.peek(key))
-    return entry ?? (this.#moving.has(slot) ? this.#living(this.#lrus[1 - home]!.peek(key)) : undefined)
+    const handle = this.#find(slot, key)
+    return handle === 0 ? undefined : this.#entries[handle]
   }
 
   put(entry: Entry): void {
-    const { slot, key } = entry
-    const home = this.#home[slot]!
-    const lru = this.#lrus[home]!
-    const isScattered = this.#isScattered(slot)
-    if (isScattered) this.#lrus[1 - home]!.delete(key)
-    const before = lru.size
-    lru.set(key, entry, DEFAULTS)
-    // What it replaced may have been of an earlier life.
-    if (lru.size !== before || isScattered) this.#indexKey(slot, key)
-    if (this.#renewed.size > 0) this.#renewed.get(slot)?.add(key)
-    if (entry.expiresAt !== 0) this.expiry.note(slot, entry.expiresAt)
+    const { slot, key, expiresAt } = entry
+    const hash = hashOf(key, this.hashSeed)
+    let handle = this.#index.find(slot, key, hash)
+    if (handle === 0) {
+      handle = this.#take()
+      this.#entries[handle] = entry
+      this.#index.add(slot, handle, hash)
+      this.#enter(this.#homes[slot]!, handle, entry.costBytes)
+      if (this.#renewed.size > 0) this.#countRenewed(slot, 1)
+    } else {
+      const side = this.#sides[handle]!
+      this.#bytes[side]! += entry.costBytes - this.#entries[handle]!.costBytes
+      this.#entries[handle] = entry
+      this.#use(slot, handle)
+      if (this.#lives[handle] !== this.#life[slot]) this.#revive(slot, handle)
+    }
+    this.#lives[handle] = this.#life[slot]!
+    if (expiresAt !== 0) this.expiry.note(slot, expiresAt)
   }
 
   remove(slot: number, key: string): void {
-    if (this.#renewed.size > 0) this.#renewed.get(slot)?.delete(key)
-    this.#lrus[PRIMARY].delete(key)
-    if (this.#home[slot] === BACKUP || this.#isScattered(slot)) this.#lrus[BACKUP].delete(key)
-    this.#keys[slot]?.delete(key)
+    const handle = this.#index.find(slot, key, hashOf(key, this.hashSeed))
+    if (handle !== 0) this.#drop(slot, handle)
   }
 
   /** Keys of a slot. The iterator stays valid while entries come (it will see them) and go. */
-  keysOf(slot: number): Iterable<string> {
-    return this.#keys[slot] ?? []
+  *keysOf(slot: number): IterableIterator<string> {
+    for (const handle of this.#index.handlesOf(slot))
+      if (!this.#isDead(slot, handle)) yield this.#entries[handle]!.key
   }
 
   countOf(slot: number): number {
-    return this.#keys[slot]?.size ?? 0
+    return this.#index.countOf(slot) - this.#dead[slot]!
   }
 
   /** Makes a slot's entries count as primary or backup ones from now on. */
   setRole(slot: number, role: 'primary' | 'backup'): void {
     const home = role === 'primary' ? PRIMARY : BACKUP
-    if (this.#home[slot] === home) return
-    this.#home[slot] = home
-    if (this.countOf(slot) > 0) this.#moving.set(slot, undefined)
+    if (this.#homes[slot] === home) return
+    this.#homes[slot] = home
+    this.#workOn(slot)
   }
 
   /** Ends this life of a slot at once: its entries are not found any more, and freed in slices. */
   clear(slot: number): void {
     this.history.clear(slot)
     this.#renewed.delete(slot)
-    this.#endLife(slot, undefined)
+    this.#living[slot] = ++this.#life[slot]!
+    this.#dead[slot] = this.#index.countOf(slot)
+    this.#workOn(slot)
   }
 
   /** All entries of the slot come anew. What it has stays until `endRenewal`. */
   beginRenewal(slot: number): void {
-    this.#renewed.set(slot, new Set())
+    this.#life[slot]!++
+    this.#renewed.set(slot, 0)
   }
 
   /** Whether the entry of this key, if there is one, has come since the renewal began; true without one. */
   isRenewed(slot: number, key: string): boolean {
-    return this.#renewed.get(slot)?.has(key) ?? true
+    if (!this.#renewed.has(slot)) return true
+    const handle = this.#find(slot, key)
+    return handle !== 0 && this.#lives[handle] === this.#life[slot]
   }
 
   /** What has not come is not found any more, and freed in slices. */
   endRenewal(slot: number): void {
     const renewed = this.#renewed.get(slot)
-    if (!renewed) return
+    if (renewed === undefined) return
     this.#renewed.delete(slot)
-    this.#endLife(slot, renewed)
+    this.#living[slot] = this.#life[slot]!
+    this.#dead[slot] = this.#index.countOf(slot) - renewed
+    this.#workOn(slot)
   }
 
   /** What the slot has, it keeps. */
@@ -133,41 +175,21 @@ export class Store {
     this.#renewed.delete(slot)
   }
 
-  /** @param next keys of which the entries that are there belong to the next life */
-  #endLife(slot: number, next: Set<string> | undefined): void {
-    this.#moving.delete(slot)
-    const keys = this.#keys[slot]
-    this.#keys[slot] = next
-    if (!keys || keys.size === 0) return
-    const earlier = this.#dying.get(slot)
-    if (earlier) earlier.push(keys)
-    else this.#dying.set(slot, [keys])
-  }
-
   get hasBackgroundWork(): boolean {
-    return this.#moving.size > 0 || this.#dying.size > 0
+    return this.#toWork.size > 0
   }
 
   /** Moves and frees up to `count` entries. */
   work(count: number): void {
     let left = count
-    for (const [slot, lives] of this.#dying) {
-      for (const keys of lives)
-        for (const key of keys) {
-          if (left-- <= 0) return
-          keys.delete(key)
-          if (!this.#keys[slot]?.has(key)) for (const lru of this.#lrus) lru.delete(key)
-        }
-      this.#dying.delete(slot)
-    }
-    for (const [slot, begun] of this.#moving) {
-      const keys = begun ?? this.#keys[slot]!.values()
-      if (!begun) this.#moving.set(slot, keys)
-      for (let next = keys.next(); !next.done; next = keys.next()) {
-        this.#moveHome(slot, next.value)
-        if (left-- <= 0) return
+    for (const [slot, begun] of this.#toWork) {
+      const handles = begun ?? this.#index.handlesOf(slot)
+      if (!begun) this.#toWork.set(slot, handles)
+      for (let next = handles.next(); !next.done; next = handles.next()) {
+        this.#settle(slot, next.value)
+        if (--left === 0) return
       }
-      this.#moving.delete(slot)
+      this.#toWork.delete(slot)
     }
   }
 
@@ -182,7 +204,7 @@ export class Store {
   }
 
   get #usedBytes(): number {
-    return this.#lrus[PRIMARY].calculatedSize + this.#lrus[BACKUP].calculatedSize + this.reservedBytes
+    return this.#bytes[PRIMARY]! + this.#bytes[BACKUP]! + this.reservedBytes
   }
 
   /**
@@ -193,15 +215,14 @@ export class Store {
    */
   evict(moreBytes: number, mayBePrimary = true): Entry | undefined {
     for (;;) {
-      const isPrimary = mayBePrimary && this.#lrus[PRIMARY].calculatedSize > PRIMARY_SHARE * this.maxBytes
+      const isPrimary = mayBePrimary && this.#bytes[PRIMARY]! > PRIMARY_SHARE * this.maxBytes
       if (!isPrimary && !this.#isPatienceOver(moreBytes)) return undefined
-      const entry = this.#lrus[isPrimary ? PRIMARY : BACKUP].pop()
-      if (!entry) return undefined
-      if (this.#living(entry)) {
-        this.#keys[entry.slot]!.delete(entry.key)
-        this.#renewed.get(entry.slot)?.delete(entry.key)
-        return entry
-      }
+      const handle = this.#recency.oldest(isPrimary ? PRIMARY : BACKUP)
+      if (handle < FIRST_HANDLE) return undefined
+      const entry = this.#entries[handle]!
+      const isDead = this.#isDead(entry.slot, handle)
+      this.#drop(entry.slot, handle)
+      if (!isDead) return entry
       // Of an earlier life: its room is what was wanted, and nobody has to know.
       if (!this.isOverBudget(moreBytes)) return undefined
     }
@@ -212,47 +233,92 @@ export class Store {
   }
 
   counts(): { primaryKeys: number; primaryBytes: number; backupKeys: number; backupBytes: number } {
-    const [primary, backup] = this.#lrus
     return {
-      primaryKeys: primary.size,
-      primaryBytes: primary.calculatedSize,
-      backupKeys: backup.size,
-      backupBytes: backup.calculatedSize,
+      primaryKeys: this.#keys[PRIMARY]!,
+      primaryBytes: this.#bytes[PRIMARY]!,
+      backupKeys: this.#keys[BACKUP]!,
+      backupBytes: this.#bytes[BACKUP]!,
     }
   }
 
-  /** Whether entries of the slot may be in either LRU. */
-  #isScattered(slot: number): boolean {
-    return (
-      (this.#moving.size > 0 && this.#moving.has(slot)) || (this.#dying.size > 0 && this.#dying.has(slot))
-    )
+  #find(slot: number, key: string): number {
+    const handle = this.#index.find(slot, key, hashOf(key, this.hashSeed))
+    return handle !== 0 && this.#isDead(slot, handle) ? 0 : handle
   }
 
-  /** The entry, unless it is of an earlier life of its slot. */
-  #living(entry: Entry | undefined): Entry | undefined {
-    if (entry === undefined || this.#dying.size === 0 || !this.#dying.has(entry.slot)) return entry
-    return this.#keys[entry.slot]?.has(entry.key) ? entry : undefined
+  #isDead(slot: number, handle: number): boolean {
+    return this.#lives[handle]! < this.#living[slot]!
   }
 
-  #getMoving(key: string): Entry | undefined {
-    const entry = this.#living(this.#lrus[BACKUP].peek(key))
-    if (!entry || !this.#moving.has(entry.slot)) return undefined
-    this.#moveHome(entry.slot, key)
-    return entry
+  /** Something of an earlier life is replaced. */
+  #revive(slot: number, handle: number): void {
+    if (this.#isDead(slot, handle)) this.#dead[slot]!--
+    if (this.#renewed.size > 0) this.#countRenewed(slot, 1)
   }
 
-  #moveHome(slot: number, key: string): void {
-    const home = this.#home[slot]!
-    const other = this.#lrus[1 - home]!
-    const entry = other.peek(key)
-    if (!entry) return
-    other.delete(key)
-    this.#lrus[home]!.set(key, entry)
+  #countRenewed(slot: number, difference: number): void {
+    const count = this.#renewed.get(slot)
+    if (count !== undefined) this.#renewed.set(slot, count + difference)
   }
 
-  #indexKey(slot: number, key: string): void {
-    const keys = this.#keys[slot]
-    if (keys) keys.add(key)
-    else this.#keys[slot] = new Set([key])
+  /** As the most recently used one, on the side to which its slot belongs. */
+  #use(slot: number, handle: number): void {
+    const [side, home] = [this.#sides[handle]!, this.#homes[slot]!]
+    this.#recency.remove(handle)
+    if (side === home) return this.#recency.add(side, handle)
+    const { costBytes } = this.#entries[handle]!
+    this.#keys[side]!--
+    this.#bytes[side]! -= costBytes
+    this.#enter(home, handle, costBytes)
+  }
+
+  #enter(side: number, handle: number, costBytes: number): void {
+    this.#sides[handle] = side
+    this.#keys[side]!++
+    this.#bytes[side]! += costBytes
+    this.#recency.add(side, handle)
+  }
+
+  #drop(slot: number, handle: number): void {
+    if (this.#isDead(slot, handle)) this.#dead[slot]!--
+    else if (this.#renewed.size > 0 && this.#lives[handle] === this.#life[slot]) this.#countRenewed(slot, -1)
+    const side = this.#sides[handle]!
+    this.#keys[side]!--
+    this.#bytes[side]! -= this.#entries[handle]!.costBytes
+    this.#index.remove(slot, handle)
+    this.#recency.remove(handle)
+    this.#entries[handle] = undefined
+    this.#recency.next[handle] = this.#free
+    this.#free = handle
+  }
+
+  #workOn(slot: number): void {
+    if (this.#index.countOf(slot) > 0) this.#toWork.set(slot, undefined)
+  }
+
+  /** Frees it if it is dead, and puts it on the side to which its slot belongs. */
+  #settle(slot: number, handle: number): void {
+    if (this.#isDead(slot, handle)) this.#drop(slot, handle)
+    else if (this.#sides[handle] !== this.#homes[slot]) this.#use(slot, handle)
+  }
+
+  #take(): number {
+    const handle = this.#free
+    if (handle !== 0) {
+      this.#free = this.#recency.next[handle]!
+      return handle
+    }
+    if (this.#unused === this.#capacity) this.#grow(2 * this.#capacity)
+    return this.#unused++
+  }
+
+  #grow(capacity: number): void {
+    this.#capacity = capacity
+    const sides = new Uint8Array(capacity)
+    sides.set(this.#sides)
+    this.#sides = sides
+    this.#lives = grown(this.#lives, capacity)
+    this.#recency.grow(capacity)
+    this.#index.grow(capacity)
   }
 }
