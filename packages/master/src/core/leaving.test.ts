@@ -81,6 +81,27 @@ test('a leaving server gives its copy up when who has the other one follows the 
   assert.ok(a.isReleased)
 })
 
+test('a leaving server keeps its copy when the connection of who has the other one breaks after it said that it follows', () => {
+  const { harness, servers } = settled(2)
+  const [a, b] = servers as [FakeServer, FakeServer]
+  harness.shutdown(a)
+  while (loads(harness)[1]![0] !== SLOT_COUNT) {
+    harness.report(a, a.tasks())
+    harness.pass(25, (server) => server !== b)
+  }
+  const { version } = harness.topology
+  harness.beat(b)
+  assert.equal(harness.topology.version, version, 'the next version waits')
+  harness.loseLink(b)
+  harness.pass(VERSION_INTERVAL_MS, (server) => server !== b)
+  assert.deepEqual(loads(harness), [[0, SLOT_COUNT], [SLOT_COUNT, 0]]) // prettier-ignore
+  harness.join(b)
+  harness.pass(500, (server) => server !== b)
+  assert.ok(!a.isReleased, 'it has not said it again')
+  harness.pass(500)
+  assert.ok(a.isReleased)
+})
+
 test('the last server can not be shut down by an operator, all at once neither', () => {
   const { harness, servers } = settled(2)
   assert.equal((harness.shutdown(...servers) as IcfError).code, 'LAST_SERVER')

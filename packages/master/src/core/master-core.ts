@@ -280,7 +280,7 @@ export class MasterCore {
     this.#publisher.remove(link)
     const member = hello && this.#membership.get(hello.id)
     if (!member || member.link !== link) return
-    member.link = undefined
+    this.#membership.detach(member)
     const fields = { server: member.id }
     this.#emit({ type: 'log', level: 'warn', text: 'lost the connection to a cache server', fields })
     for (const death of this.#detector.linkLost(member.id, this.#now)) this.#bury(death)

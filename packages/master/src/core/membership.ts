@@ -40,7 +40,7 @@ export interface Member {
   canCompare: boolean
   /** By an older version it may not serve: without its knowing, slots were taken from it, or a master came. */
   mustFollow: number
-  /** The version that its newest heartbeat said it follows; 0: none has come in this term. */
+  /** The version that its newest heartbeat said it follows; 0: none has come over its link. */
   follows: number
 }
 
@@ -176,6 +176,12 @@ export class Membership {
     return server
   }
 
+  /** Its link broke: it may have died, whatever it said before. */
+  detach(member: Member): void {
+    member.link = undefined
+    member.follows = 0
+  }
+
   /** Another link replaces the one before. @returns the link that was replaced */
   attach(
     member: Member,
@@ -188,6 +194,7 @@ export class Membership {
     else this.silence.heard(member.id, now)
     member.link = link
     member.answeredBeat = 0
+    member.follows = 0
     member.maxMemoryBytes = maxMemoryBytes
     member.canCompare = canCompare
     return replaced
