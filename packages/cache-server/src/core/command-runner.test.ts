@@ -32,8 +32,8 @@ const [KEY, OTHER_KEY] = ['key 0', 'key 1']
 const VERSION = 5
 const LEASE_MS = 1000
 /** Commands of one frame or of a backlog that are run in a turn, and of one client in a row. */
-const SLICE = 2000
-const PORTION = 500
+const SLICE = 1000
+const PORTION = 250
 const NOT_OWNER = 10
 /** Sent ahead of its frame. */
 const LONG = Buffer.alloc(limits.chunkBytes + 1, 'long')
@@ -105,11 +105,49 @@ describe('what runs commands', () => {
     assert.deepEqual(ids, [...Array.from({ length: SLICE + 3 * PORTION }, (_, id) => id), 5000])
   })
 
+  it('runs no more of all that comes in a turn than half as much again as of one frame, and something of whatever has little', () => {
+    const large = Array.from({ length: 50 }, (_, n) => client(`large ${n}`))
+    const all = ran(() => {
+      for (const { session: each } of large)
+        runner.runFrame(each, frame(0, Array.from({ length: SLICE }, () => get()).flat()), 0)
+    })
+    assert.ok(all > 1.4 * SLICE && all <= 1.5 * SLICE, String(all))
+    runner.runBacklog(0)
+    for (const { session: each } of large.slice(0, 5)) runner.runFrame(each, frame(SLICE, get()), 0)
+    const small = client('small')
+    runner.runFrame(small.session, frame(0, get()), 0)
+    assert.deepEqual(answers(small.session, small.port), [[0, null]])
+    while (runner.runBacklog(0));
+    for (const [n, { session: each, port: at }] of large.entries())
+      assert.equal(answers(each, at).length, n < 5 ? SLICE + 1 : SLICE)
+  })
+
+  it('counts values and answers as work, whichever client they are of', () => {
+    const value = 'v'.repeat(100_000)
+    const writers = Array.from({ length: 40 }, (_, n) => client(`writer ${n}`))
+    const stored = ran(() => {
+      for (const { session: each } of writers)
+        runner.runFrame(each, frame(0, Array.from({ length: 5 }, () => set(value)).flat()), 0)
+    })
+    const mostBytes = 1024 * 1024
+    assert.ok(stored * value.length <= 2 * mostBytes, `${stored} values`)
+    while (runner.runBacklog(0));
+    const read = ran(() => {
+      for (const { session: each } of writers)
+        runner.runFrame(each, frame(5, Array.from({ length: 5 }, () => get()).flat()), 0)
+    })
+    assert.ok(read * value.length <= 2 * mostBytes, `${read} answers`)
+    while (runner.runBacklog(0));
+    for (const { session: each, port: at } of writers) assert.equal(answers(each, at).length, 10)
+  })
+
   it('shares a turn out among all whose commands had to wait', () => {
     const others = Array.from({ length: 6 }, (_, n) => client(`client ${n}`))
     slots.park(0)
-    for (const { session: each } of others)
+    for (const { session: each } of others) {
       runner.runFrame(each, frame(0, Array.from({ length: 2 * PORTION }, () => get()).flat()), 0)
+      runner.runBacklog(0)
+    }
     slots.unpark(0)
     runner.releaseSlot(0)
     // Answers count a little, too.

@@ -34,12 +34,15 @@ const AWAITING_LEASE = 'lease'
 /** What commands that wait may take, as a share of the budget. */
 const WAITING_SHARE = 1 / 8
 
-/** Commands of a frame, or of a backlog, that are run in one turn of the event loop: a few milliseconds. */
-const BACKLOG_SLICE = 2000
+/** Commands of a frame, or of a backlog, that are run in one turn of the event loop: a millisecond or two. */
+const SLICE = 1000
 /** Of one client in a row. */
-const BACKLOG_PORTION = 500
+const BACKLOG_PORTION = 250
 /** Values and answers of so many bytes are as much work as a command. */
 const COMMAND_WORTH_BYTES = 1024
+/** Of all frames that come in a turn; and what one of them may take of that which is left, so that others find something, too. */
+const FRAMES_SLICE = 1.5 * SLICE
+const FRAME_SHARE = 2 / 3
 
 /** Takes clients' frames apart and runs each command, or lets it wait, or says who owns the key. */
 export class CommandRunner implements CommandContext {
@@ -53,6 +56,8 @@ export class CommandRunner implements CommandContext {
   readonly #command = new WireCommand()
   /** Clients of which suspended commands can be run. */
   readonly #backlog = new Set<ClientSession>()
+  /** Of what comes in this turn, so much more work is done at once. */
+  #leftForFrames = FRAMES_SLICE
 
   constructor(
     private readonly slots: SlotTable,
@@ -79,11 +84,11 @@ export class CommandRunner implements CommandContext {
     client.origin = client.clientId === '' ? undefined : this.store.history.origin(client.clientId, now)
     client.origin?.settle(header.settledBelow)
     const whole = { header, frame, id: header.firstId, nextNumber: header.nextNumber }
-    if (client.isFull || client.suspended.length > 0) client.suspend(whole)
-    else {
-      this.#runFrom(client, whole, BACKLOG_SLICE)
-      if (client.suspended.length > 0 && !client.isFull) this.#backlog.add(client)
-    }
+    if (client.isFull || client.suspended.length > 0) return client.suspend(whole)
+    const most = Math.floor(this.#leftForFrames * FRAME_SHARE)
+    if (most > 0) this.#leftForFrames -= this.#runFrom(client, whole, most)
+    else client.suspend(whole)
+    if (client.suspended.length > 0 && !client.isFull) this.#backlog.add(client)
   }
 
   /**
@@ -123,10 +128,11 @@ export class CommandRunner implements CommandContext {
     this.#command.ahead = undefined
   }
 
-  /** Runs some of what waited and need not any more. True when more is left. */
+  /** Once a turn: runs some of what waited and need not any more. True when more is left. */
   runBacklog(now: number): boolean {
     this.now = now
-    for (let left = BACKLOG_SLICE; left > 0 && this.#backlog.size > 0;) {
+    this.#leftForFrames = FRAMES_SLICE
+    for (let left = SLICE; left > 0 && this.#backlog.size > 0;) {
       const client = this.#backlog.values().next().value!
       this.#backlog.delete(client)
       if (client.closed || !client.makeRoom()) continue
