@@ -76,13 +76,13 @@ export class ResultsWriter {
     } else this.#error(result)
   }
 
-  /** @param value a text of one character for each of its bytes, or these */
+  /** @param value a text of one character for each of its bytes, or these, which must not change until the frame is ended */
   value(id: number, kind: number, value: string | Uint8Array): void {
     const { writer } = this
     this.#next(id)
     writer.byte(ResultTag.VALUE + kind)
     if (typeof value === 'string') writer.binary(value)
-    else writer.bytes(value)
+    else writer.lastingBytes(value)
   }
 
   /** The value that the frame names. */

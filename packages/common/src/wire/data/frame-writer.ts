@@ -9,6 +9,9 @@ const SHORT_TEXT = 24
 /** What is below is shifted, what is above is divided: bitwise operators know 32 bits. */
 const MAX_SHIFTED = 0x7fff_ffff
 
+/** From so many bytes on those that last are put in when the frame is ended: till then it would grow, and be copied, with each. */
+const LONG_BYTES = 16_384
+
 const NOTHING = Buffer.alloc(0)
 
 /** Writes one frame after the other, each into memory of its own, which grows: a frame may be kept, and sent again. */
@@ -16,15 +19,18 @@ export class FrameWriter {
   #buffer = NOTHING
   #at = 0
   #firstCapacity = MIN_CAPACITY
+  /** Bytes that are not put in yet, and where they belong. */
+  #long: { readonly at: number; readonly bytes: Uint8Array }[] = []
+  #longBytes = 0
 
   /** Bytes written so far. 0: no frame is begun. */
   get length(): number {
-    return this.#at
+    return this.#at + this.#longBytes
   }
 
   /** Ends the frame. It is the caller's from here on. */
   finish(): Buffer {
-    const frame = this.#buffer.subarray(0, this.#at)
+    const frame = this.#longBytes > 0 ? this.#joined() : this.#buffer.subarray(0, this.#at)
     const wanted = 1 << (32 - Math.clz32(this.#at))
     this.#firstCapacity = Math.min(Math.max(wanted, MIN_CAPACITY), MAX_FIRST_CAPACITY)
     this.#buffer = NOTHING
@@ -93,6 +99,30 @@ export class FrameWriter {
     this.#reserve(bytes.length)
     this.#buffer.set(bytes, this.#at)
     this.#at += bytes.length
+  }
+
+  /** The same, of bytes that do not change until the frame is ended. */
+  lastingBytes(bytes: Uint8Array): void {
+    if (bytes.length < LONG_BYTES) return this.bytes(bytes)
+    this.count(bytes.length)
+    this.#long.push({ at: this.#at, bytes })
+    this.#longBytes += bytes.length
+  }
+
+  #joined(): Buffer {
+    const frame = Buffer.allocUnsafe(this.length)
+    let [from, to] = [0, 0]
+    for (const { at, bytes } of this.#long) {
+      frame.set(this.#buffer.subarray(from, at), to)
+      to += at - from
+      from = at
+      frame.set(bytes, to)
+      to += bytes.length
+    }
+    frame.set(this.#buffer.subarray(from, this.#at), to)
+    this.#long = []
+    this.#longBytes = 0
+    return frame
   }
 
   #shortText(text: string): void {

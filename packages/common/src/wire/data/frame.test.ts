@@ -84,3 +84,37 @@ test('every number at a bound is read as it was written, and one above 2^53 - 1 
   for (const byte of [0x80, 0xff]) assert.throws(() => reader(Buffer.alloc(100_000, byte)).count(), above)
   assert.throws(() => reader(Buffer.from([8])).countTo(7, 'x'), { code: 'PROTOCOL' })
 })
+
+test('bytes that last are written as others are, in their place', () => {
+  const sizes = [0, 10, 16_383, 16_384, 100_000]
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.constantFrom(...sizes), fc.nat(MOST))), (fields) => {
+      const [plain, lasting] = [new FrameWriter(), new FrameWriter()]
+      for (const [writer, method] of [[plain, 'bytes'], [lasting, 'lastingBytes']] as const) {
+        const at = writer.fixed32(0)
+        for (const [size, number] of fields) {
+          writer[method](Buffer.alloc(size, number % 256))
+          writer.count(number)
+        }
+        writer.patchFixed32(at, fields.length)
+      } // prettier-ignore
+      assert.equal(lasting.length, plain.length)
+      assert.deepEqual(lasting.finish(), plain.finish())
+      assert.equal(lasting.length, 0)
+    }),
+  )
+})
+
+test('a frame of long bytes that last takes no more memory than it has', (t) => {
+  let allocated = 0
+  const { allocUnsafe } = Buffer
+  t.mock.method(Buffer, 'allocUnsafe', (size: number) => {
+    allocated += size
+    return allocUnsafe(size)
+  })
+  const writer = new FrameWriter()
+  const value = Buffer.alloc(100_000)
+  for (let i = 0; i < 10; i++) writer.lastingBytes(value)
+  const frame = writer.finish()
+  assert.ok(allocated < frame.length + 1000, `${allocated} bytes for a frame of ${frame.length}`)
+})
