@@ -5,6 +5,9 @@ import { ReadingTurns, type Reading } from './reading-turns.js'
 /** As much as is read at once. */
 const PIECE_BYTES = 65_536
 
+/** Of a turn. */
+const MOST_BYTES = 1024 ** 2
+
 describe('reading in turns', () => {
   it('admits all while they have not taken the time of the turn', () => {
     const loop = new Loop()
@@ -69,6 +72,28 @@ describe('reading in turns', () => {
     assert.equal(loop.handled.length, 30)
   })
 
+  it('lets wait what comes after many bytes, however little time they took', () => {
+    const loop = new Loop()
+    const all = Array.from({ length: 100 }, (_, i) => loop.connection(`${i}`, 0))
+    for (const each of all) each.comes(PIECE_BYTES)
+    assert.equal(loop.handled.length, MOST_BYTES / PIECE_BYTES)
+    for (let handled = loop.handled.length; loop.isBusy; handled = loop.handled.length) {
+      loop.turn()
+      assert.ok(loop.handled.length - handled <= MOST_BYTES / PIECE_BYTES)
+    }
+    assert.equal(loop.handled.length, 100)
+  })
+
+  it('counts a frame with all its bytes when the last of them come', () => {
+    const loop = new Loop()
+    const [large, next] = [loop.connection('large', 0, 4 * 1024 ** 2, true), loop.connection('next', 0)]
+    large.comes(PIECE_BYTES)
+    next.comes()
+    assert.deepEqual(loop.handled, ['large'])
+    loop.turn()
+    assert.deepEqual(loop.handled, ['large', 'next'])
+  })
+
   it('lets only the few frames go on of which most has come while all together hold much', () => {
     const loop = new Loop()
     const large = [1, 2, 3, 3.5, 2.5, 1.5, 0.5, 3.2].map((mib) =>
@@ -108,8 +133,16 @@ class Loop {
     return this.#due.length > 0
   }
 
-  /** @param costMs of each piece that comes on it */
-  connection(name: string, costMs: number, heldBytes = 0): Reading & { comes(bytes?: number): void } {
+  /**
+   * @param costMs of each piece that comes on it
+   * @param isCompleted by the next piece
+   */
+  connection(
+    name: string,
+    costMs: number,
+    heldBytes = 0,
+    isCompleted = false,
+  ): Reading & { comes(bytes?: number): void } {
     let kept: number | undefined
     const come = (bytes: number): void => {
       if (!this.turns.admit(reading, bytes)) {
@@ -118,6 +151,7 @@ class Loop {
       }
       this.#now += costMs
       this.handled.push(name)
+      if (isCompleted) this.turns.hold(-heldBytes)
       this.turns.handled()
     }
     const reading = {

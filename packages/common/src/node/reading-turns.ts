@@ -3,8 +3,12 @@ import type { Runtime } from '../runtime.js'
 /** How long the connections of a process may be read in one turn of the event loop, in ms; what is begun is finished. */
 const TURN_MS = 5
 
+/** The same in bytes: a frame that is complete counts with all that was held of it, since that is put together then. */
+const TURN_BYTES = 1024 * 1024
+
 /** Turns that take less than this together are not told apart. */
 const SHORT_MS = 1
+const SHORT_BYTES = 256 * 1024
 
 /** While frames that have begun to come hold more than this, in bytes, few of them go on: they are complete the sooner. */
 const CROWDED_BYTES = 16 * 1024 * 1024
@@ -31,6 +35,7 @@ export class ReadingTurns {
   /** What is read in this turn has taken so long. */
   #takenMs = 0
   #handledFrom = 0
+  #handledBytes = 0
   /** This turn ends after what the sockets that are readable now bring. */
   #isEnding = false
   #heldBytes = 0
@@ -45,9 +50,10 @@ export class ReadingTurns {
    * read, until `goOn` is called.
    */
   admit(reading: Reading, bytes: number): boolean {
-    const isNext = this.#waiting.size === 0 && this.#takenMs < TURN_MS
+    const isNext = this.#waiting.size === 0 && !this.#isOver
     if (reading === this.#current || (isNext && !(this.#isCrowded && bytes >= LARGE_PIECE_BYTES))) {
       this.#handledFrom = this.runtime.now()
+      this.#handledBytes += bytes
       return true
     }
     this.#waiting.set(reading, bytes)
@@ -57,17 +63,22 @@ export class ReadingTurns {
 
   handled(): void {
     this.#takenMs += this.runtime.now() - this.#handledFrom
-    if (this.#takenMs >= SHORT_MS) this.#endSoon()
+    if (this.#takenMs >= SHORT_MS || this.#handledBytes >= SHORT_BYTES) this.#endSoon()
   }
 
-  /** A connection holds so much more. */
+  /** A connection holds so much more; or so much less, because a frame is complete. */
   hold(bytes: number): void {
     this.#heldBytes += bytes
+    if (bytes < 0) this.#handledBytes -= bytes
   }
 
   /** The connection is closed. */
   leave(reading: Reading): void {
     this.#waiting.delete(reading)
+  }
+
+  get #isOver(): boolean {
+    return this.#takenMs >= TURN_MS || this.#handledBytes >= TURN_BYTES
   }
 
   get #isCrowded(): boolean {
@@ -83,6 +94,7 @@ export class ReadingTurns {
   readonly #next = (): void => {
     this.#isEnding = false
     this.#takenMs = 0
+    this.#handledBytes = 0
     if (this.#waiting.size === 0) return
     this.#endSoon()
     const large = this.#isCrowded ? this.#fullest() : undefined
@@ -92,7 +104,7 @@ export class ReadingTurns {
       this.#current = reading
       reading.goOn()
       this.#current = undefined
-      if (this.#takenMs >= TURN_MS) return
+      if (this.#isOver) return
     }
   }
 
