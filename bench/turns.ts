@@ -10,19 +10,25 @@ import { IcfProcesses } from './icf-processes.js'
 import { floods, type Flood } from './turns/floods.js'
 
 const MAX_MEMORY = '256mb'
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 120_000
+
+/** What the meter tells. */
+interface Measured {
+  readonly longestMs: number
+  readonly collectingMs: number
+}
 
 process.env['NODE_OPTIONS'] = `--import=${new URL('./turns/meter.js', import.meta.url).href}`
 const parts = process.argv.slice(2)
 
-console.log('| flood | longest turn | most resident memory | result |')
-console.log('|---|---|---|---|')
+console.log('| flood | longest turn | of that collecting garbage | most resident memory | result |')
+console.log('|---|---|---|---|---|')
 for (const flood of floods)
   if (parts.length === 0 || parts.some((part) => flood.name.includes(part))) console.log(await measure(flood))
 
 /** On processes of its own. */
-async function measure({ name, isOfMaster, prepare, run }: Flood): Promise<string> {
-  const cluster = await IcfProcesses.start({ servers: 1, serverOptions: ['--max-memory', MAX_MEMORY] })
+async function measure({ name, isOfMaster, maxMemory = MAX_MEMORY, prepare, run }: Flood): Promise<string> {
+  const cluster = await IcfProcesses.start({ servers: 1, serverOptions: ['--max-memory', maxMemory] })
   const child = isOfMaster ? cluster.masterProcesses[0]! : cluster.servers[0]!
   const cache = await connect({ masters: cluster.masters, timeoutMs: PATIENCE_MS, connectTimeoutMs: 30_000 })
   await cluster.settled()
@@ -32,11 +38,11 @@ async function measure({ name, isOfMaster, prepare, run }: Flood): Promise<strin
   const late = sleep(PATIENCE_MS, `not within ${PATIENCE_MS} ms`, { ref: false })
   const result = await Promise.race([run(target), late])
   child.send('end')
-  const [longestMs] = (await once(child, 'message')) as [number]
+  const [{ longestMs, collectingMs }] = (await once(child, 'message')) as [Measured]
   const peakMib = Math.round(peakKib(child) / 1024)
   await cache.close()
   await cluster.end()
-  return `| ${name} | ${longestMs.toFixed(1)} ms | ${peakMib} MiB | ${result} |`
+  return `| ${name} | ${longestMs.toFixed(1)} ms | ${collectingMs.toFixed(1)} ms | ${peakMib} MiB | ${result} |`
 }
 
 function peakKib(child: ChildProcess): number {

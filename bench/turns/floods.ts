@@ -32,6 +32,8 @@ export interface Flood {
   readonly name: string
   /** Measured is the master, not the cache server. */
   readonly isOfMaster?: true
+  /** Of the cache server, where the usual is too much. */
+  readonly maxMemory?: string
   /** Before it is measured. */
   prepare?(target: Target): Promise<void>
   /** Resolves when all is answered or refused. @returns how it ended, in a few words */
@@ -116,10 +118,25 @@ export const floods: readonly Flood[] = [
     },
   },
   {
-    name: '64 MiB stored and read over a slow link, small values meanwhile',
+    name: '32 clients each store 16 MiB in a server of 160 MiB',
+    maxMemory: '160mb',
+    async run({ master }) {
+      const clients = await Promise.all(
+        Array.from({ length: 32 }, () => connect({ masters: [formatAddress(master)] })),
+      )
+      const calls = clients.map((client, i) => client.set(`16 MiB ${i}`, Buffer.alloc(16 * MIB, i), PATIENT))
+      const ended = await Promise.allSettled(calls)
+      await Promise.all(clients.map((client) => client.close()))
+      const refusals = ended.filter((call) => call.status === 'rejected')
+      const codes = new Set(refusals.map(({ reason }) => (reason as { code?: string }).code))
+      return `${ended.length - refusals.length} stored, ${refusals.length} refused ${[...codes].join(', ')}`
+    },
+  },
+  ...[3, 30].map((seconds): Flood => ({
+    name: `64 MiB stored and read over a link that takes ${seconds} s for each, a full server`,
     prepare: ({ cache }) => fill(cache),
     async run(target) {
-      const proxy = await slowly(target.server, MIB, 20)
+      const proxy = await slowly(target.server, MIB, (seconds * 1000) / 64)
       const link = await open(proxy.address)
       const stored = count(link, 1)
       link.stage(Buffer.alloc(64 * MIB, 9), ({ id }) => link.sendData(setOfValueAhead(target, 'largest', id)))
@@ -131,7 +148,7 @@ export const floods: readonly Flood[] = [
       proxy.close()
       return 'stored and read'
     },
-  },
+  })),
 ]
 
 function objects(): string[] {

@@ -1,5 +1,7 @@
 // Loaded before a process's own code: when its parent says so, measures the turns of the event loop from then on.
 import { openSync, readSync } from 'node:fs'
+import { PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** For how long this thread was on a CPU, and for how long it waited for one, in ns. */
 const schedule = openSync('/proc/thread-self/schedstat', 'r')
@@ -17,13 +19,31 @@ function cpuTimeMs(): number {
   return (user + system) / 1000
 }
 
-let [lastOwn, lastCpu] = [0, 0]
-let longestMs = 0
+let [lastAt, lastOwn, lastCpu] = [0, 0, 0]
+/** `at`: when it ended. */
+const longest = { ms: 0, wallMs: 0, at: 0 }
+
+const collections: PerformanceEntry[] = []
+const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()))
+/** What was collected is told a little later. */
+const TOLD_MS = 100
+
+/** Of the longest turn, what V8 collected garbage in, in ms: waiting for a CPU is in it, as far as it is no more than the turn. */
+function collectingMs(): number {
+  const inLongest = collections.filter(({ startTime, duration }) => startTime < longest.at && startTime + duration > longest.at - longest.wallMs) // prettier-ignore
+  return Math.min(longest.ms, inLongest.reduce((sum, { duration }) => sum + duration, 0)) // prettier-ignore
+}
 
 /** Always due, so the event loop never sleeps: a turn is all that it does from one look to the next. */
 function look(): void {
-  const [own, cpu] = [ownTimeMs(), cpuTimeMs()]
-  longestMs = Math.max(longestMs, Math.min(own - lastOwn, cpu - lastCpu))
+  const [at, own, cpu] = [performance.now(), ownTimeMs(), cpuTimeMs()]
+  const ms = Math.min(own - lastOwn, cpu - lastCpu)
+  if (ms > longest.ms) Object.assign(longest, { ms, at, wallMs: at - lastAt })
+  begin(at, own, cpu)
+}
+
+function begin(at: number, own: number, cpu: number): void {
+  lastAt = at
   lastOwn = own
   lastCpu = cpu
   setImmediate(look)
@@ -31,9 +51,9 @@ function look(): void {
 
 process.on('message', (message) => {
   if (message === 'begin') {
-    lastOwn = ownTimeMs()
-    lastCpu = cpuTimeMs()
-    setImmediate(look)
-  } else if (message === 'end') process.send!(longestMs)
+    observer.observe({ entryTypes: ['gc'] })
+    begin(performance.now(), ownTimeMs(), cpuTimeMs())
+  } else if (message === 'end')
+    void sleep(TOLD_MS).then(() => process.send!({ longestMs: longest.ms, collectingMs: collectingMs() }))
 })
 process.channel?.unref()
