@@ -1,7 +1,7 @@
 // What an operator asks and does with the `icf` command, on a cluster that really is there.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { keySlot, type Status, type Topology } from '@icf/common'
+import { keyOf, keySlot, type Status, type Topology } from '@icf/common'
 import { askTopology } from '../support/admin.js'
 import type { Child } from '../support/child.js'
 import { Cluster } from '../support/cluster.js'
@@ -53,7 +53,7 @@ describe('an operator', () => {
   it('sees in icf where who holds a key', async () => {
     const { servers, primary, backup } = await topology()
     for (const key of ['user:1', '{user:1}:name', '汉字']) {
-      const slot = keySlot(key)
+      const slot = keySlot(keyOf(key))
       const [first, second] = [servers[primary[slot]!]!, servers[backup[slot]!]!]
       const located = ({ id, host, port }: typeof first): object => ({ id, host, port })
       assert.deepEqual(JSON.parse(await succeeds('where', key, '--json')), {

@@ -1,4 +1,4 @@
-import type { IcfError } from '@icf/common'
+import { keyOf, type IcfError } from '@icf/common'
 import type { Client } from '@icf/client/shell'
 import { Violation } from './checkers/violation.js'
 import type { KeyCall } from './key-call.js'
@@ -39,7 +39,7 @@ export async function performMany(
  */
 export function fatesOf({ code, keys, values }: IcfError, parts: readonly KeyCall[]): Fate[] {
   const asked = new Set(parts.map(({ key }) => key.name))
-  const failed = new Set(keys)
+  const failed = new Set(keys?.map(keyOf))
   const isRead = parts[0]!.operation.kind === 'get'
   if (failed.size === 0 || [...failed].some((key) => !asked.has(key)))
     throw new Violation(`invariant 7: of ${[...asked].join(' ')} it fails with the keys ${keys?.join(' ')}`)

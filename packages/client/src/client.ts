@@ -1,7 +1,7 @@
-import { CommandCode, IcfError, keySlot } from '@icf/common'
+import { CommandCode, IcfError, type Key } from '@icf/common'
 import { PendingCall, type Reject, type Resolve } from './core/call.js'
 import { Group } from './core/group.js'
-import { checkKey } from './core/key.js'
+import { KeyReader, type GivenKey } from './core/key.js'
 import type { Location, TopologySnapshot } from './core/snapshot.js'
 import { encodeValue, type Value } from './core/value.js'
 import {
@@ -36,12 +36,14 @@ const keepResolvers = (resolve: Resolve, reject: Reject): void => {
 }
 const unused = (): void => undefined
 
+const keyReader = new KeyReader()
+
 /**
  * A client of one icf cluster: see {@link connect}. Everything called in one turn of the event loop travels together,
  * one frame for each server, so call freely and await later; calls that were not awaited have no order among them.
  *
- * Keys are well-formed strings of 1 to 4096 bytes in UTF-8; values are up to 64 MiB as stored. Every call has a
- * deadline, within which the client follows changes of the topology, reconnects and repeats on its own.
+ * Keys are 1 to 4096 bytes: a Uint8Array, or well-formed text, which is the same key as its UTF-8. Values are up to 64 MiB as
+ * stored. Every call has a deadline, within which the client follows changes of the topology, reconnects and repeats on its own.
  *
  * All calls reject with an {@link IcfError}; compare its `code`: INVALID_KEY, INVALID_VALUE, VALUE_TOO_LARGE and
  * INVALID_ARGUMENT (nothing was sent), BUSY (too much is under way), TIMEOUT (the deadline; nothing was written), OUTCOME_UNKNOWN (the
@@ -58,7 +60,7 @@ export class Client implements AsyncDisposable {
   }
 
   /** The value as it was set, or undefined when the key is missing. Bytes come as a Buffer of the caller's own. */
-  get<T = Value>(key: string, options?: CallOptions): Promise<T | undefined> {
+  get<T = Value>(key: GivenKey, options?: CallOptions): Promise<T | undefined> {
     return this.#call(CommandCode.GET, key, options) as Promise<T | undefined>
   }
 
@@ -66,11 +68,12 @@ export class Client implements AsyncDisposable {
    * Stores a value, which is read at once: what happens to it later changes nothing. As in JSON, properties that are
    * undefined are dropped, undefined in an array becomes null, and -0 becomes 0; NaN and infinities stay.
    */
-  set(key: string, value: Storable, options?: SetOptions): Promise<void> {
+  set(key: GivenKey, value: Storable, options?: SetOptions): Promise<void> {
     try {
-      checkKey(key)
+      const read = keyReader.read(key, this.#session.slotCount)
+      const { slot } = keyReader
       const promise = new Promise(keepResolvers)
-      const call = this.#newSet(key, value, options, resolveOfLast, rejectOfLast, undefined, 0)
+      const call = this.#newSet(read, slot, value, options, resolveOfLast, rejectOfLast, undefined, 0)
       this.#submit(call, options)
       return promise as Promise<void>
     } catch (error) {
@@ -79,44 +82,41 @@ export class Client implements AsyncDisposable {
   }
 
   /** Removes a key. True when it was there. */
-  delete(key: string, options?: CallOptions): Promise<boolean> {
+  delete(key: GivenKey, options?: CallOptions): Promise<boolean> {
     return this.#call(CommandCode.DELETE, key, options) as Promise<boolean>
   }
 
-  has(key: string, options?: CallOptions): Promise<boolean> {
+  has(key: GivenKey, options?: CallOptions): Promise<boolean> {
     return this.#call(CommandCode.HAS, key, options) as Promise<boolean>
   }
 
   /** Remaining time to live in milliseconds; null: it does not expire; undefined: the key is missing. */
-  ttl(key: string, options?: CallOptions): Promise<number | null | undefined> {
+  ttl(key: GivenKey, options?: CallOptions): Promise<number | null | undefined> {
     return this.#call(CommandCode.TTL, key, options) as Promise<number | null | undefined>
   }
 
   /**
    * The values of many keys of any slots, in the order of `keys`, undefined where one is missing. At most `maxPending`
-   * keys. Rejects once all have an answer, with an error whose `keys` are those that failed, and whose `values` are what
+   * keys. Rejects once all have an answer, with an error whose `keys` are those that failed, as they were given, and whose `values` are what
    * this would have resolved with, undefined in their places. The values are of no single moment.
    */
-  getMany<T = Value>(keys: readonly string[], options?: CallOptions): Promise<(T | undefined)[]> {
+  getMany<T = Value>(keys: readonly GivenKey[], options?: CallOptions): Promise<(T | undefined)[]> {
     try {
-      if (!Array.isArray(keys)) throw invalid(`keys must be an array of strings, got ${show(keys)}`)
-      for (const key of keys) checkKey(key)
+      if (!Array.isArray(keys))
+        throw invalid(`keys must be an array of strings or Uint8Arrays, got ${show(keys)}`)
+      const { slotCount } = this.#session
+      const given: readonly GivenKey[] = Array.from(keys)
+      const slots: number[] = []
+      const read = given.map((key) => {
+        const bytes = keyReader.read(key, slotCount)
+        slots.push(keyReader.slot)
+        return bytes
+      })
       checkCallOptions(options, CALL_OPTIONS)
       const timeoutMs = this.#timeoutOf(options)
-      const { slotCount } = this.#session
-      return this.#many(options, true, (group) =>
-        keys.map(
-          (key, i) =>
-            new PendingCall(
-              CommandCode.GET,
-              key,
-              keySlot(key, slotCount),
-              timeoutMs,
-              unused,
-              unused,
-              group,
-              i,
-            ),
+      return this.#many(options, given, true, (group) =>
+        read.map(
+          (key, i) => new PendingCall(CommandCode.GET, key, slots[i]!, timeoutMs, unused, unused, group, i),
         ),
       ) as Promise<(T | undefined)[]>
     } catch (error) {
@@ -129,22 +129,31 @@ export class Client implements AsyncDisposable {
    * error whose `keys` are those that failed; the others are stored then. With an invalid entry nothing is sent. Of entries with the same key only
    * the last is sent.
    */
-  async setMany(entries: Iterable<readonly [string, Storable]>, options?: SetOptions): Promise<void> {
+  async setMany(entries: Iterable<readonly [GivenKey, Storable]>, options?: SetOptions): Promise<void> {
     if (typeof (entries as Partial<typeof entries> | null)?.[Symbol.iterator] !== 'function')
       throw invalid(`entries must be pairs of key and value, or a Map, got ${show(entries)}`)
+    const { slotCount } = this.#session
     const pairs = Array.from(entries)
+    const read: Key[] = []
+    const slots: number[] = []
     for (const pair of pairs) {
       if (!Array.isArray(pair) || pair.length !== 2)
         throw invalid(`an entry must be [key, value], got ${show(pair)}`)
-      checkKey(pair[0])
+      read.push(keyReader.read(pair[0], slotCount))
+      slots.push(keyReader.slot)
     }
-    await this.#many(options, false, (group) => {
+    const given: GivenKey[] = []
+    await this.#many(options, given, false, (group) => {
       // One call a key, since a large value is overtaken by small ones; made of all entries, so that all are checked.
-      const lastOfKey = new Map<string, PendingCall>()
+      const lastOfKey = new Map<Key, PendingCall>()
       let bytes = 0
-      for (const [key, value] of pairs) {
-        const call = this.#newSet(key, value, options, unused, unused, group, 0)
-        bytes += call.bytes - (lastOfKey.get(key)?.bytes ?? 0)
+      for (const [i, [givenKey, value]] of pairs.entries()) {
+        const key = read[i]!
+        const earlier = lastOfKey.get(key)
+        const index = earlier?.index ?? lastOfKey.size
+        const call = this.#newSet(key, slots[i]!, value, options, unused, unused, group, index)
+        given[index] = givenKey
+        bytes += call.bytes - (earlier?.bytes ?? 0)
         lastOfKey.set(key, call)
         // At once: what passes the bounds would take the memory that they are there to spare.
         this.#checkRoom(lastOfKey.size, bytes)
@@ -159,8 +168,8 @@ export class Client implements AsyncDisposable {
   }
 
   /** The slot of a key, and the servers that hold it now. */
-  where(key: string): Location {
-    checkKey(key)
+  where(key: GivenKey): Location {
+    keyReader.read(key, this.#session.slotCount)
     return this.#session.snapshot.where(key)
   }
 
@@ -188,22 +197,14 @@ export class Client implements AsyncDisposable {
     return this.close()
   }
 
-  #call(code: CommandCode, key: string, options: CallOptions | undefined): Promise<unknown> {
+  #call(code: CommandCode, given: GivenKey, options: CallOptions | undefined): Promise<unknown> {
     try {
-      checkKey(key)
+      const key = keyReader.read(given, this.#session.slotCount)
+      const { slot } = keyReader
       checkCallOptions(options, CALL_OPTIONS)
       const timeoutMs = this.#timeoutOf(options)
       const promise = new Promise(keepResolvers)
-      const call = new PendingCall(
-        code,
-        key,
-        keySlot(key, this.#session.slotCount),
-        timeoutMs,
-        resolveOfLast,
-        rejectOfLast,
-        undefined,
-        0,
-      )
+      const call = new PendingCall(code, key, slot, timeoutMs, resolveOfLast, rejectOfLast, undefined, 0)
       this.#submit(call, options)
       return promise
     } catch (error) {
@@ -212,7 +213,8 @@ export class Client implements AsyncDisposable {
   }
 
   #newSet(
-    key: string,
+    key: Key,
+    slot: number,
     value: Storable,
     options: SetOptions | undefined,
     resolve: Resolve,
@@ -222,7 +224,6 @@ export class Client implements AsyncDisposable {
   ): PendingCall {
     checkCallOptions(options, SET_OPTIONS)
     const timeoutMs = this.#timeoutOf(options)
-    const slot = keySlot(key, this.#session.slotCount)
     const call = new PendingCall(CommandCode.SET, key, slot, timeoutMs, resolve, reject, group, index)
     if (options?.ttlMs !== undefined) call.ttlMs = checkTtl(options.ttlMs)
     if (options?.ack !== undefined) call.ackPrimary = readAck(options.ack)
@@ -239,11 +240,12 @@ export class Client implements AsyncDisposable {
 
   #many(
     options: CallOptions | undefined,
+    given: readonly GivenKey[],
     isRead: boolean,
     newCalls: (group: Group) => PendingCall[],
   ): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
-      const group = new Group(resolve, reject, isRead)
+      const group = new Group(resolve, reject, given, isRead)
       const calls = newCalls(group)
       const signal = readSignal(options)
       this.#checkRoom(

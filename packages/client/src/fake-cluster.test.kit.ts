@@ -5,6 +5,7 @@ import {
   encodeTopology,
   errorResult as wireError,
   IcfError,
+  keyOf,
   keySlot,
   limits,
   MessageType,
@@ -217,7 +218,7 @@ export class FakeCluster {
   }
 
   #slotOf(key: string): number {
-    return keySlot(key, this.topology.primary.length)
+    return keySlot(keyOf(key), this.topology.primary.length)
   }
 
   async stop(): Promise<void> {

@@ -16,8 +16,8 @@ export interface ConnectOptions {
   /** Calls that may be under way at once; the next one fails with BUSY. Default 65536. */
   readonly maxPending?: number
   /**
-   * Bytes of keys and values that may be under way at once; the next call fails with BUSY. Default 256 MiB. Keys and short
-   * text count by their characters, since to measure them would cost each call more; what GET will answer does not count.
+   * Bytes of keys and values that may be under way at once; the next call fails with BUSY. Default 256 MiB. Short text
+   * counts by its characters, since to measure it would cost each call more; what GET will answer does not count.
    */
   readonly maxPendingBytes?: number
 }

@@ -95,7 +95,7 @@ export type ErrorCode = keyof typeof table
 
 interface IcfErrorOptions {
   readonly cause?: unknown
-  readonly keys?: readonly string[]
+  readonly keys?: readonly (string | Uint8Array)[]
   readonly values?: readonly unknown[]
 }
 
@@ -104,8 +104,8 @@ export class IcfError extends Error {
   override readonly name = 'IcfError'
   readonly code: ErrorCode
   readonly retryable: boolean
-  /** Of a call for many keys: those that failed. */
-  readonly keys: readonly string[] | undefined
+  /** Of a call for many keys: those that failed, as they were given. */
+  readonly keys: readonly (string | Uint8Array)[] | undefined
   /** Of a read of many keys: what was found, in the order in which it asked; undefined also where a key failed. */
   readonly values: readonly unknown[] | undefined
 

@@ -3,7 +3,7 @@ const MIB = 1024 * KIB
 
 /** Every bound that both ends of a link rely on. What a single process may choose is in its own settings. */
 export const limits = Object.freeze({
-  /** Longest key, in UTF-8 bytes. */
+  /** Longest key, in bytes. */
   maxKeyBytes: 4 * KIB,
   /** Largest value, in bytes as stored. */
   maxValueBytes: 64 * MIB,

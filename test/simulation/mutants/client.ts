@@ -61,8 +61,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     name: 'only-the-first-failure-named',
     file: `${CORE}/group.js`,
-    find: `const keys = failures.map(({ key }) => key);`,
-    replace: `const keys = failures.slice(0, 1).map(({ key }) => key);`,
+    find: `const keys = failures.map(({ index }) => given[index]);`,
+    replace: `const keys = failures.slice(0, 1).map(({ index }) => given[index]);`,
     breaks: 'of a call for many keys, what is not named by its error is done',
   },
   {

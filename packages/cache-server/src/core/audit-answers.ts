@@ -1,4 +1,4 @@
-import { comparedMessage, listedMessage } from '@icf/common'
+import { comparedMessage, isTextKey, listedMessage, type Key } from '@icf/common'
 import { Checksums } from './checksums.js'
 import type { Entry } from './entry.js'
 import type { LinkPort } from './ports.js'
@@ -34,7 +34,7 @@ interface Comparison extends Asked {
 export class AuditAnswers {
   readonly #queue: Comparison[] = []
   /** By slot: keys that are still to be named. */
-  readonly #lists = new Map<number, Iterator<string>>()
+  readonly #lists = new Map<number, Iterator<Key>>()
 
   constructor(
     private readonly slots: SlotTable,
@@ -42,7 +42,7 @@ export class AuditAnswers {
   ) {}
 
   /** What is there under the keys now; how it is checked, and answered, may take some turns. */
-  compare(asked: Asked, keys: readonly string[]): void {
+  compare(asked: Asked, keys: readonly Key[]): void {
     const { slot, isWhole } = asked
     const entries = isWhole ? keys.map((key) => this.store.peek(slot, key)) : []
     this.#queue.push({
@@ -54,14 +54,15 @@ export class AuditAnswers {
     })
   }
 
-  list({ slot, question, port, isWhole }: Asked, isFirst: boolean): void {
+  /** @param takesAnyKey whether who asks takes keys of any bytes: else only those that are UTF-8 are named */
+  list({ slot, question, port, isWhole }: Asked, isFirst: boolean, takesAnyKey: boolean): void {
     if (isFirst) this.#lists.set(slot, this.store.keysOf(slot)[Symbol.iterator]())
     const list = this.#lists.get(slot)
     if (!isWhole || !list) {
       this.#lists.delete(slot)
       return port?.send(listedMessage({ slot, question, keys: undefined, hasMore: false }))
     }
-    const keys: string[] = []
+    const keys: Key[] = []
     let characters = 0
     let hasMore = true
     while (keys.length < LISTED_KEYS && characters < LISTED_CHARACTERS) {
@@ -71,7 +72,7 @@ export class AuditAnswers {
         this.#lists.delete(slot)
         break
       }
-      keys.push(next.value)
+      if (takesAnyKey || isTextKey(next.value)) keys.push(next.value)
       characters += next.value.length
     }
     port?.send(listedMessage({ slot, question, keys, hasMore }))

@@ -1,5 +1,6 @@
 import {
   compareVersions,
+  isTextKey,
   type Compared,
   type Listed,
   type SlotsAudited,
@@ -229,7 +230,7 @@ export class Auditor {
       characters += next.value.length
       bytes += this.store.peek(task.slot, next.value)?.value.length ?? 0
     }
-    return keys
+    return task.channel.takesAnyKey ? keys : keys.filter(isTextKey)
   }
 
   #put(task: Task, keys: readonly string[]): number {

@@ -169,10 +169,15 @@ export class CacheServerCore {
 
   // --- other servers, as their primary
 
-  /** The link to `serverId` is open. @param canCompare whether that takes COMPARE and LIST */
-  peerConnected(serverId: string, port: LinkPort, canCompare = false): void {
+  /**
+   * The link to `serverId` is open.
+   * @param canCompare whether that takes COMPARE and LIST
+   * @param takesAnyKey whether it takes keys of any bytes
+   */
+  peerConnected(serverId: string, port: LinkPort, canCompare = false, takesAnyKey = false): void {
     const channel = this.#channelTo(serverId)
-    channel.connected(port, canCompare)
+    channel.connected(port, canCompare, takesAnyKey)
+    this.runner.peerConnected()
     this.auditor.connected(channel)
     this.#dirty()
   }
@@ -209,9 +214,9 @@ export class CacheServerCore {
 
   // --- other servers, as their backup
 
-  /** @param channel by its HELLO */
-  primaryConnected(serverId: string, channel: number, port: LinkPort): void {
-    this.#intake.connected(serverId, channel, port)
+  /** @param channel by its HELLO, as whether it takes keys of any bytes */
+  primaryConnected(serverId: string, channel: number, port: LinkPort, takesAnyKey = false): void {
+    this.#intake.connected(serverId, channel, port, takesAnyKey)
   }
 
   primaryLost(serverId: string, port: LinkPort): void {
@@ -427,8 +432,13 @@ export class CacheServerCore {
   #channelTo(serverId: string): ReplicaChannel {
     let channel = this.#channels.get(serverId)
     if (!channel) {
-      channel = new ReplicaChannel(serverId, ++this.#lastChannelId, this.#dirtyChannels, this.#copier, () =>
-        this.#dirty(),
+      channel = new ReplicaChannel(
+        serverId,
+        ++this.#lastChannelId,
+        this.#dirtyChannels,
+        this.#copier,
+        () => this.#dirty(),
+        this.slots.count,
       )
       channel.follow(this.slots.topology.epoch, this.slots.topology.version)
       this.#channels.set(serverId, channel)

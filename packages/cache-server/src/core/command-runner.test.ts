@@ -3,12 +3,14 @@ import {
   CommandCode,
   errorToWire,
   FrameWriter,
+  keyOf,
   keySlot,
   limits,
   MessageType,
   readDataFrame,
   REPEAT,
   ValueKind,
+  writeCommand,
   writeSet,
   type FrameReader,
 } from '@icf/common'
@@ -19,8 +21,9 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { ClientSession } from './client-session.js'
 import { CommandRunner } from './command-runner.js'
-import { ENTRY_OVERHEAD_BYTES } from './entry.js'
+import { ENTRY_OVERHEAD_BYTES, type Entry } from './entry.js'
 import { Lease } from './lease.js'
+import { ReplicaChannel } from './replica-channel.js'
 import { Serving, SlotTable } from './slot-table.js'
 import { Store } from './store.js'
 import { WriteLedger } from './write-ledger.js'
@@ -249,44 +252,87 @@ describe('what runs commands', () => {
     assert.throws(() => runner.resume(session), { code: 'PROTOCOL' })
   })
 
-  describe('of a key that is no UTF-8', () => {
-    const codes = Object.values(CommandCode)
-    const badKeys: readonly [string, Buffer][] = [
-      ['a byte that never is any', Buffer.from([0xff])],
-      ['as many of them as a key may have', Buffer.alloc(limits.maxKeyBytes, 0xff)],
-      ['a character that is cut off', Buffer.from('k😀').subarray(0, 4)],
-      ['half of a surrogate pair', Buffer.from([0xed, 0xa0, 0x80])],
-    ]
-    for (const [what, bytes] of badKeys)
-      it(`answers INVALID_KEY, and changes nothing: ${what}`, () => {
-        // What it would be read as.
-        const other = bytes.toString()
-        const isKey = Buffer.byteLength(other) <= limits.maxKeyBytes
-        if (isKey) run(0, set('of the other', other))
-        answers()
-        const frame = framed(undefined, (writer) => {
-          for (const code of codes) {
-            writer.byte(code)
-            writer.bytes(bytes)
-            if (code !== CommandCode.SET) continue
-            writer.byte(ValueKind.TEXT)
-            writer.count(0)
-            writer.text('v')
-          }
-        })
-        runner.runFrame(session, frame, 0)
-        const got = answers().map(([, result]) => (result as unknown[])[1])
-        assert.deepEqual(got, codes.map(() => errorToWire('INVALID_KEY'))) // prettier-ignore
-        assert.equal(store.counts().primaryKeys, isKey ? 1 : 0)
-        if (isKey) assert.equal(store.get(keySlot(other, SLOTS), other)?.value, 'of the other')
-      })
-  })
+  const stored = (bytes: Uint8Array): Entry | undefined => {
+    const key = keyOf(bytes)
+    return store.get(keySlot(key, SLOTS), key)
+  }
 
-  it('takes keys in which the replacement character was meant', () => {
-    for (const key of ['\ufffd', 'a\ufffdb', '\ufffd'.repeat(limits.maxKeyBytes / 3)]) {
-      run(0, [...set('meant', key), ...get(key), CommandCode.DELETE, key, ...get(key)])
-      assert.deepEqual(answers(), [[0, true], [1, 'meant'], [2, true], [3, null]]) // prettier-ignore
-    }
+  describe('takes keys of any bytes', () => {
+    /** Each command for the key; what SET stores is `v`. */
+    const all = (key: Uint8Array): FrameReader =>
+      framed(undefined, (writer) => {
+        for (const code of [CommandCode.SET, CommandCode.GET, CommandCode.HAS, CommandCode.DELETE])
+          if (code === CommandCode.SET) writeSet(writer, keyOf(key), 'v', ValueKind.TEXT, 0, false)
+          else writeCommand(writer, code, keyOf(key))
+      })
+    const codesOf = (results: [number, unknown][]): unknown[] =>
+      results.map(([, result]) => (Array.isArray(result) ? (result as unknown[])[1] : result))
+    const every = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+    const kinds: readonly [string, Buffer][] = [
+      ['that UTF-8 never has', Buffer.from([0xff])],
+      ['as many as a key may have', Buffer.alloc(limits.maxKeyBytes, 0xff)],
+      ['of a character that is cut off', Buffer.from('k😀').subarray(0, 4)],
+      ['of half of a surrogate pair', Buffer.from([0xed, 0xa0, 0x80])],
+      ['of all values', Buffer.from(every)],
+      ['of the replacement character', Buffer.from('a\ufffdb')],
+      ['of a text', Buffer.from('漢😀')],
+    ]
+    for (const [what, bytes] of kinds)
+      it(what, () => {
+        // What they would be, read as text.
+        const other = keyOf(bytes.toString())
+        const isOther = other !== keyOf(bytes) && other.length <= limits.maxKeyBytes
+        if (isOther) run(0, set('of the other', bytes.toString()))
+        answers()
+        runner.runFrame(session, all(bytes), 0)
+        assert.deepEqual(answers(), [[0, true], [1, 'v'], [2, true], [3, true]]) // prettier-ignore
+        assert.equal(store.counts().primaryKeys, isOther ? 1 : 0)
+        if (isOther) assert.equal(store.get(keySlot(other, SLOTS), other)?.value, 'of the other')
+      })
+
+    it('but not an empty one, nor one that is too long', () => {
+      for (const bytes of [Buffer.alloc(0), Buffer.alloc(limits.maxKeyBytes + 1, 0xff)]) {
+        runner.runFrame(session, all(bytes), 0)
+        assert.deepEqual(codesOf(answers()), new Array(4).fill(errorToWire('INVALID_KEY')))
+      }
+    })
+
+    describe('unless a copy is on a server of an earlier release:', () => {
+      const binary = Buffer.from([0xff])
+      const text = Buffer.from('漢')
+      let channel: ReplicaChannel
+
+      beforeEach(() => {
+        channel = new ReplicaChannel('peer', 1, [])
+      })
+
+      for (const column of ['backup', 'copy'] as const) {
+        it(`then it stores none, though it finds and removes what is there (${column})`, () => {
+          runner.runFrame(session, framed(undefined, (writer) => writeSet(writer, keyOf(binary), 'v', 1, 0, false)), 0) // prettier-ignore
+          answers()
+          channel.connected(new RecordingPort())
+          slots[column].fill(channel)
+          runner.runFrame(session, all(binary), 0)
+          const refused = errorToWire('INVALID_KEY')
+          assert.deepEqual(codesOf(answers()), [refused, 'v', true])
+          assert.equal(stored(binary), undefined)
+          runner.runFrame(session, all(text), 0)
+          assert.equal(stored(text), undefined, 'it was stored, and removed')
+        })
+
+        it(`until that has said of which it is, they wait, and text does not (${column})`, () => {
+          slots[column].fill(channel)
+          runner.runFrame(session, framed(undefined, (writer) => writeSet(writer, keyOf(binary), 'v', 1, 0, true)), 0) // prettier-ignore
+          runner.runFrame(session, framed(undefined, (writer) => writeSet(writer, keyOf(text), 'v', 1, 0, true)), 0) // prettier-ignore
+          assert.deepEqual(answers(), [[0, true]])
+          assert.deepEqual([stored(binary), stored(text)?.value], [undefined, 'v'])
+          channel.connected(new RecordingPort(), true, true)
+          runner.peerConnected()
+          runner.runBacklog(0)
+          assert.deepEqual([answers().length, stored(binary)?.value], [1, 'v'])
+        })
+      }
+    })
   })
 
   it('answers with the bytes and the text that were set, and counts their bytes', () => {
@@ -298,7 +344,7 @@ describe('what runs commands', () => {
       run(0, [CommandCode.SET, KEY, value, kind, 0, 0, ...get()])
       assert.deepEqual(answers(), [[0, true], [1, value]]) // prettier-ignore
       const size = Buffer.byteLength(value)
-      const cost = store.counts().primaryBytes - ENTRY_OVERHEAD_BYTES - 2 * KEY.length - size
+      const cost = store.counts().primaryBytes - ENTRY_OVERHEAD_BYTES - KEY.length - size
       assert.ok(size <= 4096 ? cost === 0 : cost > 0 && cost < 1000, `${cost} more for ${size} bytes`)
     }
   })

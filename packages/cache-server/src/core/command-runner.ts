@@ -4,6 +4,7 @@ import {
   errorResult,
   FrameReader,
   IcfError,
+  isTextKey,
   isWrite,
   keySlot,
   limits,
@@ -12,6 +13,7 @@ import {
   WireCommand,
   type CommandsHeader,
   type ErrorResult,
+  type Key,
 } from '@icf/common'
 import type { CommandContext } from '../commands/command.js'
 import { commands } from '../commands/table.js'
@@ -30,6 +32,10 @@ import type { Writer } from './writer.js'
 /** Rooms beside those of the parked slots, which are named by their number. */
 const AWAITING_TOPOLOGY = 'topology'
 const AWAITING_LEASE = 'lease'
+/** A server that a copy is on has yet to say whether it takes keys of any bytes. */
+const AWAITING_PEER = 'peer'
+
+const NO_TEXT = 'a key must be UTF-8 while its slot has a copy on a server of an earlier release'
 
 /** What commands that wait may take, as a share of the budget. */
 const WAITING_SHARE = 1 / 8
@@ -207,6 +213,12 @@ export class CommandRunner implements CommandContext {
   topologyChanged(): void {
     this.longWrites.topologyChanged()
     this.#runAgain(AWAITING_TOPOLOGY)
+    this.#runAgain(AWAITING_PEER)
+  }
+
+  /** A server that copies are on said which keys it takes. */
+  peerConnected(): void {
+    this.#runAgain(AWAITING_PEER)
   }
 
   /** The lease ends later than before. */
@@ -235,7 +247,7 @@ export class CommandRunner implements CommandContext {
       const slot = keySlot(key, this.slots.count)
       const before = this.longWrites.find(client, key)
       if (before) return this.longWrites.add(before, this.#deferred(client, id, header, frame, start))
-      const room = this.#roomFor(slot, header)
+      const room = this.#roomFor(slot, key, header)
       if (room !== undefined) {
         if (!this.#rooms.add(room, this.#deferred(client, id, header, frame, start)))
           throw new IcfError('BUSY', 'too many commands wait for a slot that is moving')
@@ -247,6 +259,8 @@ export class CommandRunner implements CommandContext {
         client.reply(id, this.notOwner())
       else if (isRepeat && this.store.history.has(slot, client.origin, number))
         this.writer.confirm(client, id, slot, key)
+      else if (command.code === CommandCode.SET && !this.slots.takesAnyKey(slot) && !isTextKey(key))
+        throw new IcfError('INVALID_KEY', NO_TEXT)
       else if (this.#hasToGoAhead(slot))
         this.longWrites.begin(
           slot,
@@ -298,10 +312,11 @@ export class CommandRunner implements CommandContext {
   }
 
   /** Where a command for this slot has to wait, if it has to. */
-  #roomFor(slot: number, header: CommandsHeader): string | number | undefined {
+  #roomFor(slot: number, key: Key, header: CommandsHeader): string | number | undefined {
     if (this.now >= this.lease.until) return AWAITING_LEASE
     const serving = this.slots.serving[slot]
-    if (serving === Serving.YES) return undefined
+    if (serving === Serving.YES)
+      return this.slots.takesAnyKey(slot) !== undefined || isTextKey(key) ? undefined : AWAITING_PEER
     if (serving === Serving.PARKED) return slot
     return this.#isAhead(header) ? AWAITING_TOPOLOGY : undefined
   }
@@ -349,11 +364,9 @@ function ownFrame({ type, bytes, at }: FrameReader, start: number, { ahead }: Wi
   return new FrameReader(type, ownBytes(bytes.subarray(start, at)), 0, ahead)
 }
 
-function readKey(frame: FrameReader, { keyAt, keyBytes }: WireCommand): string {
+function readKey(frame: FrameReader, { keyAt, keyBytes }: WireCommand): Key {
   if (keyBytes === 0) throw new IcfError('INVALID_KEY', 'a key must not be empty')
   if (keyBytes > limits.maxKeyBytes)
-    throw new IcfError('INVALID_KEY', `the longest key is ${limits.maxKeyBytes} bytes of UTF-8`)
-  const key = frame.textAt(keyAt, keyBytes)
-  if (key === undefined) throw new IcfError('INVALID_KEY', 'a key must be well-formed UTF-8')
-  return key
+    throw new IcfError('INVALID_KEY', `the longest key is ${limits.maxKeyBytes} bytes`)
+  return frame.binaryAt(keyAt, keyBytes)
 }

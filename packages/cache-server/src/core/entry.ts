@@ -1,3 +1,4 @@
+import type { Key } from '@icf/common'
 import type { PendingWrite } from './pending-write.js'
 import type { StoredValue } from './stored-value.js'
 
@@ -17,7 +18,7 @@ export class Entry {
   readonly costBytes: number
 
   constructor(
-    readonly key: string,
+    readonly key: Key,
     readonly slot: number,
     /** Position in the slot's history of writes. */
     readonly seq: number,
@@ -30,9 +31,9 @@ export class Entry {
   }
 }
 
-/** What an entry is charged. Keys as if V8 needed two bytes a character, which it does for some text. */
-export function costOf(key: string, value: StoredValue): number {
-  return ENTRY_OVERHEAD_BYTES + 2 * key.length + valueBytes(value)
+/** What an entry is charged. */
+export function costOf(key: Key, value: StoredValue): number {
+  return ENTRY_OVERHEAD_BYTES + key.length + valueBytes(value)
 }
 
 function valueBytes(value: StoredValue): number {

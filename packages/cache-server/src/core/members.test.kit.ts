@@ -132,10 +132,14 @@ export class Member {
     for (const port of this.#ports.get(other) ?? []) port.cut = true
   }
 
-  /** @param asked gets what the other sends but acknowledgements */
+  /**
+   * @param asked gets what the other sends but acknowledgements
+   * @param takeAnyKey whether both take keys of any bytes, or one is of an earlier release
+   */
   connect(
     other: Member,
     asked = (port: LinkPort, message: Message) => this.core.peerMessage(other.core.id, port, message, 0),
+    takeAnyKey = true,
   ): void {
     const forward = this.wires.port({
       message: (message) => other.core.primaryMessage(this.core.id, back, message, 0),
@@ -146,8 +150,8 @@ export class Member {
       data: (frame) => this.core.peerData(other.core.id, forward, frame, 0),
     })
     this.#ports.set(other, [forward, back])
-    other.core.primaryConnected(this.core.id, this.core.channelIdTo(other.core.id), back)
-    this.core.peerConnected(other.core.id, forward, true)
+    other.core.primaryConnected(this.core.id, this.core.channelIdTo(other.core.id), back, takeAnyKey)
+    this.core.peerConnected(other.core.id, forward, true, takeAnyKey)
   }
 }
 

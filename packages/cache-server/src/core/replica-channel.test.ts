@@ -1,4 +1,4 @@
-import { limits, MessageType, ReplicaOp } from '@icf/common'
+import { keyOf, limits, MessageType, ReplicaOp } from '@icf/common'
 import { RecordingPort } from '@icf/testkit/recording-port'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
@@ -495,7 +495,7 @@ describe('a replica channel', () => {
 
   it('keeps frames short though its text takes three bytes a character', () => {
     channel.connected(port)
-    const key = '漢'.repeat(limits.maxKeyBytes / 3)
+    const key = keyOf('漢'.repeat(limits.maxKeyBytes / 3))
     const texts = [limits.chunkBytes / 3, limits.softFrameBytes, 2 * limits.softFrameBytes, 1000].map(
       (length) => valueOf('漢'.repeat(length)),
     )

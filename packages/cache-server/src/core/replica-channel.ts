@@ -6,6 +6,8 @@ import {
   nameAhead,
   ReplicaOp,
   setTimeToLive,
+  SLOT_COUNT,
+  withTextKeysAlone,
   writeComparison,
   writeEntry,
   writeOperation,
@@ -22,8 +24,7 @@ import { ValuesAhead, type LongValue } from './values-ahead.js'
 import type { WrittenBy } from './write-history.js'
 
 /**
- * What an operation counts for beside its key and value, by the work that it makes for the backup. Keys count their characters,
- * of up to three bytes each: even so a frame stays within its limit.
+ * What an operation counts for beside its key and value, by the work that it makes for the backup.
  */
 const OPERATION_BYTES = 64
 
@@ -115,6 +116,7 @@ interface Batch {
 export class ReplicaChannel {
   #port: LinkPort | undefined
   #canCompare = false
+  #takesAnyKey: boolean | undefined
   #number = 0
   readonly #writer = new FrameWriter()
   #open: Batch | undefined
@@ -157,6 +159,7 @@ export class ReplicaChannel {
     private readonly dirty: ReplicaChannel[],
     private readonly fills: Fills = NO_FILLS,
     wentAhead: () => void = () => undefined,
+    private readonly slotCount = SLOT_COUNT,
   ) {
     this.#ahead = new ValuesAhead({
       isClear: () => this.#sent === this.#inFlight.length && this.#open?.large === undefined,
@@ -168,6 +171,11 @@ export class ReplicaChannel {
   /** Whether the peer is there, and takes COMPARE and LIST. */
   get canCompare(): boolean {
     return this.#port !== undefined && this.#canCompare
+  }
+
+  /** Whether the peer takes keys of any bytes, and not UTF-8 alone; undefined: it was never there. */
+  get takesAnyKey(): boolean | undefined {
+    return this.#takesAnyKey
   }
 
   isMending(slot: number): boolean {
@@ -184,9 +192,10 @@ export class ReplicaChannel {
   }
 
   /** Sends again what is not acknowledged: the peer knows what it has stored, and says what it refused. */
-  connected(port: LinkPort, canCompare = false): void {
+  connected(port: LinkPort, canCompare = false, takesAnyKey = false): void {
     this.#ahead.connected(port)
     this.#canCompare = canCompare
+    this.#takesAnyKey = takesAnyKey
     this.#port = port
     this.#sent = 0
     this.#send()
@@ -564,7 +573,7 @@ export class ReplicaChannel {
       batch.sentAt = this.#now
       if (large) nameAhead(frame, large.id)
       for (const { at, expiresAt } of expiries ?? EMPTY) setTimeToLive(frame, at, this.#timeToLive(expiresAt))
-      port.sendData(frame)
+      port.sendData(this.#takesAnyKey ? frame : withTextKeysAlone(frame, this.slotCount))
     }
     this.#ahead.advance()
   }

@@ -1,6 +1,7 @@
 import {
   beginBatch,
   FrameWriter,
+  keyOf,
   keySlot,
   limits,
   MessageType,
@@ -11,6 +12,7 @@ import {
   writeComparison,
   writeEntry,
   writeOperation,
+  writeRemoval,
   type FrameReader,
   type Message,
 } from '@icf/common'
@@ -173,58 +175,39 @@ describe('what takes the batches of primaries', () => {
     assert.throws(() => send(3, put(1)), { code: 'PROTOCOL' })
   })
 
-  describe('refuses a key that is no UTF-8, and changes nothing:', () => {
-    const badKeys: readonly [string, Buffer][] = [
-      ['a byte that never is any', Buffer.from([0xff])],
+  describe('takes keys of any bytes:', () => {
+    const kinds: readonly [string, Buffer][] = [
+      ['one that UTF-8 never has', Buffer.from([0xff])],
       ['as many of them as a key may have', Buffer.alloc(limits.maxKeyBytes, 0xff)],
       ['a character that is cut off', Buffer.from('k😀').subarray(0, 4)],
+      ['all values', Buffer.from(Uint8Array.from({ length: 256 }, (_, byte) => byte))],
+      ['the replacement character', Buffer.from('a\ufffdb')],
     ]
     const { PUT, FILL, REMOVE } = ReplicaOp
-    for (const [what, bytes] of badKeys)
-      for (const [name, op] of Object.entries({ PUT, FILL, REMOVE }))
-        it(`${what}, in ${name}`, () => {
-          slots.topology = topologyWith({ ...slots.topology, slotCount: SLOTS, primary: 0, backup: 2 })
-          // What it would be read as.
-          const other = bytes.toString()
-          const slot = keySlot(other, SLOTS)
-          const isKey = Buffer.byteLength(other) <= limits.maxKeyBytes
-          if (isKey) send(1, [ReplicaOp.PUT, slot, 1, other, 'of the other', 1, 0, 0])
-          const before = [slots.seq[slot], store.countOf(slot)]
-          const batch = framed({ number: 2 }, (writer) => {
-            writer.byte(op)
-            writer.count(slot)
-            writer.count(slots.seq[slot]! + 1)
-            writer.bytes(bytes)
-            if (op !== REMOVE) {
-              writer.byte(ValueKind.TEXT)
-              writer.text('of nobody')
-            }
-            if (op !== FILL) writer.count(0)
-          })
-          assert.throws(() => intake.receive('a', port, batch, 0), { code: 'PROTOCOL', message: /no UTF-8/ })
-          assert.deepEqual([slots.seq[slot], store.countOf(slot)], before)
-          if (isKey) assert.equal(store.peek(slot, other)?.value, 'of the other')
-        })
-
-    for (const [what, bytes] of badKeys)
-      it(`${what}, in COMPARE`, () => {
+    for (const [what, bytes] of kinds)
+      it(what, () => {
         slots.topology = topologyWith({ ...slots.topology, slotCount: SLOTS, primary: 0, backup: 2 })
-        const batch = framed({}, (writer) => {
-          writeOperation(writer, ReplicaOp.COMPARE, keySlot(bytes.toString(), SLOTS), 1, 1)
-          writer.bytes(bytes)
-        })
-        assert.throws(() => intake.receive('a', port, batch, 0), { code: 'PROTOCOL', message: /no UTF-8/ })
+        const key = keyOf(bytes)
+        const slot = keySlot(key, SLOTS)
+        // What it would be, read as text.
+        const text = bytes.toString()
+        const other = keyOf(text)
+        const isOther = other !== key && keySlot(other, SLOTS) === slot && other.length <= limits.maxKeyBytes
+        if (isOther) send(1, [PUT, slot, 1, text, 'of the other', 1, 0, 0])
+        const values: unknown[] = []
+        for (const [at, op] of [PUT, REMOVE, FILL].entries()) {
+          const seq = slots.seq[slot]! + (op === FILL ? 0 : 1)
+          const batch = framed({ number: 2 + at }, (writer) => {
+            if (op === REMOVE) return writeRemoval(writer, slot, seq, key, 0)
+            writeEntry(writer, op, { slot, seq, key, value: `v${op}`, kind: ValueKind.TEXT }, 0, false)
+            if (op === PUT) writer.count(0)
+          })
+          intake.receive('a', port, batch, 0)
+          values.push(store.peek(slot, key)?.value)
+        }
+        assert.deepEqual(values, [`v${PUT}`, undefined, `v${FILL}`])
+        if (isOther) assert.equal(store.peek(slot, other)?.value, 'of the other')
       })
-  })
-
-  it('takes keys in which the replacement character was meant', () => {
-    slots.topology = topologyWith({ ...slots.topology, slotCount: SLOTS, primary: 0, backup: 2 })
-    const keys = ['\ufffd', 'a\ufffdb', '\ufffd'.repeat(limits.maxKeyBytes / 3)]
-    for (const [at, key] of keys.entries()) {
-      const slot = keySlot(key, SLOTS)
-      send(at + 1, [ReplicaOp.PUT, slot, slots.seq[slot]! + 1, key, 'meant', 1, 0, 0])
-      assert.equal(store.peek(slot, key)?.value, 'meant')
-    }
   })
 
   it('stores a short value that was sent ahead as if it stood in the batch', () => {

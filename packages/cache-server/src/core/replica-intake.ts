@@ -3,7 +3,6 @@ import {
   FrameReader,
   FrameWriter,
   IcfError,
-  keyOfBatch,
   keySlot,
   limits,
   malformed,
@@ -17,6 +16,7 @@ import {
   topologyRequest,
   writeBackAck,
   type BatchHeader,
+  type Key,
 } from '@icf/common'
 import { AuditAnswers } from './audit-answers.js'
 import { Entry } from './entry.js'
@@ -44,6 +44,7 @@ const WAITING_SHARE = 1 / 8
 interface Sender {
   /** Of the sender's channel, which its batch numbers belong to. */
   readonly channel: number
+  readonly takesAnyKey: boolean
   port: LinkPort | undefined
   /** Number of the last batch that was stored. */
   lastStored: number
@@ -78,6 +79,8 @@ export class ReplicaIntake {
   #origin: Origin | undefined
   /** On which they came. */
   #port: LinkPort | undefined
+  /** Whether their sender takes keys of any bytes. */
+  #takesAnyKey = false
 
   constructor(
     private readonly slots: SlotTable,
@@ -92,8 +95,8 @@ export class ReplicaIntake {
     this.#answers = new AuditAnswers(slots, store)
   }
 
-  /** @param channel by its HELLO */
-  connected(senderId: string, channel: number, port: LinkPort): void {
+  /** @param channel by its HELLO, as whether it takes keys of any bytes */
+  connected(senderId: string, channel: number, port: LinkPort, takesAnyKey = false): void {
     const sender = this.#senders.get(senderId)
     if (sender) this.#dropWaiting(sender)
     if (sender?.channel === channel) {
@@ -112,7 +115,7 @@ export class ReplicaIntake {
         refusal: undefined,
         isDirty: false,
       }
-      this.#senders.set(senderId, { channel, port, ...state })
+      this.#senders.set(senderId, { channel, port, takesAnyKey, ...state })
     }
   }
 
@@ -196,6 +199,7 @@ export class ReplicaIntake {
     this.#version = version
     this.#origin = undefined
     this.#port = sender.port
+    this.#takesAnyKey = sender.takesAnyKey
     const operation = this.#operation
     for (let count = 0; !frame.isAtEnd;) {
       readOperation(frame, operation)
@@ -311,7 +315,7 @@ export class ReplicaIntake {
     const { held, torn } = this.slots
     const isComplete = held[slot] === Held.BACKUP && torn[slot] === 0 && !this.#mended.has(slot)
     const ask = { slot, question, port: this.#port, isWhole: isComplete && this.#isCopiedFrom(seat, slot) }
-    if (op === ReplicaOp.LIST) return this.#answers.list(ask, number === 1)
+    if (op === ReplicaOp.LIST) return this.#answers.list(ask, number === 1, this.#takesAnyKey)
     const keys = readComparedKeys(frame, operation)
     for (const key of keys) this.#checkKey(key, slot)
     this.#answers.compare(ask, keys)
@@ -331,15 +335,15 @@ export class ReplicaIntake {
     return new Entry(key, slot, seq, value, kind, ttlMs === 0 ? 0 : now + ttlMs)
   }
 
-  #readKey(frame: FrameReader, { slot, keyAt, keyBytes }: Operation): string {
-    const key = keyOfBatch(frame, keyAt, keyBytes)
+  #readKey(frame: FrameReader, { slot, keyAt, keyBytes }: Operation): Key {
+    const key = frame.binaryAt(keyAt, keyBytes)
     this.#checkKey(key, slot)
     return key
   }
 
   /** Entries are found by their keys alone: one of another slot would reach into what that slot's primary has sent. */
-  #checkKey(key: string, slot: number): void {
-    if (key === '') throw malformed('key of an operation', `a text of 1 to ${limits.maxKeyBytes} bytes`, key)
+  #checkKey(key: Key, slot: number): void {
+    if (key === '') throw malformed('key of an operation', `1 to ${limits.maxKeyBytes} bytes`, key)
     if (keySlot(key, this.slots.count) !== slot)
       throw new IcfError('PROTOCOL', `a batch has a key under slot ${slot}, which is not the key's slot`)
   }

@@ -69,6 +69,18 @@ export class SlotTable {
     this.serving[slot] = Serving.YES
   }
 
+  /**
+   * Whether all copies of the slot can have keys of any bytes, and not UTF-8 alone; undefined: a server has yet to say so, and none
+   * says that it can not.
+   */
+  takesAnyKey(slot: number): boolean | undefined {
+    const backup = this.backup[slot]
+    const copy = this.copy[slot]
+    const ofBackup = backup === undefined || backup.takesAnyKey
+    if (copy === undefined || ofBackup === false) return ofBackup
+    return copy.takesAnyKey && ofBackup
+  }
+
   /** A write of the slot, where this server is the primary. @returns its sequence number */
   nextSeq(slot: number): number {
     return ++this.seq[slot]!

@@ -6,7 +6,7 @@ import { Store } from './store.js'
 import { storedValue } from './stored-value.js'
 
 const VALUE = 'x'.repeat(100)
-const COST = ENTRY_OVERHEAD_BYTES + 2 * 4 + 100
+const COST = ENTRY_OVERHEAD_BYTES + 4 + 100
 
 function entry(key: string, seq = 1, value: string | Uint8Array = VALUE): Entry {
   return new Entry(key, keySlot(key), seq, value, 1, 0)

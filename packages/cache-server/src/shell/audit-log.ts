@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Clock } from '@icf/common'
+import type { Clock, Key } from '@icf/common'
 import type { Logger } from 'pino'
 import type { Difference } from '../core/index.js'
 
@@ -42,6 +42,6 @@ export class AuditLog {
   }
 }
 
-function hashOf(key: string): string {
-  return createHash('sha256').update(key).digest('hex').slice(0, HASH_CHARACTERS)
+function hashOf(key: Key): string {
+  return createHash('sha256').update(key, 'latin1').digest('hex').slice(0, HASH_CHARACTERS)
 }

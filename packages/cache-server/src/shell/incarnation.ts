@@ -5,6 +5,7 @@ import {
   meantServer,
   MessageType,
   probeResultMessage,
+  primaryTakesAnyKey,
   readChannel,
   readProbe,
   readQuestion,
@@ -191,7 +192,7 @@ export class Incarnation {
   }
 
   #acceptPrimary(link: Link, id: string): void {
-    this.core.primaryConnected(id, readChannel(link.remote), link)
+    this.core.primaryConnected(id, readChannel(link.remote), link, primaryTakesAnyKey(link.remote))
     this.#replace(id, link)
     link.handlers = {
       message: (message) => this.core.primaryMessage(id, link, message, this.#runtime.now()),

@@ -1,4 +1,5 @@
 import {
+  backupTakesAnyKey,
   canCompare,
   primaryDetails,
   suspectMessage,
@@ -156,7 +157,7 @@ class PeerLink {
     if (link.remote.id !== server.id) return link.terminate()
     this.#failedAttempts = 0
     watchLiveness(this.runtime, link)
-    core.peerConnected(server.id, link, canCompare(link.remote))
+    core.peerConnected(server.id, link, canCompare(link.remote), backupTakesAnyKey(link.remote))
     this.tried()
   }
 

@@ -1,4 +1,4 @@
-import type { CommandCode, IcfError, ErrorResult } from '@icf/common'
+import type { CommandCode, IcfError, ErrorResult, Key } from '@icf/common'
 import type { Group } from './group.js'
 import type { Peer } from './peer.js'
 
@@ -56,7 +56,7 @@ export class PendingCall {
 
   constructor(
     readonly code: CommandCode,
-    readonly key: string,
+    readonly key: Key,
     readonly slot: number,
     readonly timeoutMs: number,
     readonly resolve: Resolve,
@@ -76,6 +76,6 @@ export class PendingCall {
 
   fail(error: IcfError): void {
     if (this.group === undefined) this.reject(error)
-    else this.group.failed(this.key, error)
+    else this.group.failed(this.index, this.key, error)
   }
 }

@@ -1,6 +1,5 @@
-import { CommandCode, errorFromWire, IcfError, isWrite, type ErrorResult } from '@icf/common'
+import { CommandCode, errorFromWire, IcfError, isWrite, quoteKey, type ErrorResult } from '@icf/common'
 import { CallState, type PendingCall } from './call.js'
-import { quoteKey } from './group.js'
 import type { Peer } from './peer.js'
 
 const names = Object.keys(CommandCode)

@@ -10,9 +10,11 @@ async function errorOf(
   isRead = false,
 ): Promise<IcfError> {
   const promise = new Promise((resolve, reject) => {
-    const group = new Group(resolve, reject, isRead)
+    const given = failures.map(([key]) => key)
+    const group = new Group(resolve, reject, given, isRead)
     group.expect(count)
-    for (const [key, code] of failures) group.failed(key, new IcfError(code, `${key} failed`, { cause: key }))
+    for (const [i, [key, code]] of failures.entries())
+      group.failed(i, key, new IcfError(code, `${key} failed`, { cause: key }))
     for (let i = failures.length; i < count; i++) group.done(i, i)
   })
   return promise.then(

@@ -1,8 +1,11 @@
-import { IcfError } from '@icf/common'
+import { IcfError, quoteKey, type Key } from '@icf/common'
 import type { Reject } from './call.js'
+import type { GivenKey } from './key.js'
 
 interface Failure {
-  readonly key: string
+  /** Place in the group. */
+  readonly index: number
+  readonly key: Key
   readonly error: IcfError
 }
 
@@ -15,10 +18,14 @@ export class Group {
   #left = 0
   readonly #failures: Failure[] = []
 
-  /** @param isRead its error carries what the calls found that went well */
+  /**
+   * @param given the key of each call as its caller has it: so its error names them
+   * @param isRead its error carries what the calls found that went well
+   */
   constructor(
     readonly resolve: (results: unknown[]) => void,
     readonly reject: Reject,
+    private readonly given: readonly GivenKey[],
     private readonly isRead: boolean,
   ) {}
 
@@ -33,23 +40,28 @@ export class Group {
     this.#finish()
   }
 
-  failed(key: string, error: IcfError): void {
-    this.#failures.push({ key, error })
+  failed(index: number, key: Key, error: IcfError): void {
+    this.#failures.push({ index, key, error })
     this.#finish()
   }
 
   #finish(): void {
     if (--this.#left > 0) return
     if (this.#failures.length === 0) this.resolve(this.#results)
-    else this.reject(failureOf(this.#failures, this.#results, this.isRead))
+    else this.reject(failureOf(this.#failures, this.given, this.#results, this.isRead))
   }
 }
 
-function failureOf(failures: readonly Failure[], results: readonly unknown[], isRead: boolean): IcfError {
+function failureOf(
+  failures: readonly Failure[],
+  given: readonly GivenKey[],
+  results: readonly unknown[],
+  isRead: boolean,
+): IcfError {
   // Where one of them must not simply be repeated, all of them must not.
   const { error } = failures.find((failure) => !failure.error.retryable) ?? failures[0]!
-  const keys = failures.map(({ key }) => key)
-  const which = keys.length === 1 ? '' : ` (${named(keys)})`
+  const keys = failures.map(({ index }) => given[index]!)
+  const which = keys.length === 1 ? '' : ` (${named(failures)})`
   return new IcfError(
     error.code,
     `${keys.length} of ${results.length} keys failed${which}: ${error.message}`,
@@ -61,12 +73,10 @@ function failureOf(failures: readonly Failure[], results: readonly unknown[], is
   )
 }
 
-function named(keys: readonly string[]): string {
-  const first = keys.slice(0, KEYS_NAMED).map(quoteKey).join(', ')
-  return keys.length > KEYS_NAMED ? `${first} and ${keys.length - KEYS_NAMED} more` : first
-}
-
-/** A key as messages show it. */
-export function quoteKey(key: string): string {
-  return JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}…` : key)
+function named(failures: readonly Failure[]): string {
+  const first = failures
+    .slice(0, KEYS_NAMED)
+    .map(({ key }) => quoteKey(key))
+    .join(', ')
+  return failures.length > KEYS_NAMED ? `${first} and ${failures.length - KEYS_NAMED} more` : first
 }

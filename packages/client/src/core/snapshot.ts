@@ -1,4 +1,5 @@
-import { keySlot, NONE, presentServers, type ServerInfo, type Topology } from '@icf/common'
+import { keyOf, keySlot, NONE, presentServers, type ServerInfo, type Topology } from '@icf/common'
+import type { GivenKey } from './key.js'
 
 /** Where a key's data is. Undefined: no server has that copy now. */
 export interface Location {
@@ -38,8 +39,8 @@ export class TopologySnapshot {
     return this.#at(this.#topology.backup[slot])
   }
 
-  where(key: string): Location {
-    const slot = keySlot(key, this.#topology.primary.length)
+  where(key: GivenKey): Location {
+    const slot = keySlot(keyOf(key), this.#topology.primary.length)
     return { slot, primary: this.primaryOf(slot), backup: this.backupOf(slot) }
   }
 

@@ -1,3 +1,5 @@
+import { keyOf, textOf, bytesOf, type Key } from '../key.js'
+import { ANY_KEY } from './any-keys.js'
 import type { Introduction } from './introduction.js'
 import { count, malformed } from './checks.js'
 import { MessageType, type Message } from './messages.js'
@@ -6,7 +8,7 @@ import { MessageType, type Message } from './messages.js'
 export const CAN_COMPARE = 1
 
 /** Of a cache server to whoever opens a link to it. */
-export const serverDetails: readonly number[] = Object.freeze([CAN_COMPARE])
+export const serverDetails: readonly number[] = Object.freeze([CAN_COMPARE, ANY_KEY])
 
 /** Whether the backup at the other end takes COMPARE and LIST. */
 export function canCompare({ details }: Introduction): boolean {
@@ -52,25 +54,36 @@ export interface Listed {
   readonly slot: number
   readonly question: number
   /** Undefined: it has no complete copy of the slot. */
-  readonly keys: readonly string[] | undefined
+  readonly keys: readonly Key[] | undefined
   /** Whether others may follow. */
   readonly hasMore: boolean
 }
 
 export function listedMessage({ slot, question, keys, hasMore }: Listed): Message {
-  return [MessageType.KEYS_LISTED, slot, question, keys ?? null, hasMore ? 1 : 0]
+  return [
+    MessageType.KEYS_LISTED,
+    slot,
+    question,
+    keys?.map((key) => textOf(key) ?? bytesOf(key)) ?? null,
+    hasMore ? 1 : 0,
+  ]
 }
 
 /** @throws IcfError PROTOCOL */
 export function readListed([, slot, question, keys, hasMore]: Message, slotCount: number): Listed {
-  const isList = Array.isArray(keys) && keys.every((key) => typeof key === 'string')
-  if (keys !== null && !isList) throw malformed('keys of KEYS_LISTED', 'nil, or an array of texts', keys)
+  const isList = Array.isArray(keys) && keys.every(isTextOrBytes)
+  if (keys !== null && !isList)
+    throw malformed('keys of KEYS_LISTED', 'nil, or an array of texts and bytes', keys)
   return {
     slot: count(slot, 'slot of KEYS_LISTED', slotCount - 1),
     question: count(question, 'question of KEYS_LISTED'),
-    keys: isList ? keys : undefined,
+    keys: isList ? keys.map(keyOf) : undefined,
     hasMore: hasMore === 1,
   }
+}
+
+function isTextOrBytes(value: unknown): value is string | Uint8Array {
+  return typeof value === 'string' || value instanceof Uint8Array
 }
 
 /** Keys whose copies were found to differ, by how. */

@@ -1,3 +1,4 @@
+import type { Key } from '../key.js'
 import { limits } from '../limits.js'
 import { malformed } from './checks.js'
 import { beginDataFrame } from './data/data-frame.js'
@@ -88,9 +89,9 @@ export function writeRepeat(writer: FrameWriter, number: number): void {
 }
 
 /** A command that has a key and nothing else. */
-export function writeCommand(writer: FrameWriter, code: CommandCode, key: string): void {
+export function writeCommand(writer: FrameWriter, code: CommandCode, key: Key): void {
   writer.byte(code)
-  writer.text(key)
+  writer.binary(key)
 }
 
 /** Of a SET, in one byte with the kind. */
@@ -102,14 +103,14 @@ const SET_FLAGS = KIND | ACK_PRIMARY | VALUE_AHEAD
 /** @param value text, which goes as its UTF-8; undefined: the value that the frame names */
 export function writeSet(
   writer: FrameWriter,
-  key: string,
+  key: Key,
   value: string | Uint8Array | undefined,
   kind: number,
   ttlMs: number,
   ackPrimary: boolean,
 ): void {
   writer.byte(CommandCode.SET)
-  writer.text(key)
+  writer.binary(key)
   writer.byte(kind | (ackPrimary ? ACK_PRIMARY : 0) | (value === undefined ? VALUE_AHEAD : 0))
   writer.count(ttlMs)
   if (typeof value === 'string') writer.text(value)

@@ -1,3 +1,4 @@
+export * from './any-keys.js'
 export * from './audit.js'
 export { isCount, malformed, shown } from './checks.js'
 export * from './commands.js'

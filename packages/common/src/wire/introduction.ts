@@ -1,6 +1,7 @@
 import type { MasterInfo } from '../topology/topology.js'
 import { checkTiming, type Timing } from '../timing.js'
 import type { Address } from '../runtime.js'
+import { ANY_KEY } from './any-keys.js'
 import { count, text } from './checks.js'
 import type { Role } from './messages.js'
 
@@ -109,7 +110,7 @@ export function clientDetails(serverId: string): readonly string[] {
 
 /** Of a primary to the cache server that it means. @param channel that the link belongs to */
 export function primaryDetails(channel: number, serverId: string): readonly (number | string)[] {
-  return [channel, serverId]
+  return [channel, serverId, ANY_KEY]
 }
 
 /** @throws IcfError PROTOCOL */

@@ -1,4 +1,5 @@
 import { IcfError } from '../errors.js'
+import type { Key } from '../key.js'
 import { limits } from '../limits.js'
 import { malformed } from './checks.js'
 import { beginDataFrame } from './data/data-frame.js'
@@ -68,7 +69,7 @@ const ENTRY_FLAGS = KIND | EXPIRES | VALUE_AHEAD
 export interface EntryFields {
   readonly slot: number
   readonly seq: number
-  readonly key: string
+  readonly key: Key
   /** Its bytes, or a text of one character for each of them. */
   readonly value: string | Uint8Array
   readonly kind: number
@@ -90,7 +91,7 @@ export function writeEntry(
   writer.byte(op)
   writer.count(slot)
   writer.count(seq)
-  writer.text(key)
+  writer.binary(key)
   writer.byte(kind | (ttlMs > 0 ? EXPIRES : 0) | (isAhead ? VALUE_AHEAD : 0))
   const ttlAt = ttlMs > 0 ? writer.fixed48(ttlMs) : 0
   if (isAhead) return ttlAt
@@ -104,17 +105,11 @@ export function setTimeToLive(batch: Buffer, at: number, ttlMs: number): void {
 }
 
 /** @param number 0: none */
-export function writeRemoval(
-  writer: FrameWriter,
-  slot: number,
-  seq: number,
-  key: string,
-  number: number,
-): void {
+export function writeRemoval(writer: FrameWriter, slot: number, seq: number, key: Key, number: number): void {
   writer.byte(ReplicaOp.REMOVE)
   writer.count(slot)
   writer.count(seq)
-  writer.text(key)
+  writer.binary(key)
   writer.count(number)
 }
 
@@ -134,10 +129,10 @@ export function writeComparison(
   writer: FrameWriter,
   slot: number,
   question: number,
-  keys: readonly string[],
+  keys: readonly Key[],
 ): void {
   writeOperation(writer, ReplicaOp.COMPARE, slot, question, keys.length)
-  for (const key of keys) writer.text(key)
+  for (const key of keys) writer.binary(key)
 }
 
 /** One operation of a batch, whose key and value stand there. There is one object for all of them: it is the hot path. */
@@ -236,25 +231,15 @@ function readEntry(frame: FrameReader, operation: Operation): void {
  * The keys of COMPARE.
  * @throws IcfError PROTOCOL
  */
-export function readComparedKeys(frame: FrameReader, { keyAt, number }: Operation): string[] {
+export function readComparedKeys(frame: FrameReader, { keyAt, number }: Operation): Key[] {
   const end = frame.at
   frame.at = keyAt
   const keys = Array.from({ length: number }, () => {
     const length = frame.countTo(limits.maxKeyBytes, 'length of a key in a batch')
-    return keyOfBatch(frame, frame.skip(length), length)
+    return frame.binaryAt(frame.skip(length), length)
   })
   frame.at = end
   return keys
-}
-
-/**
- * A key that stands in a batch.
- * @throws IcfError PROTOCOL
- */
-export function keyOfBatch(frame: FrameReader, at: number, length: number): string {
-  const key = frame.textAt(at, length)
-  if (key === undefined) throw new IcfError('PROTOCOL', 'a batch has a key that is no UTF-8')
-  return key
 }
 
 /** A backup has processed all batches up to this one. */

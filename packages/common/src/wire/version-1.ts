@@ -1,4 +1,5 @@
 import { IcfError } from '../errors.js'
+import { keyOf, textOf, type Key } from '../key.js'
 import { limits } from '../limits.js'
 import { count, malformed, text } from './checks.js'
 import {
@@ -114,7 +115,7 @@ function commandsToArray(frame: FrameReader, ahead: unknown): Message {
     readCommand(frame, command)
     const { code, keyAt, keyBytes } = command
     if (command.isRepeat) message.push(REPEAT, command.number)
-    message.push(code, frame.bytes.toString('utf8', keyAt, keyAt + keyBytes))
+    message.push(code, textKey(frame.binaryAt(keyAt, keyBytes)))
     if (code !== CommandCode.SET) continue
     const value = command.ahead ? ahead : valueOf(frame, command.kind, command.valueAt, command.valueBytes)
     message.push(value, command.kind, command.ttlMs, command.ackPrimary ? 1 : 0)
@@ -138,7 +139,7 @@ function commandsFromArray(writer: FrameWriter, message: Message, ahead: Uint8Ar
       at += 2
     }
     const code = count(message[at], 'code of a command in COMMANDS', CommandCode.TTL) as CommandCode
-    const key = text(message[at + 1], 'key of a command')
+    const key = keyOf(text(message[at + 1], 'key of a command'))
     if (code === CommandCode.SET) {
       const [value, kind, ttlMs, ackPrimary] = message.slice(at + 2, at + 6)
       const ttl = count(ttlMs, 'time to live of SET')
@@ -239,20 +240,20 @@ function batchToArray(frame: FrameReader, ahead: unknown): Message {
 
 function fieldsOf(frame: FrameReader, operation: Operation, ahead: unknown): unknown[] {
   const { slot, seq, number, keyAt, keyBytes, kind, ttlMs } = operation
-  const keyOf = (): string => frame.bytes.toString('utf8', keyAt, keyAt + keyBytes)
+  const key = (): string => textKey(frame.binaryAt(keyAt, keyBytes))
   switch (operation.op) {
     case ReplicaOp.PUT:
     case ReplicaOp.FILL: {
       const value = operation.ahead ? ahead : valueOf(frame, kind, operation.valueAt, operation.valueBytes)
-      const entry = [slot, seq, keyOf(), value, kind, ttlMs]
+      const entry = [slot, seq, key(), value, kind, ttlMs]
       return operation.op === ReplicaOp.PUT ? [...entry, number] : entry
     }
     case ReplicaOp.REMOVE:
-      return [slot, seq, keyOf(), number]
+      return [slot, seq, key(), number]
     case ReplicaOp.ORIGIN:
       return [operation.clientId, operation.settledBelow]
     case ReplicaOp.COMPARE:
-      return [slot, seq, readComparedKeys(frame, operation)]
+      return [slot, seq, readComparedKeys(frame, operation).map(textKey)]
     case ReplicaOp.FILL_BEGIN:
     case ReplicaOp.LIST:
       return [slot, seq, number]
@@ -315,11 +316,11 @@ function operationFromArray(
       writer,
       slot,
       seq,
-      keys.map((key) => text(key, 'key of an operation')),
+      keys.map((key) => keyOf(text(key, 'key of an operation'))),
     )
     return at + 4
   }
-  const key = text(message[at + 3], 'key of an operation')
+  const key = keyOf(text(message[at + 3], 'key of an operation'))
   if (op === ReplicaOp.REMOVE) {
     writeRemoval(writer, slot, seq, key, count(message[at + 4], 'write number of an operation'))
     return at + 5
@@ -351,6 +352,11 @@ function ackFromArray(writer: FrameWriter, [, number, epoch, version, refused]: 
 }
 
 // --- fields
+
+/** What is no UTF-8 can not be said; nobody has the empty key: it is refused. */
+function textKey(key: Key): string {
+  return textOf(key) ?? ''
+}
 
 /** As a frame of version 1 has a value: text as such. */
 function valueOf(frame: FrameReader, kind: number, at: number, length: number): string | Buffer {

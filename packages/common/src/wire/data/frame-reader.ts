@@ -1,8 +1,5 @@
-import { isUtf8 } from 'node:buffer'
 import { IcfError } from '../../errors.js'
 import { malformed } from '../checks.js'
-
-const REPLACEMENT = '\ufffd'
 
 /** Up to here bits can be shifted; above it they are multiplied. */
 const MAX_SHIFT = 21
@@ -95,12 +92,9 @@ export class FrameReader {
     return this.bytes.toString('utf8', at, at + length)
   }
 
-  /** The text of so many bytes which were read already; undefined: they are no UTF-8. */
-  textAt(at: number, length: number): string | undefined {
-    const text = this.bytes.toString('utf8', at, at + length)
-    // What is none becomes this character, which may also have been meant.
-    const isSure = !text.includes(REPLACEMENT) || isUtf8(this.bytes.subarray(at, at + length))
-    return isSure ? text : undefined
+  /** So many bytes which were read already, as a text of one character each. */
+  binaryAt(at: number, length: number): string {
+    return this.bytes.toString('latin1', at, at + length)
   }
 
   /** So many bytes, which are the frame's. */

@@ -88,6 +88,7 @@ export class FrameWriter {
   /** How many bytes, and these. @param bytes as a text of one character each */
   binary(bytes: string): void {
     const { length } = bytes
+    if (length <= SHORT_TEXT) return this.#shortBinary(bytes)
     this.count(length)
     this.#reserve(length)
     this.#at += this.#buffer.write(bytes, this.#at, length, 'latin1')
@@ -123,6 +124,16 @@ export class FrameWriter {
     this.#long = []
     this.#longBytes = 0
     return frame
+  }
+
+  #shortBinary(bytes: string): void {
+    const { length } = bytes
+    this.#reserve(1 + length)
+    const buffer = this.#buffer
+    let at = this.#at
+    buffer[at++] = length
+    for (let i = 0; i < length; i++) buffer[at++] = bytes.charCodeAt(i)
+    this.#at = at
   }
 
   #shortText(text: string): void {
