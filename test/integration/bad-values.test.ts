@@ -1,4 +1,4 @@
-// Keys and values that the SDK can not take: an error with a code, at once, and what was stored stays.
+// Keys and values that the SDK can not take: an error with a code, at once, and what was stored stays. And keys that it takes.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { limits } from '@icf/common'
@@ -19,12 +19,44 @@ describe('the SDK', () => {
   })
 
   const longest = 'k'.repeat(limits.maxKeyBytes)
+  const every = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+  const binaryKeys: readonly [what: string, key: Uint8Array][] = [
+    ['of all values', every],
+    ['that are no UTF-8', Buffer.from([0x61, 0xff])],
+    ['of a character that is cut off', Buffer.from('a😀').subarray(0, 3)],
+    ['of half a surrogate pair', Buffer.from([0xed, 0xa0, 0x80])],
+    ['of 0', new Uint8Array(1)],
+    ['as many as a key may have', Buffer.alloc(limits.maxKeyBytes, 0xff)],
+    ['of emoji', Buffer.from('😀'.repeat(limits.maxKeyBytes / 4))],
+  ]
+  for (const [what, key] of binaryKeys)
+    it(`takes a key of bytes ${what}, which is that of no other text`, async () => {
+      const bytes = Buffer.from(key)
+      const text = bytes.toString()
+      const isText = Buffer.from(text).equals(bytes)
+      assert.equal(await cache.get(key), undefined)
+      await cache.set(key, what, { ttlMs: 60_000 })
+      await cache.set(Buffer.concat([Buffer.from([0xfe]), bytes.subarray(1)]), 'another one')
+      assert.deepEqual(await cache.getMany([bytes, 'none', key]), [what, undefined, what])
+      if (Buffer.byteLength(text) <= limits.maxKeyBytes)
+        assert.equal(await cache.get(text), isText ? what : undefined)
+      assert.ok((await cache.ttl(key))! > 0)
+      assert.ok(cache.where(key).backup)
+      assert.deepEqual(
+        [await cache.has(key), await cache.delete(key), await cache.has(key)],
+        [true, true, false],
+      )
+    })
+
   const badKeys: readonly [what: string, key: unknown][] = [
     ['of 0 bytes', ''],
     ['of one byte too many', `${longest}k`],
     ['of too many bytes in UTF-8', '汉'.repeat(limits.maxKeyBytes / 3 + 1)],
     ['that is a number', 7],
     ['that is missing', undefined],
+    ['of no bytes', new Uint8Array(0)],
+    ['of too many bytes', Buffer.alloc(limits.maxKeyBytes + 1)],
+    ['of numbers that are no bytes', new Uint16Array(1)],
     ['with half a surrogate pair', 'a\ud800'],
   ]
   for (const [what, key] of badKeys)

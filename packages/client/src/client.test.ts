@@ -1,10 +1,11 @@
 import { commandsOf } from '@icf/testkit/frames'
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { CommandCode, keySlot, limits } from '@icf/common'
+import { CommandCode, keySlot, limits, type IcfError } from '@icf/common'
 import fc from 'fast-check'
 import type { Client } from './client.js'
 import { connect } from './connect.js'
+import type { GivenKey } from './index.js'
 import { errorResult, FakeCluster, HOLD } from './fake-cluster.test.kit.js'
 
 describe('a client of three servers', () => {
@@ -125,6 +126,53 @@ describe('a client of three servers', () => {
     })
     await assert.rejects(cache.getMany([bad, good]), { ...expected, values: [undefined, 1] })
     assert.equal(await cache.get(good), 1)
+  })
+
+  test('text and its UTF-8 are the same key', async () => {
+    for (const text of ['k', '键🙂', '{é}1']) {
+      const bytes = Buffer.from(text)
+      await cache.set(text, 'by text')
+      assert.deepEqual(await cache.getMany([bytes, text]), ['by text', 'by text'])
+      await cache.set(bytes, 'by bytes', { ttlMs: 60_000 })
+      assert.equal(await cache.get(text), 'by bytes')
+      assert.ok((await cache.ttl(bytes))! > 0)
+      assert.deepEqual(cache.where(text), cache.where(bytes))
+      assert.deepEqual(cache.topology.where(text), cache.where(bytes))
+      await cache.setMany([[text, 1], [bytes, 2]]) // prettier-ignore
+      assert.equal(await cache.get(new TextEncoder().encode(text)), 2)
+      assert.deepEqual([await cache.has(bytes), await cache.delete(bytes), await cache.has(text)], [true, true, false]) // prettier-ignore
+    }
+  })
+
+  test('bytes of a key are read at once', async () => {
+    const key = Buffer.from('first')
+    const stored = Promise.all([cache.set(key, 1), cache.setMany([[key, 1]]), cache.getMany([key])])
+    key.write('later')
+    await stored
+    assert.deepEqual(await cache.getMany(['first', 'later']), [1, undefined])
+  })
+
+  test('an error names the keys that failed as they were given', async () => {
+    const [full] = cluster.servers
+    full!.intercept = () => errorResult('VALUE_TOO_LARGE', cluster.topology)
+    const [first, second, good] = [Buffer.from(cluster.keyOf(0)), cluster.keyOf(0, 2), cluster.keyOf(1)]
+    const expected = {
+      code: 'VALUE_TOO_LARGE',
+      message: /^2 of 3 keys failed \("key-0-\d+", "key-2-\d+"\): /,
+    }
+    const failed = async (call: Promise<unknown>): Promise<unknown> => {
+      const error = await call.then(
+        () => assert.fail('it succeeded'),
+        (reason: IcfError) => reason,
+      )
+      assert.equal(error.code, expected.code)
+      assert.match(error.message, expected.message)
+      return error.keys
+    }
+    // Of one key given twice, as it was given last.
+    const entries: [GivenKey, number][] = [[first.toString(), 0], [good, 1], [second, 2], [first, 3]] // prettier-ignore
+    assert.deepEqual(new Set((await failed(cache.setMany(entries))) as unknown[]), new Set([first, second]))
+    assert.deepEqual(new Set((await failed(cache.getMany([first, good, second]))) as unknown[]), new Set([first, second])) // prettier-ignore
   })
 
   test('setMany sends the last entry of each key only', async () => {
