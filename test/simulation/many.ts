@@ -1,7 +1,9 @@
 import { keyOf, type IcfError } from '@icf/common'
+import type { GivenKey } from '@icf/client'
 import type { Client } from '@icf/client/shell'
 import { Violation } from './checkers/violation.js'
 import type { KeyCall } from './key-call.js'
+import { givenKey } from './key-name.js'
 
 /** What the SDK says of one key of a call for many: what was found, undefined for a miss, or how it failed. */
 export type Fate =
@@ -18,12 +20,12 @@ export async function performMany(
   overwritten: string | undefined,
   timeoutMs: number,
 ): Promise<readonly (string | undefined)[]> {
-  const entries = parts.flatMap(({ key, operation }): [string, string][] =>
-    operation.kind === 'set' ? [[key.name, operation.value]] : [],
+  const entries = parts.flatMap(({ key, operation }): [GivenKey, string][] =>
+    operation.kind === 'set' ? [[givenKey(key.name), operation.value]] : [],
   )
   if (entries.length === 0)
     return client.getMany<string>(
-      parts.map(({ key }) => key.name),
+      parts.map(({ key }) => givenKey(key.name)),
       { timeoutMs },
     )
   if (overwritten !== undefined) entries.unshift([entries[0]![0], overwritten])

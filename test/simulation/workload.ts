@@ -1,10 +1,11 @@
-import { IcfError } from '@icf/common'
+import { IcfError, type Key } from '@icf/common'
 import type { AnswerChecker } from './checkers/answers.js'
 import { ExpiryChecker } from './checkers/expiry.js'
 import { isRead, LinearizableKey, type Operation, type Result } from './checkers/linearizable.js'
 import { Violation } from './checkers/violation.js'
 import type { SimClient } from './cluster.js'
 import type { KeyCall } from './key-call.js'
+import { givenKey, keyName } from './key-name.js'
 import { fatesOf, performMany } from './many.js'
 import { PassingKeys } from './passing-keys.js'
 import type { World } from './virtual/world.js'
@@ -263,7 +264,8 @@ export class Workload {
   #key(name: string): LinearizableKey {
     let key = this.#keys.get(name)
     if (!key) {
-      key = new LinearizableKey(`${name}.${this.#nextValue++}`, this.options.mayEvict)
+      const number = this.#nextValue++
+      key = new LinearizableKey(keyName(`${name}.${number}`, number), this.options.mayEvict)
       this.#keys.set(name, key)
     }
     return key
@@ -367,10 +369,11 @@ export class Workload {
 
 async function perform(
   { client }: SimClient,
-  key: string,
+  name: Key,
   operation: Operation,
   timeoutMs: number,
 ): Promise<Result> {
+  const key = givenKey(name)
   switch (operation.kind) {
     case 'set':
       await client.set(key, operation.value, { timeoutMs })
