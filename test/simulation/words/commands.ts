@@ -1,4 +1,4 @@
-import { CommandCode, errorFromWire, isWrite, keySlot, type Message } from '@icf/common'
+import { CommandCode, errorFromWire, isWrite, keyOf, keySlot, type Message } from '@icf/common'
 import { commandsOf, resultsOf } from '@icf/testkit/frames'
 import { stamp, type Names } from './names.js'
 import { valueWords } from './values.js'
@@ -11,7 +11,7 @@ export function commandsWords(message: Message, names: Names, slotCount: number)
   const commands = commandsOf(message).map(({ code, args, repeats }) => {
     const [key, value] = args as [string, unknown]
     const what = `${commandNames.get(code)} ${key}${code === CommandCode.SET ? `=${valueWords(value)}` : ''}`
-    const where = ` (slot ${keySlot(key, slotCount)})`
+    const where = ` (slot ${keySlot(keyOf(key), slotCount)})`
     if (!isWrite(code)) return what + where
     return `${what}${where}, write ${repeats ?? number++}${repeats === undefined ? '' : ' again'}`
   })
