@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { defaultTiming, type IcfError, MessageType, NONE, SLOT_COUNT, type Topology } from '@icf/common'
-import { settled, type FakeServer, type Harness } from './harness.test.kit.js'
+import { defaultTiming, type IcfError, MessageType, NONE, type Topology } from '@icf/common'
+import { settled, type FakeServer, type Harness, SLOTS } from './harness.test.kit.js'
 
 /** Slots by who has them. */
 function slotsWhere(topology: Topology, has: (primary: number, backup: number) => boolean): number[] {
@@ -40,7 +40,7 @@ test('two fall silent: what others have they take over, and what only these two 
   )
   const { isSettled, slotsServed, servers: seen } = harness.core.snapshot(harness.now)
   assert.ok(!isSettled)
-  assert.equal(slotsServed, SLOT_COUNT - shared.length)
+  assert.equal(slotsServed, SLOTS - shared.length)
   assert.deepEqual(seen.map(({ isAbsent }) => isAbsent), [true, true, false, false]) // prettier-ignore
 })
 

@@ -7,6 +7,7 @@ import {
   probeResultMessage,
   readTopologyUpdate,
   seatOf,
+  SLOT_COUNT,
   unreachableMessage,
   wholeTopologyMessage,
   type IcfError,
@@ -16,11 +17,28 @@ import {
 } from '@icf/common'
 import type { Effect, Finding, LinkId, MasterEvent, MasterState } from './events.js'
 import { MasterCore } from './master-core.js'
-import type { MasterOptions } from './options.js'
+import { DEFAULT_MAX_TRANSITIONS_PER_SERVER, type MasterOptions } from './options.js'
 import type { ServerSnapshot } from './snapshot.js'
 import { VERSION_INTERVAL_MS } from './versions.js'
 
 type Probe = Extract<Effect, { type: 'probe' }>
+
+/**
+ * Enough that any few servers share some, and that a copy takes as many rounds as with all slots, in a sixteenth of the time.
+ * What the number itself might break is tried with SLOT_COUNT in master-core.test.ts and random-cluster.test.ts.
+ */
+export const SLOTS = SLOT_COUNT / 16
+
+const FEWER_SLOTS = {
+  slotCount: SLOTS,
+  maxTransitionsPerServer: DEFAULT_MAX_TRANSITIONS_PER_SERVER / 16,
+}
+
+/** As in a cluster of which nobody set anything. */
+export const ALL_SLOTS = {
+  slotCount: SLOT_COUNT,
+  maxTransitionsPerServer: DEFAULT_MAX_TRANSITIONS_PER_SERVER,
+}
 
 /** A cache server as the master sees it: it follows topologies and reports copies when told to. */
 export class FakeServer {
@@ -96,6 +114,7 @@ export class Harness {
     return new MasterCore(this.now, {
       timing: defaultTiming,
       ring,
+      ...FEWER_SLOTS,
       ...this.options,
       epoch,
       ...(stored && { stored }),
@@ -364,8 +383,11 @@ export class Harness {
 }
 
 /** A cluster at rest. */
-export function settled(count: number): { harness: Harness; servers: FakeServer[] } {
-  const harness = new Harness()
+export function settled(
+  count: number,
+  options: Partial<MasterOptions> = {},
+): { harness: Harness; servers: FakeServer[] } {
+  const harness = new Harness(options)
   const servers = Array.from({ length: count }, () => harness.join())
   harness.settle()
   assert.ok(harness.core.snapshot(harness.now).isSettled)

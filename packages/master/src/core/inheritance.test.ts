@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { defaultTiming, isNewer, MessageType, SLOT_COUNT, type Topology } from '@icf/common'
-import { FakeServer, Harness, ids, settled } from './harness.test.kit.js'
+import { defaultTiming, isNewer, MessageType, type Topology } from '@icf/common'
+import { FakeServer, Harness, ids, settled, SLOTS } from './harness.test.kit.js'
 
 const WINDOW_MS = 500
 /** How long a master that knows no server waits. */
@@ -128,8 +128,8 @@ test('a new cluster begins when nobody returns; who comes later begins empty, an
     assert.equal(server.refusal?.code, 'FENCED')
   }
   const losses = harness.events.filter(({ type }) => type === 'DATA_LOST')
-  assert.deepEqual(losses.map(({ slots }) => slots), [SLOT_COUNT]) // prettier-ignore
-  assert.equal(harness.core.snapshot(harness.now).counters.lostSlots, SLOT_COUNT)
+  assert.deepEqual(losses.map(({ slots }) => slots), [SLOTS]) // prettier-ignore
+  assert.equal(harness.core.snapshot(harness.now).counters.lostSlots, SLOTS)
   assert.deepEqual(ids(harness), [fresh.id])
 })
 

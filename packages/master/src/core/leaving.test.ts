@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { defaultTiming, NONE, SLOT_COUNT, type IcfError } from '@icf/common'
-import { ids, loads, settled, type FakeServer, type Harness } from './harness.test.kit.js'
+import { defaultTiming, NONE, type IcfError } from '@icf/common'
+import { ids, loads, settled, type FakeServer, type Harness, SLOTS } from './harness.test.kit.js'
 import { VERSION_INTERVAL_MS } from './versions.js'
 
 test('servers leave, several at once, and are released when they are empty', () => {
@@ -40,7 +40,7 @@ test('with one server left to take everything, the leaving one stays the backup 
   harness.shutdown(servers[0]!)
   harness.settle()
   assert.ok(servers[0]!.isReleased)
-  assert.deepEqual(loads(harness), [[SLOT_COUNT, 0]])
+  assert.deepEqual(loads(harness), [[SLOTS, 0]])
 })
 
 test('a leaving server keeps what it handed over to one that was dead by then', () => {
@@ -73,7 +73,7 @@ test('a leaving server gives its copy up when who has the other one follows the 
     harness.pass(2 * VERSION_INTERVAL_MS, (server) => server !== b)
   }
   const handedOver = harness.topology.version
-  assert.deepEqual(loads(harness), [[0, SLOT_COUNT], [SLOT_COUNT, 0]]) // prettier-ignore
+  assert.deepEqual(loads(harness), [[0, SLOTS], [SLOTS, 0]]) // prettier-ignore
   harness.pass(500, (server) => server !== b)
   assert.equal(harness.topology.version, handedOver, 'no more versions while it waits')
   harness.beat(b)
@@ -85,7 +85,7 @@ test('a leaving server keeps its copy when the connection of who has the other o
   const { harness, servers } = settled(2)
   const [a, b] = servers as [FakeServer, FakeServer]
   harness.shutdown(a)
-  while (loads(harness)[1]![0] !== SLOT_COUNT) {
+  while (loads(harness)[1]![0] !== SLOTS) {
     harness.report(a, a.tasks())
     harness.pass(25, (server) => server !== b)
   }
@@ -94,7 +94,7 @@ test('a leaving server keeps its copy when the connection of who has the other o
   assert.equal(harness.topology.version, version, 'the next version waits')
   harness.loseLink(b)
   harness.pass(VERSION_INTERVAL_MS, (server) => server !== b)
-  assert.deepEqual(loads(harness), [[0, SLOT_COUNT], [SLOT_COUNT, 0]]) // prettier-ignore
+  assert.deepEqual(loads(harness), [[0, SLOTS], [SLOTS, 0]]) // prettier-ignore
   harness.join(b)
   harness.pass(500, (server) => server !== b)
   assert.ok(!a.isReleased, 'it has not said it again')
@@ -139,7 +139,7 @@ test('a whole cluster whose processes are told to end is let go', () => {
   assert.ok(harness.topology.primary.every((seat) => seat === NONE))
   assert.equal(harness.events.at(-1)?.type, 'DATA_LOST')
   harness.join()
-  assert.deepEqual(loads(harness), [[SLOT_COUNT, 0]])
+  assert.deepEqual(loads(harness), [[SLOTS, 0]])
 })
 
 test('the last server keeps its data when the others died, unless its operator knew', () => {

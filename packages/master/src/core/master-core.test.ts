@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultTiming, MessageType, NONE, SLOT_COUNT, type IcfError } from '@icf/common'
 import type { Role } from '@icf/common'
-import { Harness, ids, loads, settled, type FakeServer } from './harness.test.kit.js'
+import { ALL_SLOTS, Harness, ids, loads, settled, type FakeServer } from './harness.test.kit.js'
 
 test('the first server has every slot at once; the next ones take their shares', () => {
-  const harness = new Harness()
+  const harness = new Harness(ALL_SLOTS)
   harness.join()
   assert.deepEqual(loads(harness), [[SLOT_COUNT, 0]])
   harness.join()
@@ -21,7 +21,7 @@ test('the first server has every slot at once; the next ones take their shares',
 })
 
 test('copies are throttled by server; missing backups are not', () => {
-  const harness = new Harness({ maxTransitionsPerServer: 10 })
+  const harness = new Harness({ ...ALL_SLOTS, maxTransitionsPerServer: 10 })
   harness.join()
   harness.join()
   assert.equal(harness.topology.transitions.size, SLOT_COUNT, 'every slot gets its backup at once')
@@ -33,7 +33,7 @@ test('copies are throttled by server; missing backups are not', () => {
 })
 
 test('death of a server: one version promotes, protects and vacates', () => {
-  const { harness, servers } = settled(3)
+  const { harness, servers } = settled(3, ALL_SLOTS)
   const before = harness.topology
   harness.isPersisting = false
   harness.kill(servers[1]!)
@@ -55,7 +55,7 @@ test('death of a server: one version promotes, protects and vacates', () => {
 })
 
 test('several that are proven gone: what had no copy left begins empty, and is counted', () => {
-  const { harness, servers } = settled(4)
+  const { harness, servers } = settled(4, ALL_SLOTS)
   const before = harness.topology
   const isDead = (seat: number): boolean => seat < 2
   harness.pass(1600, (server) => !isDead(servers.indexOf(server)))
@@ -70,7 +70,7 @@ test('several that are proven gone: what had no copy left begins empty, and is c
 })
 
 test('a dead incarnation is fenced, on its old link and on a new one', () => {
-  const { harness, servers } = settled(3)
+  const { harness, servers } = settled(3, ALL_SLOTS)
   const [a] = servers
   harness.pass(1600, (server) => server !== a)
   assert.equal(a!.refusal?.code, 'FENCED')
@@ -83,7 +83,7 @@ test('a dead incarnation is fenced, on its old link and on a new one', () => {
 })
 
 test('a server that still talks to the master is not gone, whatever others find', () => {
-  const { harness, servers } = settled(3)
+  const { harness, servers } = settled(3, ALL_SLOTS)
   harness.say(servers[0]!, [MessageType.SUSPECT, servers[1]!.id])
   const [probe] = harness.probes
   for (const peer of [servers[0]!, servers[2]!])
@@ -93,7 +93,7 @@ test('a server that still talks to the master is not gone, whatever others find'
 })
 
 test('a hint about an unknown server, and hints by the dozen, cost nothing', () => {
-  const { harness, servers } = settled(2)
+  const { harness, servers } = settled(2, ALL_SLOTS)
   const client = harness.connectClient()
   harness.say(client, [MessageType.SUSPECT, 'f'.repeat(40)])
   assert.equal(harness.probes.length, 0)
@@ -103,7 +103,7 @@ test('a hint about an unknown server, and hints by the dozen, cost nothing', () 
 })
 
 test('a link that breaks and comes back is no death', () => {
-  const { harness, servers } = settled(2)
+  const { harness, servers } = settled(2, ALL_SLOTS)
   const [a] = servers
   harness.loseLink(a!)
   const [probe] = harness.probes
@@ -117,7 +117,7 @@ test('a link that breaks and comes back is no death', () => {
 })
 
 test('a newer link of one incarnation replaces the older', () => {
-  const { harness, servers } = settled(2)
+  const { harness, servers } = settled(2, ALL_SLOTS)
   const [a] = servers
   const old = a!.link!
   harness.join(a)
@@ -129,7 +129,7 @@ test('a newer link of one incarnation replaces the older', () => {
 })
 
 test('a restarted process at the same address proves its predecessor gone', () => {
-  const { harness, servers } = settled(3)
+  const { harness, servers } = settled(3, ALL_SLOTS)
   const [a] = servers
   harness.loseLink(a!)
   harness.found(harness.probes[0]!, { outcome: 'unknown' })
@@ -149,7 +149,7 @@ test('joins, leaves and deaths in the middle of moves come to rest', () => {
     'kill an old one',
     'kill the leaving one',
   ] as const) {
-    const { harness, servers } = settled(3)
+    const { harness, servers } = settled(3, ALL_SLOTS)
     const [a, b] = servers as [FakeServer, FakeServer]
     const late = harness.join()
     harness.report(a, a.tasks().slice(0, 20))
@@ -168,7 +168,7 @@ test('joins, leaves and deaths in the middle of moves come to rest', () => {
 })
 
 test('a hand-over that was cancelled while its report was on the way is not made', () => {
-  const { harness, servers } = settled(3)
+  const { harness, servers } = settled(3, ALL_SLOTS)
   const late = harness.join()
   const owner = servers.find((server) => server.tasks().some(({ intent }) => intent === 'backup'))!
   const stale = owner.tasks()
@@ -180,7 +180,7 @@ test('a hand-over that was cancelled while its report was on the way is not made
 })
 
 test('a heartbeat is answered only while nobody else can be active', () => {
-  const { harness, servers } = settled(2)
+  const { harness, servers } = settled(2, ALL_SLOTS)
   const answers = (): number => servers[0]!.inbox.filter(([type]) => type === MessageType.KEEP_ALIVE).length
   servers[0]!.inbox.length = 0
   harness.validUntil = harness.now
@@ -195,14 +195,14 @@ test('a heartbeat is answered only while nobody else can be active', () => {
 })
 
 test('a heartbeat is answered with the version in effect, and never to one who is no member', () => {
-  const { harness, servers } = settled(2)
+  const { harness, servers } = settled(2, ALL_SLOTS)
   harness.beat(servers[0]!)
   const { epoch, version } = harness.topology
   assert.deepEqual(servers[0]!.inbox.at(-1), [MessageType.KEEP_ALIVE, 1, epoch, version])
 })
 
 test('a server that follows a newer topology than its master is fenced: the master lost its state', () => {
-  const { harness, servers } = settled(2)
+  const { harness, servers } = settled(2, ALL_SLOTS)
   harness.say(servers[0]!, [
     MessageType.KEEP_ALIVE,
     1,
@@ -216,7 +216,7 @@ test('a server that follows a newer topology than its master is fenced: the mast
 })
 
 test('what is malformed, or not for a master, is refused, and nobody else notices', () => {
-  const { harness, servers } = settled(2)
+  const { harness, servers } = settled(2, ALL_SLOTS)
   const { version } = harness.topology
   for (const message of [
     [MessageType.KEEP_ALIVE],
@@ -236,7 +236,7 @@ test('what is malformed, or not for a master, is refused, and nobody else notice
 })
 
 test('HELLO is refused with a text that says what is wrong', () => {
-  const { core } = new Harness()
+  const { core } = new Harness(ALL_SLOTS)
   const id = 'a'.repeat(40)
   const good = ['127.0.0.1', 7100, 0, '', 1, 1e6]
   const cases: readonly (readonly [string, unknown[], RegExp])[] = [
@@ -267,7 +267,7 @@ test('HELLO is refused with a text that says what is wrong', () => {
 })
 
 test('a server of weight 0 holds nothing', () => {
-  const harness = new Harness()
+  const harness = new Harness(ALL_SLOTS)
   harness.join(undefined, { weight: 0 })
   assert.deepEqual(loads(harness), [[0, 0]])
   harness.join()
@@ -278,7 +278,7 @@ test('a server of weight 0 holds nothing', () => {
 })
 
 test('a dry run says what would move and moves nothing', () => {
-  const { harness, servers } = settled(3)
+  const { harness, servers } = settled(3, ALL_SLOTS)
   for (const server of servers) harness.beat(server)
   const before = harness.topology
   const plan = harness.core.preview([servers[0]!.id])

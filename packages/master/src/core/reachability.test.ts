@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MessageType, NONE, SLOT_COUNT } from '@icf/common'
-import { loads, settled, type FakeServer, type Harness } from './harness.test.kit.js'
+import { MessageType, NONE } from '@icf/common'
+import { loads, settled, type FakeServer, type Harness, SLOTS } from './harness.test.kit.js'
 
 /** Longer than the master waits before it believes it. */
 const BELIEVED_MS = 2000
@@ -76,7 +76,7 @@ test('when they reach each other again they share slots again', () => {
   assert.ok(isSettled(harness))
   assert.ok(shared(harness, a, b) > 0)
   for (const [primaries, backups] of loads(harness))
-    for (const slots of [primaries!, backups!]) assert.ok(slots < (SLOT_COUNT / 3) * 1.05 + 1)
+    for (const slots of [primaries!, backups!]) assert.ok(slots < (SLOTS / 3) * 1.05 + 1)
 })
 
 test('one that leaves hands over to those whom it reaches', () => {
@@ -129,7 +129,7 @@ test('what one serves that reaches none of the others is taken over when its lea
   assert.equal(harness.core.snapshot(harness.now).counters.lostSlots, 0)
   assert.ok(isSettled(harness))
   harness.pass(5000)
-  assert.ok(shared(harness, b, c) === SLOT_COUNT, 'it is given nothing')
+  assert.ok(shared(harness, b, c) === SLOTS, 'it is given nothing')
   harness.cut(a, b, false)
   harness.cut(a, c, false)
   harness.pass(BELIEVED_MS)
@@ -173,9 +173,9 @@ test('of two isolated ones neither waits for the other', () => {
   harness.pass(8000)
   harness.settle()
   const { primary, backup } = harness.topology
-  for (let slot = 0; slot < SLOT_COUNT; slot++) if (primary[slot]! < 2) assert.equal(backup[slot], NONE)
+  for (let slot = 0; slot < SLOTS; slot++) if (primary[slot]! < 2) assert.equal(backup[slot], NONE)
   const { counters, slotsServed } = harness.core.snapshot(harness.now)
-  assert.deepEqual([counters.lostSlots, slotsServed], [0, SLOT_COUNT])
+  assert.deepEqual([counters.lostSlots, slotsServed], [0, SLOTS])
 })
 
 test('a cluster in two halves, both of which the master hears, keeps the copies of each within it', () => {
@@ -185,7 +185,7 @@ test('a cluster in two halves, both of which the master hears, keeps the copies 
   harness.pass(BELIEVED_MS)
   harness.settle()
   assert.ok(isSettled(harness))
-  assert.equal(shared(harness, a, b) + shared(harness, c, d), SLOT_COUNT)
+  assert.equal(shared(harness, a, b) + shared(harness, c, d), SLOTS)
 })
 
 test('what was said on a link that another has replaced is not believed for ever', () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { NONE, SLOT_COUNT, type ServerInfo } from '@icf/common'
+import { NONE, type ServerInfo } from '@icf/common'
 import { serverInfo, topologyWith } from '@icf/testkit/topologies'
 import { countTogether } from './together.js'
-import { Harness } from './harness.test.kit.js'
+import { Harness, SLOTS } from './harness.test.kit.js'
 
 const server = (machine: string, zone: string): ServerInfo => serverInfo('', { machine, zone })
 
@@ -26,7 +26,7 @@ test('backups go to another machine as soon as there is one, and until then an e
     harness.events
       .filter(({ type }) => type === 'COPIES_TOGETHER')
       .map(({ slots, reason }) => ({ slots, reason }))
-  assert.deepEqual(together(), [{ slots: SLOT_COUNT, reason: 'on one machine' }])
+  assert.deepEqual(together(), [{ slots: SLOTS, reason: 'on one machine' }])
   harness.join(undefined, { machine: 'n' })
   harness.settle()
   assert.deepEqual(countTogether(harness.topology), { onOneMachine: 0, inOneZone: 0 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isTopologyUpdate, MessageType, NONE, SLOT_COUNT } from '@icf/common'
-import { Harness, settled, type FakeServer } from './harness.test.kit.js'
+import { isTopologyUpdate, MessageType, NONE } from '@icf/common'
+import { Harness, settled, type FakeServer, SLOTS } from './harness.test.kit.js'
 import { VERSION_INTERVAL_MS } from './versions.js'
 
 test('nothing is sent or shown before it is persisted', () => {
@@ -157,7 +157,7 @@ test('a restarted master goes on where the state left off, and moves nothing', (
   for (const server of servers) harness.join(server)
   harness.pass(3000)
   const { isSettled, slotsServed } = harness.core.snapshot(harness.now)
-  assert.deepEqual({ isSettled, slotsServed }, { isSettled: true, slotsServed: SLOT_COUNT })
+  assert.deepEqual({ isSettled, slotsServed }, { isSettled: true, slotsServed: SLOTS })
   assert.deepEqual(harness.topology.primary, before.primary)
   assert.deepEqual(harness.topology.backup, before.backup)
 })
