@@ -1,9 +1,6 @@
 import type { PlannedMove } from './plan.js'
 import { NONE } from './types.js'
 
-/** More than the moves of one pair in one stage. */
-const ROUNDS = 2 ** 16
-
 /**
  * Orders moves by stage, and within a stage so that those who send and those who receive take turns: one move of every
  * pair of servers, then a second one of every pair that has more, and so on. Within such a round the pairs go
@@ -11,17 +8,27 @@ const ROUNDS = 2 ** 16
  */
 export function interleave(moves: readonly PlannedMove[]): PlannedMove[] {
   const servers = 1 + moves.reduce((highest, move) => Math.max(highest, move.source, receiver(move)), 0)
-  const pairs = servers * servers
-  const roundOf = new Map<number, number>() // by stage and pair
-  const byRank = new Map<number, PlannedMove>()
+  const stages: Map<number, PlannedMove[]>[] = [] // the moves of each pair, by its rank in a round
   for (const move of moves) {
     const distance = (receiver(move) - move.source + servers) % servers
-    const pair = distance * servers + move.source
-    const round = roundOf.get(move.stage * pairs + pair) ?? 0
-    roundOf.set(move.stage * pairs + pair, round + 1)
-    byRank.set((move.stage * ROUNDS + round) * pairs + pair, move) // below 2^40 for 1000 servers
+    const rank = distance * servers + move.source
+    const stage = (stages[move.stage] ??= new Map<number, PlannedMove[]>())
+    const queue = stage.get(rank)
+    if (queue) queue.push(move)
+    else stage.set(rank, [move])
   }
-  return Array.from(Float64Array.from(byRank.keys()).sort(), (rank) => byRank.get(rank)!)
+  const ordered: PlannedMove[] = []
+  for (const stage of stages) if (stage) takeTurns(stage, ordered)
+  return ordered
+}
+
+function takeTurns(stage: ReadonlyMap<number, PlannedMove[]>, into: PlannedMove[]): void {
+  const ranks = [...stage.keys()].sort((one, other) => one - other)
+  let queues = ranks.map((rank) => stage.get(rank)!)
+  for (let round = 0; queues.length > 0; round++) {
+    for (const queue of queues) into.push(queue[round]!)
+    queues = queues.filter(({ length }) => length > round + 1)
+  }
 }
 
 /** Who is busy with a move besides its source. */
