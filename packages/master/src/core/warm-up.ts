@@ -13,19 +13,21 @@ import { bury } from './slots.js'
 const SERVERS = 4
 
 /**
- * Buries a server of a made-up cluster, with all that a death costs the master. Called a few times while nothing is
+ * What buries a server of a made-up cluster, with all that a death costs the master. Called a few times while nothing is
  * going on, it has V8 compile that code before a real death: measured, the first one took ten times as long as later ones.
  */
-export function rehearseDeath(ring: RingSettings): void {
+export function deathRehearsal(ring: RingSettings): () => void {
   const cluster = madeUpCluster(ring)
-  const draft = new Draft(cluster, 1)
-  bury(draft, new Set([0]))
-  const reconciler = new Reconciler(SERVERS)
-  reconciler.invalidate('restore')
-  const reconcile = (): number => reconciler.reconcile(draft, new Set(), NO_CUTS, () => draft.version)
-  reconcile()
-  encodeDifference(cluster, draft.freeze())
-  reconcile()
+  return () => {
+    const draft = new Draft(cluster, 1)
+    bury(draft, new Set([0]))
+    const reconciler = new Reconciler(SERVERS)
+    reconciler.invalidate('restore')
+    const reconcile = (): number => reconciler.reconcile(draft, new Set(), NO_CUTS, () => draft.version)
+    reconcile()
+    encodeDifference(cluster, draft.freeze())
+    reconcile()
+  }
 }
 
 function madeUpCluster(ring: RingSettings): Topology {

@@ -9,7 +9,7 @@ import {
 } from '@icf/common'
 import { machineIdentity, nodeRuntime, type Address } from '@icf/common/node'
 import type { Logger } from 'pino'
-import { rehearseDeath } from '../core/warm-up.js'
+import { deathRehearsal } from '../core/warm-up.js'
 import { AuditSchedule } from './audit-schedule.js'
 import type { Coordination } from './coordination.js'
 import { EtcdCoordination } from './etcd/etcd-coordination.js'
@@ -68,7 +68,8 @@ export async function startMaster(options: StartMasterOptions): Promise<RunningM
   checkCluster(cluster)
   checkReachable(advertiseHost, 'master')
   // The first one takes longest. While the port is closed, cache servers know that nobody can take their slots away.
-  rehearseDeath(ring)
+  const rehearse = deathRehearsal(ring)
+  rehearse()
   const master = await serveMaster(nodeRuntime, {
     address: { host, port },
     advertiseHost,
@@ -82,13 +83,13 @@ export async function startMaster(options: StartMasterOptions): Promise<RunningM
     ...(auditSchedule && { auditSchedule }),
     logger,
   })
-  setTimeout(() => warmUp(ring, REHEARSALS), REHEARSE_AFTER_MS).unref()
+  setTimeout(() => warmUp(rehearse, REHEARSALS), REHEARSE_AFTER_MS).unref()
   return master
 }
 
-function warmUp(ring: RingSettings, rounds: number): void {
-  rehearseDeath(ring)
-  if (rounds > 1) setTimeout(() => warmUp(ring, rounds - 1), REHEARSAL_INTERVAL_MS).unref()
+function warmUp(rehearse: () => void, rounds: number): void {
+  rehearse()
+  if (rounds > 1) setTimeout(() => warmUp(rehearse, rounds - 1), REHEARSAL_INTERVAL_MS).unref()
 }
 
 function coordinationFor(options: StartMasterOptions, timing: Timing): Coordination {
