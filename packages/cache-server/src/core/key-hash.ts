@@ -3,10 +3,13 @@ export function hashSeedOf(serverId: string): number {
   return Number.parseInt(serverId.slice(0, 8), 16) >>> 0
 }
 
-/** 32 bits, by FNV-1a, of which the low ones are mixed as MurmurHash3 does in the end. */
+/** As many as V8 has in a number that is no object. */
+export const HASH_BITS = 30
+
+/** By FNV-1a, mixed as MurmurHash3 does in the end. */
 export function hashOf(key: string, seed: number): number {
   let hash = seed
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  return (hash ^ (hash >>> 13)) >>> 0
+  return (hash ^ (hash >>> 13)) & (2 ** HASH_BITS - 1)
 }

@@ -2,8 +2,9 @@ import { SLOT_COUNT } from '@icf/common'
 import type { Entry } from './entry.js'
 import { ExpiryIndex } from './expiry-index.js'
 import { hashOf } from './key-hash.js'
+import { KeyIndex } from './key-index.js'
 import { FIRST_HANDLE, grown, Recency } from './recency.js'
-import { SlotIndex } from './slot-index.js'
+import { SlotOrder } from './slot-order.js'
 import { WriteHistory } from './write-history.js'
 
 const PRIMARY = 0
@@ -19,10 +20,10 @@ const BACKUP_PATIENCE = 1 / 16
 const FIRST_CAPACITY = 1024
 
 /**
- * The entries of every slot this server has a copy of: a primary LRU and a backup LRU within one byte budget, and an
- * index of each slot. An entry has a small number, its handle, by which everything about it stands in typed arrays. A slot changes
- * from one LRU to the other (its promotion) at once by name, and its entries follow in slices. Its life ends at once as well: what
- * is of an earlier life nobody finds, and it is freed in slices.
+ * The entries of every slot this server has a copy of: a primary LRU and a backup LRU within one byte budget. An entry has a small
+ * number, its handle, by which everything about its place stands in typed arrays. A slot changes from one LRU to the other (its
+ * promotion) at once by name, and its entries follow in slices. Its life ends at once as well: nobody finds what is of an earlier
+ * one, which is freed in slices.
  */
 export class Store {
   /** By handle, as are the next two. */
@@ -32,7 +33,8 @@ export class Store {
   /** The life of its slot in which it came. */
   #lives: Uint32Array
   readonly #recency: Recency
-  readonly #index: SlotIndex
+  readonly #index: KeyIndex
+  readonly #order: SlotOrder
   #capacity = FIRST_CAPACITY
   /** The first one that was never used. */
   #unused = FIRST_HANDLE
@@ -71,7 +73,8 @@ export class Store {
     this.#sides = new Uint8Array(FIRST_CAPACITY)
     this.#lives = new Uint32Array(FIRST_CAPACITY)
     this.#recency = new Recency(FIRST_CAPACITY)
-    this.#index = new SlotIndex(slotCount, FIRST_CAPACITY, this.#entries)
+    this.#index = new KeyIndex(this.#entries)
+    this.#order = new SlotOrder(slotCount, FIRST_CAPACITY)
     this.#homes = new Uint8Array(slotCount).fill(BACKUP)
     this.#life = new Uint32Array(slotCount)
     this.#living = new Uint32Array(slotCount)
@@ -97,11 +100,12 @@ export class Store {
   put(entry: Entry): void {
     const { slot, key, expiresAt } = entry
     const hash = hashOf(key, this.hashSeed)
-    let handle = this.#index.find(slot, key, hash)
+    let handle = this.#index.find(key, hash)
     if (handle === 0) {
       handle = this.#take()
       this.#entries[handle] = entry
-      this.#index.add(slot, handle, hash)
+      this.#index.add(handle, hash)
+      this.#order.add(slot, handle)
       this.#enter(this.#homes[slot]!, handle, entry.costBytes)
       if (this.#renewed.size > 0) this.#countRenewed(slot, 1)
     } else {
@@ -116,18 +120,18 @@ export class Store {
   }
 
   remove(slot: number, key: string): void {
-    const handle = this.#index.find(slot, key, hashOf(key, this.hashSeed))
+    const handle = this.#index.find(key, hashOf(key, this.hashSeed))
     if (handle !== 0) this.#drop(slot, handle)
   }
 
   /** Keys of a slot. The iterator stays valid while entries come (it will see them) and go. */
   *keysOf(slot: number): IterableIterator<string> {
-    for (const handle of this.#index.handlesOf(slot))
+    for (const handle of this.#order.handlesOf(slot))
       if (!this.#isDead(slot, handle)) yield this.#entries[handle]!.key
   }
 
   countOf(slot: number): number {
-    return this.#index.countOf(slot) - this.#dead[slot]!
+    return this.#order.countOf(slot) - this.#dead[slot]!
   }
 
   /** Makes a slot's entries count as primary or backup ones from now on. */
@@ -143,7 +147,7 @@ export class Store {
     this.history.clear(slot)
     this.#renewed.delete(slot)
     this.#living[slot] = ++this.#life[slot]!
-    this.#dead[slot] = this.#index.countOf(slot)
+    this.#dead[slot] = this.#order.countOf(slot)
     this.#workOn(slot)
   }
 
@@ -166,7 +170,7 @@ export class Store {
     if (renewed === undefined) return
     this.#renewed.delete(slot)
     this.#living[slot] = this.#life[slot]!
-    this.#dead[slot] = this.#index.countOf(slot) - renewed
+    this.#dead[slot] = this.#order.countOf(slot) - renewed
     this.#workOn(slot)
   }
 
@@ -183,7 +187,7 @@ export class Store {
   work(count: number): void {
     let left = count
     for (const [slot, begun] of this.#toWork) {
-      const handles = begun ?? this.#index.handlesOf(slot)
+      const handles = begun ?? this.#order.handlesOf(slot)
       if (!begun) this.#toWork.set(slot, handles)
       for (let next = handles.next(); !next.done; next = handles.next()) {
         this.#settle(slot, next.value)
@@ -242,12 +246,12 @@ export class Store {
   }
 
   #find(slot: number, key: string): number {
-    const handle = this.#index.find(slot, key, hashOf(key, this.hashSeed))
+    const handle = this.#index.find(key, hashOf(key, this.hashSeed))
     return handle !== 0 && this.#isDead(slot, handle) ? 0 : handle
   }
 
   #isDead(slot: number, handle: number): boolean {
-    return this.#lives[handle]! < this.#living[slot]!
+    return this.#toWork.size > 0 && this.#lives[handle]! < this.#living[slot]!
   }
 
   /** Something of an earlier life is replaced. */
@@ -263,8 +267,10 @@ export class Store {
 
   /** As the most recently used one, on the side to which its slot belongs. */
   #use(slot: number, handle: number): void {
-    const [side, home] = [this.#sides[handle]!, this.#homes[slot]!]
+    const home = this.#homes[slot]!
     this.#recency.remove(handle)
+    if (this.#toWork.size === 0) return this.#recency.add(home, handle)
+    const side = this.#sides[handle]!
     if (side === home) return this.#recency.add(side, handle)
     const { costBytes } = this.#entries[handle]!
     this.#keys[side]!--
@@ -284,8 +290,10 @@ export class Store {
     else if (this.#renewed.size > 0 && this.#lives[handle] === this.#life[slot]) this.#countRenewed(slot, -1)
     const side = this.#sides[handle]!
     this.#keys[side]!--
-    this.#bytes[side]! -= this.#entries[handle]!.costBytes
-    this.#index.remove(slot, handle)
+    const { key, costBytes } = this.#entries[handle]!
+    this.#bytes[side]! -= costBytes
+    this.#index.remove(handle, hashOf(key, this.hashSeed))
+    this.#order.remove(slot, handle)
     this.#recency.remove(handle)
     this.#entries[handle] = undefined
     this.#recency.next[handle] = this.#free
@@ -293,7 +301,7 @@ export class Store {
   }
 
   #workOn(slot: number): void {
-    if (this.#index.countOf(slot) > 0) this.#toWork.set(slot, undefined)
+    if (this.#order.countOf(slot) > 0) this.#toWork.set(slot, undefined)
   }
 
   /** Frees it if it is dead, and puts it on the side to which its slot belongs. */
@@ -319,6 +327,6 @@ export class Store {
     this.#sides = sides
     this.#lives = grown(this.#lives, capacity)
     this.#recency.grow(capacity)
-    this.#index.grow(capacity)
+    this.#order.grow(capacity)
   }
 }
