@@ -3,7 +3,7 @@ export function hashSeedOf(serverId: string): number {
   return Number.parseInt(serverId.slice(0, 8), 16) >>> 0
 }
 
-/** As many as V8 has in a number that is no object. */
+/** No more than V8 keeps in place of a pointer, however it is built: a larger number may be an object. */
 export const HASH_BITS = 30
 
 /** By FNV-1a, mixed as MurmurHash3 does in the end. */

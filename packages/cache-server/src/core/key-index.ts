@@ -3,7 +3,8 @@ import type { Entry } from './entry.js'
 import { HASH_BITS } from './key-hash.js'
 
 const NONE = 0
-const TABLES = 64
+const TABLE_BITS = 6
+const TABLES = 2 ** TABLE_BITS
 const LEAST_PAIRS = 8
 
 /**
@@ -68,7 +69,7 @@ export class KeyIndex {
 
 /** By other bits than those by which it has its place there. */
 function tableOf(hash: number): number {
-  return hash >>> (HASH_BITS - 6)
+  return hash >>> (HASH_BITS - TABLE_BITS)
 }
 
 function enter(table: Uint32Array, handle: number, hash: number): void {
