@@ -87,7 +87,17 @@ describe('several processes of one machine', () => {
     })
   })
 
+  it('are killed at once, as when the machine dies: the other one has all that they had', async () => {
+    await endure(async () => {
+      const row = rows.get('A')!
+      await row.kill()
+      await settledWith(2, ({ servers }) => servers.every(({ machine }) => machine === 'B'))
+    })
+  })
+
   it('hand everything over together when the one that started them gets SIGTERM', async () => {
+    await startRow('A')
+    await settledWith(4, ({ slotsOnOneMachine }) => slotsOnOneMachine === 0)
     await endure(async () => {
       const row = rows.get('A')!
       await withoutDeath(async () => {
