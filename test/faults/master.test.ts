@@ -41,11 +41,12 @@ describe('under load', () => {
       cluster.restartMaster()
       await cluster.settled()
       assert.deepEqual(await cluster.assignment(), before)
-      const { events } = (await cluster.ask('EVENTS')) as { events: { type: string }[] }
-      assert.deepEqual(
-        events.map(({ type }) => type),
-        ['MASTER_STARTED', 'TOPOLOGY_ADOPTED', 'SETTLED', 'COPIES_TOGETHER'],
-      )
+      assert.deepEqual(await cluster.eventTypes(), [
+        'MASTER_STARTED',
+        'TOPOLOGY_ADOPTED',
+        'SETTLED',
+        'COPIES_TOGETHER',
+      ])
     })
   })
 })

@@ -18,23 +18,28 @@ async function pause(servers: readonly Server[], ms = PAUSE_MS): Promise<void> {
   for (const { child } of servers) child.signal('SIGCONT')
 }
 
-async function eventTypes(cluster: Cluster): Promise<string[]> {
-  const { events } = (await cluster.ask('EVENTS')) as { events: { type: string }[] }
-  return events.map(({ type }) => type)
-}
-
 async function requireNothingLost(cluster: Cluster): Promise<void> {
-  assert.ok(!(await eventTypes(cluster)).includes('DATA_LOST'))
+  assert.ok(!(await cluster.eventTypes()).includes('DATA_LOST'))
 }
 
 describe('under load, nothing is lost when servers fall silent and come back', () => {
   const lab = new FaultLab({ keys: 20_000, callTimeoutMs })
   after(() => lab.close())
 
-  it('the only one', async (t) => {
-    await lab.endure(t, { servers: 1 }, async (cluster) => {
-      await pause(cluster.members)
+  it('the only one, whose master is killed and started again before that, and meanwhile', async (t) => {
+    await lab.endure(t, { servers: 1 }, async (cluster, workload) => {
+      const { id } = cluster.members[0]!
+      await cluster.killMaster()
+      await workload.progress(2000)
+      cluster.restartMaster()
       await cluster.settled()
+      await requireNothingLost(cluster)
+      const paused = pause(cluster.members)
+      await cluster.killMaster()
+      cluster.restartMaster()
+      await paused
+      await cluster.settled()
+      assert.equal(cluster.members[0]!.id, id)
       await requireNothingLost(cluster)
     })
   })
@@ -60,7 +65,7 @@ describe('under load, nothing is lost when servers fall silent and come back', (
       cluster.restartMaster()
       await cluster.untilStatus('the master to be back', () => true)
       for (const { child } of cluster.members) child.signal('SIGCONT')
-      await waitUntil(async () => (await eventTypes(cluster)).includes('TOPOLOGY_ADOPTED'), {
+      await waitUntil(async () => (await cluster.eventTypes()).includes('TOPOLOGY_ADOPTED'), {
         what: 'the newer topology to be taken over',
       })
       await cluster.settled()
@@ -70,11 +75,11 @@ describe('under load, nothing is lost when servers fall silent and come back', (
 
   it('two of four, which share slots', async (t) => {
     await lab.endure(t, { servers: 4 }, async (cluster) => {
-      const before = (await eventTypes(cluster)).length
+      const before = (await cluster.eventTypes()).length
       await pause(cluster.members.slice(0, 2))
       await cluster.settled()
       await requireNothingLost(cluster)
-      const types = (await eventTypes(cluster)).slice(before)
+      const types = (await cluster.eventTypes()).slice(before)
       assert.ok(types.includes('SERVER_SILENT') && types.includes('SERVER_RETURNED'), types.join())
     })
   })

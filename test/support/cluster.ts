@@ -214,6 +214,12 @@ export class Cluster {
     return (await this.ask('STATUS')) as Status
   }
 
+  /** Of the events that the active master remembers, the oldest first. */
+  async eventTypes(): Promise<string[]> {
+    const { events } = (await this.ask('EVENTS')) as { events: { type: string }[] }
+    return events.map(({ type }) => type)
+  }
+
   /** For each slot its primary and backup, as text. */
   async assignment(): Promise<string[]> {
     return assignmentOf(await askTopology(this.masterAddresses, this.name))
