@@ -1,11 +1,16 @@
 // Two masters, one active, the other a standby, and three cache servers that vote with them.
 import assert from 'node:assert/strict'
 import { after, describe, it, type TestContext } from 'node:test'
+import type { Status } from '@icf/common'
 import type { Cluster } from '../support/cluster.js'
 import { waitUntil } from '@icf/testkit/wait'
+import { askOneMaster } from '../support/admin.js'
 import { FaultLab } from '../support/fault-lab.js'
 import { runIcf } from '../support/icf.js'
 import type { Workload } from '../support/workload/workload.js'
+
+/** Long after the standby has taken over. */
+const PAUSE_MS = 10_000
 
 const lab = new FaultLab({ servers: 3, masters: 2, keys: 20_000 })
 after(() => lab.close())
@@ -61,14 +66,25 @@ describe('under load', () => {
     })
   })
 
-  it('the active master stands still for 5 s: the standby goes on, and the other one follows it', async (t) => {
-    await withStandby(t, async (cluster, workload, active) => {
+  it('the active master stands still for 10 s: the standby goes on; the other one does nothing more, and follows it', async (t) => {
+    await withStandby(t, async (cluster, workload, active, before) => {
       cluster.pauseMaster('SIGSTOP', active)
       const paused = performance.now()
       await workload.progress(5000)
-      await waitUntil(() => performance.now() - paused >= 5000, { what: 'the pause to end' })
+      await waitUntil(() => performance.now() - paused >= PAUSE_MS, { what: 'the pause to end' })
+      // It comes while that master stands still, and is among the first things that it sees then.
+      const order = askOneMaster(cluster.masterAddresses[active]!, cluster.name, 'SHUTDOWN_CACHE', {
+        servers: [cluster.members[0]!.address],
+        dryRun: false,
+      })
+      order.catch(() => undefined)
+      const other = [cluster.masterAddresses[1 - active]!]
+      const hasTakenOver = (status: Status): boolean => status.epoch > before
+      const taken = await cluster.untilStatus('the standby to be active', hasTakenOver, { masters: other })
       cluster.pauseMaster('SIGCONT', active)
-      await cluster.untilMastersVote()
+      await assert.rejects(order, { code: 'STANDBY' })
+      const { epoch } = await cluster.untilMastersVote()
+      assert.equal(epoch, taken.epoch)
       assert.notEqual(await cluster.activeMaster(), active)
     })
   })

@@ -20,7 +20,7 @@ export async function askMaster(
     const failures: unknown[] = []
     for (const master of masters) {
       try {
-        return await ask(master, cluster, name, args)
+        return await askOneMaster(master, cluster, name, args)
       } catch (error) {
         failures.push(error)
       }
@@ -30,7 +30,13 @@ export async function askMaster(
   }
 }
 
-async function ask(master: string, cluster: string, name: string, args: object): Promise<unknown> {
+/** Of one master, whatever it is. @throws IcfError as above, STANDBY at once */
+export async function askOneMaster(
+  master: string,
+  cluster: string,
+  name: string,
+  args: object,
+): Promise<unknown> {
   const link = await dial(
     nodeRuntime,
     parseAddress(master),
