@@ -4,6 +4,7 @@ import { after, describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster } from '../support/cluster.js'
 import { FaultLab } from '../support/fault-lab.js'
+import { slowDisk } from '../support/slow-disk.js'
 import { Random } from '@icf/testkit/random'
 import { waitUntil } from '@icf/testkit/wait'
 
@@ -13,6 +14,10 @@ const LONG_PAUSE_MS = 10_000
 /** All that anybody remembers of others for a minute is forgotten by then. */
 const VERY_LONG_PAUSE_MS = 60_000
 const GAP_MS = 200
+/** Of each sync of a slow disk; a version of the topology takes two of them. */
+const SLOW_SYNC_MS = 2000
+/** Calls wait for those that only they can be answered by, and for a master that is slow to say who that is. */
+const PATIENT_MS = 60_000
 const load = { keys: 10_000, writers: 12, readers: 12 }
 
 // While everything of one cluster stands still, there is room for the others.
@@ -32,6 +37,14 @@ describe('under load', { concurrency: true }, () => {
 
     it('the only server is stopped', async (t) => {
       await lab.endure(t, { servers: 1 }, (cluster) => pause(t, serversOf(cluster), PAUSE_MS))
+    })
+
+    it('the only server is stopped for longer than calls wait by default', async (t) => {
+      await lab.endure(t, { servers: 1, callTimeoutMs: PATIENT_MS }, async (cluster) => {
+        await pause(t, serversOf(cluster), LONG_PAUSE_MS)
+        await cluster.settled()
+        assert.ok(!(await cluster.eventTypes()).includes('DATA_LOST'))
+      })
     })
 
     it('all servers and the master are stopped', async (t) => {
@@ -60,14 +73,52 @@ describe('under load', { concurrency: true }, () => {
     it('all servers are stopped, and go on one after the other', async (t) => {
       await lab.endure(t, { servers: 4 }, (cluster) => pause(t, serversOf(cluster), PAUSE_MS))
     })
+  })
 
-    it('all servers are stopped, while the master is killed and started again', async (t) => {
-      await lab.endure(t, { servers: 4 }, (cluster) =>
+  describe('all servers, while the master is killed and started again', { concurrency: 1 }, () => {
+    const lab = new FaultLab({ servers: 4, ...load })
+    after(() => lab.close())
+
+    it('on its state file', async (t) => {
+      await lab.endure(t, {}, (cluster) =>
         pause(t, serversOf(cluster), PAUSE_MS, async () => {
           await cluster.killMaster()
           cluster.restartMaster()
         }),
       )
+    })
+
+    it('without its state file', async (t) => {
+      await lab.endure(t, { callTimeoutMs: PATIENT_MS }, async (cluster) => {
+        const before = await cluster.assignment()
+        await pause(t, serversOf(cluster), PAUSE_MS, async () => {
+          await cluster.killMaster()
+          cluster.loseMasterState()
+          cluster.restartMaster()
+        })
+        await cluster.settled()
+        assert.deepEqual(await cluster.assignment(), before, 'slots moved')
+        const types = await cluster.eventTypes()
+        assert.ok(types.includes('TOPOLOGY_ADOPTED') && !types.includes('DATA_LOST'), types.join())
+      })
+    })
+
+    it('on a slow disk', async (t) => {
+      await lab.endure(t, { callTimeoutMs: PATIENT_MS }, async (cluster) => {
+        const starts = async (): Promise<number> =>
+          (await cluster.eventTypes()).filter((type) => type === 'MASTER_STARTED').length
+        const before = await starts()
+        // They stand still until the master has saved that it is back, which takes it longer than PAUSE_MS.
+        await pause(t, serversOf(cluster), 0, async () => {
+          await cluster.killMaster()
+          const startedAtMs = performance.now()
+          cluster.restartMaster(0, slowDisk(SLOW_SYNC_MS))
+          await waitUntil(async () => (await starts()) > before, { what: 'the master to be back' })
+          assert.ok(performance.now() - startedAtMs >= 2 * SLOW_SYNC_MS, 'the disk is not slow')
+        })
+        await cluster.settled()
+        assert.ok(!(await cluster.eventTypes()).includes('DATA_LOST'))
+      })
     })
   })
 })

@@ -199,10 +199,10 @@ export class Cluster {
     return () => cpSync(copy, dataDir, { recursive: true, force: true })
   }
 
-  /** On its port and its data directory. */
-  restartMaster(index = 0): void {
+  /** On its port and its data directory. @param env what its environment has beside the usual */
+  restartMaster(index = 0, env: NodeJS.ProcessEnv = {}): void {
     const master = this.#masters[index]!
-    master.child = icf(master.args, {}, master.place, this.icf)
+    master.child = icf(master.args, env, master.place, this.icf)
     master.isExpected = true
   }
 
