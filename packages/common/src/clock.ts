@@ -1,4 +1,4 @@
-/** Monotonic time in milliseconds (fractions allowed). Only differences mean anything. */
+/** Monotonic time in milliseconds (fractions allowed). Only differences mean anything: how long it took, sleep of the machine included. */
 export interface Clock {
   now(): number
 }
