@@ -1,4 +1,4 @@
-/** The fullest server holds at most this much of its share, plus SLACK_SLOTS (DESIGN.md, "Desired and actual"). */
+/** The fullest server holds at most this much of its share, plus SLACK_SLOTS. */
 export const QUOTA_FACTOR = 1.05
 export const QUOTA_SLACK_SLOTS = 1
 /**

@@ -2,7 +2,8 @@ import { NONE, type MoveOrder } from './types.js'
 
 /**
  * When a step's turn comes, among the steps of all slots. A slot that has lost its primary comes first, one that has
- * no backup second: nothing else is as urgent. In between the orders differ (DESIGN.md, "Desired and actual").
+ * no backup second: nothing else is as urgent. In between, backups move before primaries, but after a death, when promoted
+ * primaries go back to their shares first.
  */
 export const STAGES: Readonly<Record<MoveOrder, Readonly<Record<StepKind, number>>>> = {
   grow: { adopt: 0, secure: 1, backup: 2, primary: 3, swap: 3, drop: 6 },
