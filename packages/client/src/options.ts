@@ -13,11 +13,12 @@ export interface ConnectOptions {
   readonly timeoutMs?: number
   /** How long `connect` tries to reach a master, in milliseconds; default 5000. */
   readonly connectTimeoutMs?: number
-  /** Calls that may be under way at once; the next one fails with BUSY. Default 65536. */
+  /** Calls that may be under way at once; the next one fails with BUSY at once, it does not wait for room. Default 65536. */
   readonly maxPending?: number
   /**
    * Bytes of keys and values that may be under way at once; the next call fails with BUSY. Default 256 MiB. Short text
-   * counts by its characters, since to measure it would cost each call more; what GET will answer does not count.
+   * counts by its characters, since to measure it would cost each call more. What GET will answer does not count, as nobody knows it
+   * before: await large values a few at a time.
    */
   readonly maxPendingBytes?: number
 }
