@@ -1,6 +1,9 @@
 // A member that has gone mad, and a client that has: what they send harms neither the process nor those who are well.
 import assert from 'node:assert/strict'
+import { memoryUsage } from 'node:process'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { CacheServerCore, type LinkPort } from '@icf/cache-server/core'
 import {
   CommandCode,
@@ -24,10 +27,14 @@ import { Wires, type Receiver } from '@icf/testkit/wires'
 import fc from 'fast-check'
 import { dataFrameOf } from './data-frames.js'
 import { frameOf, Messages } from './frames.js'
-import { fuzzing } from './runs.js'
+import { fuzzing, SEED } from './runs.js'
 
 const SLOTS = 16
 const FRAMES_PER_RUN = 100
+/** Of frames that are sent over and over. */
+const SAMPLE = 2000
+const ROUNDS = 10
+const MOST_BYTES_PER_FRAME = 50
 const ID_A = 'a'.repeat(40)
 const ID_B = 'b'.repeat(40)
 const ID_MAD = 'c'.repeat(40)
@@ -112,8 +119,7 @@ class Pair {
       if (!(error instanceof IcfError)) throw error
       assert.match(error.code, /^(PROTOCOL|BUSY)$/)
       assert.ok(error.message.length > 10)
-      this.#reconnectMad()
-      this.#wires.run()
+      this.reconnect()
       return false
     }
   }
@@ -177,6 +183,12 @@ class Pair {
     core.clientData(this.#clients[seat]!, dataOf(message), 0)
     this.#wires.run()
     return this.#results.get(this.#id)
+  }
+
+  /** All mad connections end, and others begin. */
+  reconnect(): void {
+    this.#reconnectMad()
+    this.#wires.run()
   }
 
   #reconnectMad(): void {
@@ -247,7 +259,12 @@ const sentAsData: Record<Face, fc.Arbitrary<unknown[]>> = {
   master: messages.anyData(),
 }
 
-function framesFor(face: Face): fc.Arbitrary<{ face: Face; frame: Buffer }> {
+interface Sent {
+  readonly face: Face
+  readonly frame: Buffer
+}
+
+function framesFor(face: Face): fc.Arbitrary<Sent> {
   const arrays = frameOf(
     fc.oneof(
       { weight: 8, arbitrary: sent[face] },
@@ -262,11 +279,10 @@ function framesFor(face: Face): fc.Arbitrary<{ face: Face; frame: Buffer }> {
   return fc.oneof(arrays, data).map((bytes) => ({ face, frame: bytes }))
 }
 
+const anyFrame = fc.oneof(framesFor('client'), framesFor('primary'), framesFor('backup'), framesFor('master'))
+
 test('whatever a client, a primary, a backup or a master sends, the others of a cache server get right answers', () => {
-  const frames = fc.array(
-    fc.oneof(framesFor('client'), framesFor('primary'), framesFor('backup'), framesFor('master')),
-    { maxLength: FRAMES_PER_RUN, size: 'max' },
-  )
+  const frames = fc.array(anyFrame, { maxLength: FRAMES_PER_RUN, size: 'max' })
   fc.assert(
     fc.property(frames, (list) => {
       const pair = new Pair()
@@ -280,3 +296,36 @@ test('whatever a client, a primary, a backup or a master sends, the others of a 
     fuzzing(0.9, FRAMES_PER_RUN),
   )
 })
+
+test('whatever is sent, over and over, takes no more memory than when it came first', () => {
+  const pair = new Pair()
+  const harmless = fc.sample(anyFrame, { seed: SEED, numRuns: SAMPLE }).filter(isHarmless)
+  const round = (): void => {
+    for (const { face, frame } of harmless) pair.receive(face, frame)
+    assert.ok(!pair.hasMoved)
+    // A long value waits for its backup: only the link, which is not here, would take no more of them.
+    pair.reconnect()
+    pair.check()
+  }
+  for (let n = 0; n < 2; n++) round()
+  const before = heldBytes()
+  for (let n = 0; n < ROUNDS; n++) round()
+  const perFrame = (heldBytes() - before) / (ROUNDS * harmless.length)
+  assert.ok(perFrame < MOST_BYTES_PER_FRAME, `${perFrame} bytes a frame`)
+})
+
+/** Alone it does not move anything. */
+function isHarmless({ face, frame }: Sent): boolean {
+  const pair = new Pair()
+  pair.receive(face, frame)
+  return !pair.hasMoved
+}
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+function heldBytes(): number {
+  collectGarbage()
+  // Bytes outside of the heap are freed some time later; what refers to them is in it.
+  return memoryUsage().heapUsed
+}
