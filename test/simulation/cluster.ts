@@ -64,6 +64,8 @@ export class SimCluster {
   copiesDiffered = (line: string): void => {
     throw new Violation(`invariant 2: ${line}`)
   }
+  /** Called when a server begins to be a member, or to be one anew. */
+  incarnationBegan: (server: SimServer) => void = () => undefined
   /** Of all kinds, dead ones included. */
   #processes: VirtualProcess[] = []
   readonly masters: SimMasters
@@ -118,7 +120,10 @@ export class SimCluster {
         slotCount,
         memory: NO_MEMORY,
         logger: this.#logger,
-        begun: (incarnation) => (server.incarnation = incarnation),
+        begun: (incarnation) => {
+          server.incarnation = incarnation
+          this.incarnationBegan(server)
+        },
       }).start()
       void starting.then((running) => {
         server.running = running

@@ -1,5 +1,6 @@
 import type { Topology } from '@icf/common'
 import { Audits } from './audits.js'
+import { AcknowledgedChecker } from './checkers/acknowledged.js'
 import { AnswerChecker } from './checkers/answers.js'
 import { checkApart } from './checkers/apart.js'
 import { checkBounds } from './checkers/bounds.js'
@@ -81,6 +82,7 @@ class Simulation {
   readonly #cluster: SimCluster
   readonly #answers = new AnswerChecker()
   readonly #owners = new OneOwnerChecker()
+  readonly #acknowledged: AcknowledgedChecker
   readonly #order: TopologyOrderChecker
   /** Where several masters decide. */
   readonly #decisions: DecisionChecker | undefined
@@ -104,6 +106,8 @@ class Simulation {
     const network = new Network(this.#world, this.#scenario.weather)
     if (trace) network.heard = (from, to, frame) => this.#traceFrame(from.name, to.name, frame)
     this.#cluster = new SimCluster(network, this.#scenario.cluster, new WallClocks(seed, mostWallErrorMs))
+    this.#acknowledged = new AcknowledgedChecker(this.#cluster)
+    this.#cluster.incarnationBegan = (server) => this.#acknowledged.watch(server)
     const { loneDisk, terms, decisions } = this.#cluster.masters
     if (loneDisk) loneDisk.longestTermMs = longestTermMs
     this.#order = new TopologyOrderChecker(decisions)
@@ -200,6 +204,7 @@ class Simulation {
         )
     this.#owners.check(servers, this.#scenario.cluster.slotCount)
     for (const { process, client } of clients) this.#order.hasSeen(process.name, client.topology)
+    this.#acknowledged.check()
     checkBounds(servers)
     if (masters.terms) checkOneMaster(masters.terms)
     this.#decisions?.check()
