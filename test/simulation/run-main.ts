@@ -12,7 +12,12 @@ export interface MainRun {
 
 /** Simulates in a process of its own. @param timeoutMs after which it is killed; undefined: never */
 export function runMain(args: readonly string[], timeoutMs?: number): Promise<MainRun> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  return runNode([MAIN, ...args], timeoutMs)
+}
+
+/** @param args a file, and what it is given */
+export function runNode(args: readonly string[], timeoutMs?: number): Promise<MainRun> {
+  const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
     killSignal: 'SIGKILL',

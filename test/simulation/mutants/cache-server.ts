@@ -54,6 +54,15 @@ export const cacheServerMutants: readonly Mutant[] = [
     replace: `if (topology === slots.topology)`,
     breaks: 'invariant 5: nobody follows an older topology',
   },
+  {
+    name: 'server-fenced-by-version-alone',
+    file: `${CORE}/cache-server-core.js`,
+    find: `if (!isNewer(topology, slots.topology))`,
+    replace: `if (topology.version <= slots.topology.version)`,
+    breaks: 'invariant 5: topologies are ordered by epoch, then by version',
+    // Versions rise through all terms, unless a state is lost for good.
+    test: `${CORE}/safety.test.js`,
+  },
 
   // --- what backups take
   {
@@ -131,6 +140,16 @@ export const cacheServerMutants: readonly Mutant[] = [
     breaks: 'invariant 4: what expires is gone soon after, also after a failover',
   },
 
+  {
+    name: 'gaps-not-noticed',
+    file: `${CORE}/slot-table.js`,
+    find: `if (seq === this.seq[slot] + 1)`,
+    replace: `if (true)`,
+    breaks: 'the sequence number of each write of a slot is checked',
+    // A gap should never be, and none is as long as nothing else is wrong.
+    test: `${CORE}/replica-intake.test.js`,
+  },
+
   // --- when a write is acknowledged
   {
     name: 'answers-before-the-backup-has-it',
@@ -156,6 +175,14 @@ export const cacheServerMutants: readonly Mutant[] = [
     breaks: 'a write is answered when every copy has stored it',
     // A batch has to be late until others have taken over, and its client not to know of that.
     seeds: 3000,
+  },
+  {
+    name: 'writes-of-a-lost-copy-wait-for-nobody',
+    file: `${CORE}/write-ledger.js`,
+    find: `if (target && write.isMissingOnce)`,
+    replace: `if (false)`,
+    breaks: 'invariant 13: what waited for a copy that is none any more waits for the one in its place',
+    seeds: 1000,
   },
   {
     name: 'live-writes-pass-the-new-copy-by',

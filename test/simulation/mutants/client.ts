@@ -49,6 +49,15 @@ export const clientMutants: readonly Mutant[] = [
     breaks: 'invariant 5: nobody follows an older topology',
   },
   {
+    name: 'client-fenced-by-version-alone',
+    file: 'packages/client/dist/shell/masters.js',
+    find: `if (compareVersions(epoch, version, current.epoch, current.version) <= 0)`,
+    replace: `if (version <= current.version)`,
+    breaks: 'invariant 5: topologies are ordered by epoch, then by version',
+    // As at the server.
+    test: 'packages/client/dist/failover.test.js',
+  },
+  {
     name: 'calls-of-a-lost-link-dropped',
     file: `${CORE}/router.js`,
     find: `for (const call of peer.reclaim())

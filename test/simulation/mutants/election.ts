@@ -4,12 +4,8 @@ const ELECTION = 'packages/master/dist/core/election'
 const VOTING = 'packages/master/dist/shell/voting'
 const BALLOT = 'packages/common/dist/ballot.js'
 
-/**
- * What has to come together for some bugs is too rare in whole clusters, so `election.test.ts` of the master is to catch them:
- * that the voters of before are not asked about a change, which fails only in a partition between a version and the change;
- * and that a vote is given twice in an epoch. Versions rise through all terms, so that epochs count for nothing in the order
- * of states shows in few clusters, too: `ballot.test.ts` catches that.
- */
+const ELECTION_TEST = `${ELECTION}/election.test.js`
+
 export const electionMutants: readonly Mutant[] = [
   // --- who decides
   {
@@ -31,6 +27,15 @@ export const electionMutants: readonly Mutant[] = [
     seeds: 3000,
   },
   {
+    name: 'former-voters-not-asked',
+    file: `${ELECTION}/quorum.js`,
+    find: `return electorate.former ? [electorate, electorate.former] : [electorate];`,
+    replace: `return [electorate];`,
+    breaks: 'while the voters change, a majority of those before decides, too',
+    // It fails only in a partition between a version and the change.
+    test: ELECTION_TEST,
+  },
+  {
     name: 'candidate-keeps-its-own-state',
     file: `${ELECTION}/candidacy.js`,
     find: `if (newer && compareStamps(newer, this.#newest) > 0)`,
@@ -48,6 +53,27 @@ export const electionMutants: readonly Mutant[] = [
   },
 
   // --- one vote in an epoch
+  {
+    name: 'two-votes-in-an-epoch',
+    file: BALLOT,
+    find: `const isYes = epoch > this.#epoch && isFree;`,
+    replace: `const isYes = epoch >= this.#epoch && isFree;`,
+    breaks: 'one vote in an epoch',
+    test: ELECTION_TEST,
+  },
+  {
+    name: 'promise-forgotten-by-a-restart',
+    file: BALLOT,
+    find: `this.#epoch = epoch;
+        this.#accepted = accepted;
+        this.#boundUntil`,
+    replace: `this.#epoch = accepted?.epoch ?? 0;
+        this.#accepted = accepted;
+        this.#boundUntil`,
+    breaks: 'a master that is started again keeps what it promised',
+    // The one that it voted for has to be elected, and to decide, while an older one is active and hears nothing of that.
+    test: ELECTION_TEST,
+  },
   {
     name: 'later-promise-not-kept',
     file: BALLOT,
@@ -108,7 +134,17 @@ export const electionMutants: readonly Mutant[] = [
     // Who lost a majority has to reach a server whose slots the next one gives away.
     seeds: 1000,
   },
+
   // --- one order
+  {
+    name: 'epochs-count-for-nothing',
+    file: BALLOT,
+    find: `return compareVersions(a?.epoch ?? -1, a?.version ?? -1, b?.epoch ?? -1, b?.version ?? -1);`,
+    replace: `return (a?.version ?? -1) - (b?.version ?? -1);`,
+    breaks: 'states are ordered by the term of the master that proposed them, then by version',
+    // Versions rise through all terms: it shows in few clusters.
+    test: 'packages/common/dist/ballot.test.js',
+  },
   {
     name: 'stale-master-fences',
     file: 'packages/master/dist/core/admission.js',

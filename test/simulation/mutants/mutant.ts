@@ -14,17 +14,19 @@ export interface Mutant {
   readonly seeds?: number
   /** In the clusters that it is tried with. Default one. */
   readonly masters?: number
+  /** What has to come together is too rare in whole clusters: the test that is to catch it, compiled, relative to the repository. */
+  readonly test?: string
   /** It is not caught yet, because this does not happen, or too seldom. */
   readonly survives?: string
 }
 
 /** Address of a compiled file of the repository. */
-export function addressOf({ file }: Mutant): URL {
+export function addressOf(file: string): URL {
   return new URL(`../../../../${file}`, import.meta.url)
 }
 
-export function pathOf(mutant: Mutant): string {
-  return fileURLToPath(addressOf(mutant))
+export function pathOf(file: string): string {
+  return fileURLToPath(addressOf(file))
 }
 
 /**

@@ -15,7 +15,7 @@ const SOON_CAUGHT = [
 
 describe('mutants', () => {
   it('find what they replace exactly once in the compiled files', () => {
-    for (const mutant of mutants) mutate(readFileSync(pathOf(mutant), 'utf8'), mutant)
+    for (const mutant of mutants) mutate(readFileSync(pathOf(mutant.file), 'utf8'), mutant)
   })
 
   it('have names of their own', () => {
@@ -34,4 +34,9 @@ describe('mutants', () => {
       const verdict = await tryMutant(findMutant(name), { first: 1, count: 20 })
       assert.equal(verdict.kind, 'caught')
     })
+
+  it('are planted into the process of a test, too', async () => {
+    const verdict = await tryMutant(findMutant('epochs-count-for-nothing'), { first: 1, count: 1 })
+    assert.equal(verdict.kind, 'failed')
+  })
 })

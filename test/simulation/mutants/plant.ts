@@ -6,5 +6,5 @@ import { addressOf, type Mutant } from './mutant.js'
  * `register`, since Node 20 does not have its successor `registerHooks`.
  */
 export function plant(mutant: Mutant): void {
-  register('./hook.js', import.meta.url, { data: { mutant, url: addressOf(mutant).href } })
+  register('./hook.js', import.meta.url, { data: { mutant, url: addressOf(mutant.file).href } })
 }

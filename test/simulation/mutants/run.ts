@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { Arguments } from '../arguments.js'
-import { runMain, type MainRun } from '../run-main.js'
+import { runMain, runNode, type MainRun } from '../run-main.js'
 import { mutate, pathOf, type Mutant } from './mutant.js'
 
 const DEFAULT_SEEDS = 300
@@ -9,9 +10,16 @@ const DEFAULT_SEEDS = 300
 const SEED_MS = 1_500
 const START_MS = 60_000
 
+/** What a test may take on a busy machine. */
+const TEST_MS = 300_000
+
+const TEST_MAIN = fileURLToPath(new URL('test-main.js', import.meta.url))
+
 /** How the run of one mutant ended. */
 export type Verdict =
   | { readonly kind: 'caught'; readonly seed: number; readonly seeds: number; readonly violation: string }
+  /** The test of the mutant does not pass with it. */
+  | { readonly kind: 'failed'; readonly failure: string }
   | { readonly kind: 'survived'; readonly seeds: number }
   /** Nothing is proven: it could not be run, or it did not end in time. */
   | { readonly kind: 'broken'; readonly output: string }
@@ -27,7 +35,7 @@ export async function runMutants(
   chosen: readonly Mutant[],
   args: Range & Pick<Arguments, 'jobs'>,
 ): Promise<boolean> {
-  for (const mutant of chosen) mutate(readFileSync(pathOf(mutant), 'utf8'), mutant)
+  for (const mutant of chosen) mutate(readFileSync(pathOf(mutant.file), 'utf8'), mutant)
   const queue = [...chosen]
   const missed: string[] = []
   const known: string[] = []
@@ -36,7 +44,7 @@ export async function runMutants(
       const verdict = await tryMutant(mutant, args)
       const isKnown = verdict.kind === 'survived' && mutant.survives !== undefined
       if (isKnown) known.push(mutant.name)
-      else if (verdict.kind !== 'caught') missed.push(mutant.name)
+      else if (verdict.kind !== 'caught' && verdict.kind !== 'failed') missed.push(mutant.name)
       console.log(describe(mutant, verdict))
     }
   }
@@ -47,11 +55,12 @@ export async function runMutants(
   return missed.length === 0
 }
 
-/** Runs seeds with this bug until one fails that does not fail without it. */
+/** Runs its test, or seeds with this bug until one fails that does not fail without it. */
 export async function tryMutant(
   mutant: Mutant,
   { first, count = mutant.seeds ?? DEFAULT_SEEDS, masters = mutant.masters ?? 1 }: Range,
 ): Promise<Verdict> {
+  if (mutant.test) return tryTest(mutant.name, pathOf(mutant.test))
   const end = first + count
   const cluster = ['--masters', String(masters)]
   for (let seed = first; seed < end;) {
@@ -68,6 +77,15 @@ export async function tryMutant(
   return { kind: 'survived', seeds: count }
 }
 
+async function tryTest(name: string, test: string): Promise<Verdict> {
+  const { code, output } = await runNode([TEST_MAIN, name], TEST_MS)
+  if (code === 0) return { kind: 'survived', seeds: 0 }
+  const without = await runNode([test], TEST_MS)
+  if (code !== 1 || without.code !== 0) return { kind: 'broken', output }
+  const failure = /seed \d+: .*/.exec(output) ?? /(?:✖|not ok) .*/.exec(output)
+  return { kind: 'failed', failure: failure?.[0] ?? '' }
+}
+
 function simulator(first: number, count: number, options: readonly string[]): Promise<MainRun> {
   const args = ['--seed', String(first), '--count', String(count), '--until-failure', ...options]
   return runMain(args, START_MS + count * SEED_MS)
@@ -77,6 +95,8 @@ function describe({ name, breaks, survives }: Mutant, verdict: Verdict): string 
   switch (verdict.kind) {
     case 'caught':
       return `✔ ${name}: caught at seed ${verdict.seed}, after ${verdict.seeds}: ${verdict.violation.slice(0, 200)}`
+    case 'failed':
+      return `✔ ${name}: caught by its test: ${verdict.failure.slice(0, 200)}`
     case 'survived':
       if (survives)
         return `○ ${name}: survived ${verdict.seeds} seeds, as before; what does not happen: ${survives}`
