@@ -111,6 +111,35 @@ export const masterMutants: readonly Mutant[] = [
     breaks: 'a slot goes to another server that has all of it',
   },
 
+  {
+    name: 'fenced-before-it-is-decided',
+    file: `${CORE}/membership.js`,
+    find: `if (this.isEnding(hello.id))`,
+    replace: `if (false)`,
+    breaks: 'who is declared dead is told so only when that is in effect',
+    test: `${CORE}/absence.test.js`,
+  },
+  {
+    name: 'word-outlives-its-connection',
+    file: `${CORE}/membership.js`,
+    find: `member.link = undefined;
+        member.follows = 0;`,
+    replace: `member.link = undefined;`,
+    breaks:
+      'the last copy stays until the one that stays has said that it follows, over a connection that still stands',
+    // It has to die within the 50 ms until the version after that.
+    test: `${CORE}/leaving.test.js`,
+  },
+  {
+    name: 'deaths-forgotten-by-a-restart',
+    file: `${CORE}/departures.js`,
+    find: `this.#hasAnyoneDied = hasAnyoneDied;`,
+    replace: `this.#hasAnyoneDied = false;`,
+    breaks: 'who becomes the last by a death stays, though it was told to end',
+    // The master has to be started again while that one is alone.
+    test: `${CORE}/leaving.test.js`,
+  },
+
   // --- servers that do not reach each other, which every 64th seed has
   {
     name: 'cut-servers-share-slots',
