@@ -13,6 +13,8 @@ export async function runSeeds({
   const faults: Record<string, number> = {}
   let [ran, virtualMs, steps, answered] = [0, 0, 0, 0]
   const startedAt = performance.now()
+  // Should it hang, this says where to look.
+  console.log(count === 1 ? `seed ${first}` : `seeds ${first} to ${first + count - 1}`)
   for (let seed = first; seed < first + count && !(untilFailure && failed.length > 0); seed++)
     try {
       ran++
