@@ -14,6 +14,8 @@ interface Write {
   seq: number | undefined
   /** Names the copy under way that was told of it. */
   readonly toldSince: number | undefined
+  /** It was carried out before, perhaps long ago, and is only answered once more. */
+  readonly isRepeat: boolean
 }
 
 /**
@@ -22,7 +24,8 @@ interface Write {
  * may have been replaced. Nothing is asked
  * - for writes with `ack: 'primary'`;
  * - of processes that have died, or begun anew: the primary need not know of that;
- * - of a copy under way that began after the write, unless there is no other: what was written before comes in its turn;
+ * - of a copy under way that began after the write: what was written before comes in its turn. But where there is no other copy,
+ *   a write that is still to be answered goes first; one that was carried out long ago, and is said again, does not;
  * - of a copy that had to evict by itself.
  */
 export class AcknowledgedChecker {
@@ -53,7 +56,7 @@ export class AcknowledgedChecker {
 
     const begin = (session: Session, id: number, slot: number, key: string, isRemoval: boolean): Write => {
       const toldSince = slots.topology.transitions.get(slot)?.since
-      const write: Write = { slot, key, isRemoval, seq: undefined, toldSince }
+      const write: Write = { slot, key, isRemoval, seq: undefined, toldSince, isRepeat: false }
       writes.get(session)?.set(id, write)
       return write
     }
@@ -83,6 +86,7 @@ export class AcknowledgedChecker {
           isRemoval: !entry,
           seq: entry ? entry.seq : slots.seq[slot]!,
           toldSince: undefined,
+          isRepeat: true,
         })
       confirm(client, id, slot, key)
     }
@@ -129,11 +133,12 @@ export class AcknowledgedChecker {
 }
 
 /** Seats of the copies that must have the write. */
-function namedBy({ backup, transitions }: Topology, { slot, toldSince }: Write): number[] {
+function namedBy({ backup, transitions }: Topology, { slot, toldSince, isRepeat }: Write): number[] {
   const second = backup[slot]!
   const transition = transitions.get(slot)
   if (!transition) return [second]
-  return second === NONE || transition.since === toldSince ? [second, transition.to] : [second]
+  const isTold = transition.since === toldSince || (second === NONE && !isRepeat)
+  return isTold ? [second, transition.to] : [second]
 }
 
 function has({ slots, store }: Core, { slot, key, isRemoval, seq = slots.seq[slot]! }: Write): boolean {
