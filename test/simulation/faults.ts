@@ -1,5 +1,6 @@
 import type { AnswerChecker } from './checkers/answers.js'
 import type { SimCluster } from './cluster.js'
+import { LastToStay } from './last-to-stay.js'
 import { faultsOfMasters } from './masters/faults.js'
 import { MasterTroubles } from './masters/master-troubles.js'
 import { ReplacedPrimary } from './replaced-primary.js'
@@ -112,6 +113,7 @@ export class Faults {
     const slow = new SlowWays(cluster, trouble)
     const replaced = new ReplacedPrimary(cluster, trouble)
     const unheard = new UnheardHandover(cluster, trouble)
+    const last = new LastToStay(cluster, trouble)
     /** Only a state that a master keeps alone can be lost. */
     const loneWeight = (weight: number): number => (masters.loneDisk ? weight : 0)
     return {
@@ -124,6 +126,7 @@ export class Faults {
       },
       // What a silent server has is given to one that was heard of a moment ago: that must not be the one that goes.
       'power loss': { weight: 1, begin: () => (this.#isBusy ? undefined : trouble.losePower()) },
+      'leave to one that dies': { weight: 2, isHarsh: true, isAlone: true, begin: () => last.begin() },
       'cut servers apart, then kill': { weight: 3, isHarsh: true, begin: () => trouble.cutThenKill() },
       'pause server': { weight: 2, begin: () => trouble.pause([trouble.server()?.process]) },
       'pause in the middle': {
