@@ -19,8 +19,8 @@ const MENDING = 'backups lacked a write'
 const DIFFERS = 'an audit found'
 
 /** Clocks of two processes may differ in their rate by less than a tenth: docs/failure-model.md. */
-const SLOWEST_CLOCK = 0.96
-const FASTEST_CLOCK = 1.04
+const SLOWEST_CLOCK = 0.953
+const FASTEST_CLOCK = 1.048
 
 export interface ClusterOptions {
   /** How many there are: one is alone, several vote. */
