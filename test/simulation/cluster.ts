@@ -193,6 +193,16 @@ export class SimCluster {
     return true
   }
 
+  /** Whether every slot has a complete copy on another machine, with a living process; also by what is decided. */
+  isWholeWithout(machine: string): boolean {
+    const { topology } = this
+    if (!topology || this.masters.decisions.isBehind) return false
+    const seats = this.seats(topology)
+    const isElsewhere = (seat: number): boolean =>
+      seat !== NONE && (seats[seat]?.process.machine ?? machine) !== machine
+    return topology.primary.every((seat, slot) => isElsewhere(seat) || isElsewhere(topology.backup[slot]!))
+  }
+
   /** Whether the active master hears of every member: nobody's connection is broken, nor its heartbeats late. */
   get isHeardOf(): boolean {
     const { process, node } = this.masters.acting

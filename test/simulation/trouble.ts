@@ -31,8 +31,8 @@ export interface Room {
 
 /**
  * The things that can go wrong, one a method: each does it, if that is possible now, and returns for how long, in ms.
- * Whatever destroys data is possible only while every slot has a second copy on another machine, and nobody else is stopped
- * or cut off: the promise is for one death at a time.
+ * Whatever destroys data is possible only while every slot has a copy on another machine than that which dies, and nobody else is
+ * stopped or cut off: the promise is for one death at a time.
  */
 export class Trouble {
   readonly #world: World
@@ -142,11 +142,17 @@ export class Trouble {
     return 0
   }
 
-  /** The promise is for one thing at a time: nobody else is dead, stopped or cut off, or was a moment ago. */
-  canDestroy(): boolean {
-    const { masters, isDoubled } = this.cluster
+  /**
+   * The promise is for one thing at a time: nobody else is dead, stopped or cut off, or was a moment ago. A machine that has the
+   * only copy of nothing may die all the same, as one to which a copy is under way; but not where it has a vote, which others may
+   * need that are about to get one.
+   */
+  canDestroy(machine?: string): boolean {
+    const { cluster } = this
+    const { acting, loneDisk } = cluster.masters
     const isUndisturbed = this.#world.now >= this.#disturbedUntil
-    return isDoubled && isUndisturbed && !this.#isStateUncertain && masters.acting.process.canRun
+    if (!isUndisturbed || this.#isStateUncertain || !acting.process.canRun) return false
+    return cluster.isDoubled || (machine !== undefined && !!loneDisk && cluster.isWholeWithout(machine))
   }
 
   /** Preferably the primary of a slot of which its backup has more: what it said is missing must not come back. */
@@ -165,7 +171,7 @@ export class Trouble {
   kill(how: (process: VirtualProcess) => void, victim = this.#victim()): number | undefined {
     const { cluster } = this
     const { random } = this.#world
-    if (!victim || !this.canDestroy()) return undefined
+    if (!victim || !this.canDestroy(victim.process.machine)) return undefined
     const victims = cluster.servers.filter(({ process }) => process.machine === victim.process.machine)
     if (victims.some(({ process }) => this.#stopped.has(process))) return undefined
     for (const { process } of victims) how(process)
