@@ -3,8 +3,9 @@ import type { Clock } from '../clock.js'
 /** When the time of day has gained more than this, in ms, on the monotonic clock, the machine may have slept. */
 const GAIN_MS = 50
 
-/** Two clocks that are read within so many ms are read at once. */
+/** Two clocks that are read within so many ms are read at once; this is tried so often. */
 const AT_ONCE_MS = 5
+const TRIES = 10
 
 export interface SystemClocks {
   /** On Linux it stands still while the machine sleeps. */
@@ -48,10 +49,10 @@ export class WakefulClock implements Clock {
 
   #readUptimeLead(): number {
     const { monotonicMs, uptimeMs } = this.#clocks
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const before = monotonicMs()
       const uptime = uptimeMs()
-      if (monotonicMs() - before < AT_ONCE_MS) return uptime - before
+      if (tries === TRIES || monotonicMs() - before < AT_ONCE_MS) return uptime - before
     }
   }
 }
