@@ -106,6 +106,7 @@ test('values that can not be meant are refused before anything is done', async (
     ['master --coordination etcd --etcd e:2379', /as http:..host:2379/],
     ['cache --resp-port 6100', /not available yet/],
     ['cache --max-memory 1kb', /max-memory must be at least/],
+    ['cache --max-memory 33gb', /max-memory of one process is at most 32 GiB.*--processes/],
     ['set a', /VALUE is missing/],
     ['set a b --file c', /not both/],
     ['get a --masters nonsense', /"nonsense" is not an address/],

@@ -69,10 +69,10 @@ export class AcknowledgedChecker {
     }
 
     const remove = writer.remove.bind(writer)
-    writer.remove = (entry, client, id, number) => {
-      const write = client && id !== undefined ? begin(client, id, entry.slot, entry.key, true) : undefined
-      remove(entry, client, id, number)
-      if (write) write.seq ??= slots.seq[entry.slot]!
+    writer.remove = (slot, key, client, id, number) => {
+      const write = client && id !== undefined ? begin(client, id, slot, key, true) : undefined
+      remove(slot, key, client, id, number)
+      if (write) write.seq ??= slots.seq[slot]!
     }
 
     const confirm = writer.confirm.bind(writer)

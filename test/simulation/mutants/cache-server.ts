@@ -162,9 +162,11 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'removal-answered-before-the-backup-has-it',
     file: `${CORE}/writer.js`,
-    find: `const write = new PendingWrite(entry.slot, entry.key, undefined, client, id, true);`,
-    replace: `const write = new PendingWrite(entry.slot, entry.key, undefined, undefined, id, true);
-        client?.reply(id, true);`,
+    find: `const write = new PendingWrite(slot, key, undefined, client, id, true);
+        if (!this.#tellCopies`,
+    replace: `const write = new PendingWrite(slot, key, undefined, undefined, id, true);
+        client?.reply(id, true);
+        if (!this.#tellCopies`,
     breaks: 'an acknowledged write has two copies',
   },
   {
@@ -201,8 +203,8 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'read-does-not-wait-for-the-write',
     file: 'packages/cache-server/dist/commands/command.js',
-    find: `entry ? entry.pending :`,
-    replace: `entry ? undefined :`,
+    find: `: context.store.pendingAt(handle);`,
+    replace: `: undefined;`,
     breaks: 'a read shows nothing that a failover could take back',
     // The primary has to die before the backup has what was read, and be asked again before the writer repeats it.
     seeds: 1000,
@@ -210,8 +212,8 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'miss-does-not-wait-for-the-removal',
     file: 'packages/cache-server/dist/commands/command.js',
-    find: `: context.writer.removalOf(slot, key);`,
-    replace: `: undefined;`,
+    find: `? context.writer.removalOf(slot, key) :`,
+    replace: `? undefined :`,
     breaks: 'a read that finds nothing because of a delete waits for it',
     // The primary has to die after somebody saw a delete that the backup lacks, and be asked again before that is repeated.
     seeds: 1000,
@@ -333,8 +335,10 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'copies-a-long-entry-that-is-gone',
     file: `${CORE}/slot-stream.js`,
-    find: `if (waiting && store.peek(slot, waiting.key) === waiting)`,
-    replace: `if (waiting)`,
+    find: `if (waiting && present?.value === waiting.value)
+            return present;`,
+    replace: `if (waiting)
+            return waiting;`,
     breaks:
       'an entry is read when it is put into the channel: what was removed while its value went ahead is not',
     // Of the seeds in which many values are long, in one of sixteen.

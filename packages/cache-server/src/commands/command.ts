@@ -1,17 +1,18 @@
 import type { FrameReader, WireCommand } from '@icf/common'
 import type { ClientSession, Reply } from '../core/client-session.js'
-import type { Entry } from '../core/entry.js'
+import type { Store } from '../core/store.js'
 import type { WriteLedger } from '../core/write-ledger.js'
 import type { Writer } from '../core/writer.js'
 
 /** What a command may use. One implementation serves every face. */
 export interface CommandContext {
+  readonly store: Store
   readonly writer: Writer
   readonly ledger: WriteLedger
   /** Largest value that this server takes, in bytes. */
   readonly maxValueBytes: number
-  /** The entry of the command's key if it is there and not expired; an expired one is removed on the way. */
-  find(slot: number, key: string): Entry | undefined
+  /** The handle of the command's key if it is there and not expired, else 0; an expired one is removed on the way. */
+  find(slot: number, key: string): number
   /** By which the client will repeat this write, if it has to. */
   readonly writeNumber: number
   /** Monotonic time in ms, of this turn. */
@@ -39,10 +40,10 @@ export function answerRead(
   id: number,
   slot: number,
   key: string,
-  entry: Entry | undefined,
+  handle: number,
   result: Reply,
 ): void {
-  const write = entry ? entry.pending : context.writer.removalOf(slot, key)
+  const write = handle === 0 ? context.writer.removalOf(slot, key) : context.store.pendingAt(handle)
   if (write) context.ledger.readAfter(write, client, id, result)
   else client.reply(id, result)
 }

@@ -2,7 +2,6 @@ import { answerRead, type Command } from './command.js'
 
 /** DELETE key → true when it was there. */
 export const del: Command = (context, client, id, slot, key) => {
-  const entry = context.find(slot, key)
-  if (entry) context.writer.remove(entry, client, id, context.writeNumber)
-  else answerRead(context, client, id, slot, key, undefined, false)
+  if (context.find(slot, key) === 0) answerRead(context, client, id, slot, key, 0, false)
+  else context.writer.remove(slot, key, client, id, context.writeNumber)
 }

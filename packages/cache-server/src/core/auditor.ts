@@ -134,7 +134,7 @@ export class Auditor {
     if (!keys) return this.#giveUp(task)
     task.listing = 0
     task.hasMoreToList = hasMore
-    for (const key of keys) if (!this.store.peek(slot, key)) task.strange.push(key)
+    for (const key of keys) if (this.store.find(slot, key) === 0) task.strange.push(key)
   }
 
   /** On a new link: what was asked on an earlier one may have been answered there. */

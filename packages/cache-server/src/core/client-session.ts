@@ -11,6 +11,7 @@ import { Entry } from './entry.js'
 import { FrameQueue, type SuspendedFrame } from './frame-queue.js'
 import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
+import type { Records } from './records.js'
 
 /** What a result counts for beside its text or bytes, and the beginning of a run: a frame has few enough of them. */
 const RESULT_BYTES = 8
@@ -78,11 +79,24 @@ export class ClientSession {
     this.#count(isError ? ERROR_BYTES + result.text.length : RESULT_BYTES)
   }
 
+  /** Answers with the value of a record that is plain. */
+  replyPlain(id: number, records: Records, handle: number): void {
+    const length = records.valueBytes(handle)
+    const kind = records.kind(handle)
+    this.#begin(id)
+    this.#results.valueIn(id, kind, records.memory(handle), records.valueAt(handle), length)
+    this.#countValue(kind, length)
+  }
+
   #replyEntry(id: number, { value, kind }: Entry): void {
     if (value.length > limits.chunkBytes) return this.#replyLong(id, kind, value as Uint8Array)
     this.#begin(id)
     this.#results.value(id, kind, value)
-    this.#count((kind === ValueKind.ENCODED ? 3 : 1) * RESULT_BYTES + value.length)
+    this.#countValue(kind, value.length)
+  }
+
+  #countValue(kind: number, bytes: number): void {
+    this.#count((kind === ValueKind.ENCODED ? 3 : 1) * RESULT_BYTES + bytes)
   }
 
   #replyLong(id: number, kind: number, value: Uint8Array): void {

@@ -230,7 +230,7 @@ describe('what runs commands', () => {
     runner.runFrame(session, frame(4, [...repeated.flat(), REPEAT, 10, ...set('tenth')]), 0)
     assert.deepEqual(answers().slice(4), [[4, true], [5, true], [6, true], [7, true]]) // prettier-ignore
     assert.deepEqual(
-      [store.get(keySlot(KEY, SLOTS), KEY)?.value, store.get(keySlot(OTHER_KEY, SLOTS), OTHER_KEY)?.value],
+      [store.peek(keySlot(KEY, SLOTS), KEY)?.value, store.peek(keySlot(OTHER_KEY, SLOTS), OTHER_KEY)?.value],
       ['tenth', 'other'],
     )
   })
@@ -242,7 +242,7 @@ describe('what runs commands', () => {
       ...dataOf([MessageType.COMMANDS, 0, 0, 0, 0, 0, ...set('after')]).bytes.subarray(6),
     )
     assert.throws(() => runner.runFrame(session, broken, 0), { code: 'PROTOCOL' })
-    assert.deepEqual([store.get(keySlot(KEY, SLOTS), KEY)?.value, answers()], ['before', [[0, true]]])
+    assert.deepEqual([store.peek(keySlot(KEY, SLOTS), KEY)?.value, answers()], ['before', [[0, true]]])
     // In a backlog, its link is to hear of it.
     slots.park(0)
     const many = Array.from({ length: SLICE }, () => get()).flat()
@@ -254,7 +254,7 @@ describe('what runs commands', () => {
 
   const stored = (bytes: Uint8Array): Entry | undefined => {
     const key = keyOf(bytes)
-    return store.get(keySlot(key, SLOTS), key)
+    return store.peek(keySlot(key, SLOTS), key)
   }
 
   describe('takes keys of any bytes', () => {
@@ -287,7 +287,7 @@ describe('what runs commands', () => {
         runner.runFrame(session, all(bytes), 0)
         assert.deepEqual(answers(), [[0, true], [1, 'v'], [2, true], [3, true]]) // prettier-ignore
         assert.equal(store.counts().primaryKeys, isOther ? 1 : 0)
-        if (isOther) assert.equal(store.get(keySlot(other, SLOTS), other)?.value, 'of the other')
+        if (isOther) assert.equal(store.peek(keySlot(other, SLOTS), other)?.value, 'of the other')
       })
 
     it('but not an empty one, nor one that is too long', () => {
@@ -353,7 +353,7 @@ describe('what runs commands', () => {
     const write = (writer: FrameWriter): void => writeSet(writer, KEY, undefined, ValueKind.BYTES, 0, false)
     for (const value of ['short\xff', '']) {
       runner.runFrame(session, framed(Buffer.from(value, 'latin1'), write), 0)
-      assert.equal(store.get(keySlot(KEY, SLOTS), KEY)?.value, value)
+      assert.equal(store.peek(keySlot(KEY, SLOTS), KEY)?.value, value)
     }
   })
 
@@ -437,7 +437,7 @@ describe('what runs commands', () => {
           port.staging.map(({ bytes }) => bytes),
           [LONG],
         )
-        assert.equal(store.get(keySlot(KEY, SLOTS), KEY)?.value, LONG)
+        assert.equal(store.peek(keySlot(KEY, SLOTS), KEY)?.value, LONG)
       })
     }
   })

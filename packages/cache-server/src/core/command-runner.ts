@@ -18,7 +18,6 @@ import {
 import type { CommandContext } from '../commands/command.js'
 import { commands } from '../commands/table.js'
 import type { ClientSession } from './client-session.js'
-import type { Entry } from './entry.js'
 import type { SuspendedFrame } from './frame-queue.js'
 import type { Lease } from './lease.js'
 import { LongWrites, type LongWrite } from './long-writes.js'
@@ -67,7 +66,7 @@ export class CommandRunner implements CommandContext {
 
   constructor(
     private readonly slots: SlotTable,
-    private readonly store: Store,
+    readonly store: Store,
     readonly writer: Writer,
     readonly ledger: WriteLedger,
     private readonly lease: Lease,
@@ -198,11 +197,13 @@ export class CommandRunner implements CommandContext {
     return client.answeredBytes + this.writer.writtenBytes
   }
 
-  find(slot: number, key: string): Entry | undefined {
-    const entry = this.store.get(slot, key)
-    if (entry === undefined || entry.expiresAt === 0 || entry.expiresAt > this.now) return entry
-    this.writer.expire(entry)
-    return undefined
+  find(slot: number, key: string): number {
+    const handle = this.store.use(slot, key)
+    if (handle === 0) return 0
+    const expiresAt = this.store.records.expiresAt(handle)
+    if (expiresAt === 0 || expiresAt > this.now) return handle
+    this.writer.expire(slot, key)
+    return 0
   }
 
   /** A slot is no longer parked. */

@@ -1,20 +1,14 @@
 import type { Key } from '@icf/common'
-import type { PendingWrite } from './pending-write.js'
-import type { StoredValue } from './stored-value.js'
+import { MAX_TEXT_BYTES, type StoredValue } from './stored-value.js'
 
-/**
- * What one entry costs beside its key and value: the Entry, its places in the store's columns and
- * tables, and garbage not yet collected. It was chosen when used heap per entry of 100 bytes was 510 to 590, some 40 more than now.
- */
+/** What one entry is charged beside its key and value. It takes less since entries are records: docs/memory.md. */
 export const ENTRY_OVERHEAD_BYTES = 420
 
-/** What values that are no text cost beside their bytes: the Buffer and its memory, which is its own. Measured: 350. */
+/** What a value costs beside its bytes that has memory of its own. Measured: 350. */
 const BUFFER_OVERHEAD_BYTES = 350
 
-/** One version of one key. Never changed once stored: a write puts a new one in its place. */
+/** One version of one key. */
 export class Entry {
-  /** The write that brought it, until every copy has it. Whoever reads the entry waits for that. */
-  pending: PendingWrite | undefined = undefined
   readonly costBytes: number
 
   constructor(
@@ -33,9 +27,10 @@ export class Entry {
 
 /** What an entry is charged. */
 export function costOf(key: Key, value: StoredValue): number {
-  return ENTRY_OVERHEAD_BYTES + key.length + valueBytes(value)
+  return costOfBytes(key.length, value.length)
 }
 
-function valueBytes(value: StoredValue): number {
-  return typeof value === 'string' ? value.length : BUFFER_OVERHEAD_BYTES + value.length
+export function costOfBytes(keyBytes: number, valueBytes: number): number {
+  const overhead = valueBytes > MAX_TEXT_BYTES ? BUFFER_OVERHEAD_BYTES : 0
+  return ENTRY_OVERHEAD_BYTES + keyBytes + valueBytes + overhead
 }

@@ -1,9 +1,7 @@
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Entry } from './entry.js'
 import { KeyIndex } from './key-index.js'
-import { FIRST_HANDLE } from './recency.js'
 
 const KEYS = 100
 /** Few hashes, so that many keys fall together, also around the end of a table. */
@@ -11,10 +9,10 @@ const anyHash = fc.constantFrom(0, 1, 2, 5, 7, 13, 15, 2 ** 30 - 2, 2 ** 30 - 1)
 const anyStep = fc.record({ key: fc.nat(KEYS - 1), isThere: fc.boolean() })
 
 class Indexed {
-  readonly entries: (Entry | undefined)[] = []
-  readonly index = new KeyIndex(this.entries)
+  readonly keys: string[] = []
+  readonly index = new KeyIndex({ hasKey: (handle, key) => this.keys[handle] === key })
   readonly #handles = new Map<number, number>()
-  #next = FIRST_HANDLE
+  #next = 1
 
   constructor(private readonly hashes: readonly number[]) {}
 
@@ -22,12 +20,12 @@ class Indexed {
     const handle = this.#handles.get(key)
     if (isThere === (handle !== undefined)) return
     if (handle === undefined) {
-      this.entries[this.#next] = new Entry(String(key), 0, 1, 'v', 1, 0)
+      this.keys[this.#next] = String(key)
       this.index.add(this.#next, this.hashes[key]!)
       this.#handles.set(key, this.#next++)
     } else {
       this.index.remove(handle, this.hashes[key]!)
-      this.entries[handle] = undefined
+      this.keys[handle] = ''
       this.#handles.delete(key)
     }
   }

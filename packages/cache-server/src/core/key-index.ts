@@ -1,11 +1,15 @@
 import type { Key } from '@icf/common'
-import type { Entry } from './entry.js'
 import { HASH_BITS } from './key-hash.js'
 
 const NONE = 0
 const TABLE_BITS = 6
 const TABLES = 2 ** TABLE_BITS
 const LEAST_PAIRS = 8
+
+/** Tells whether that is the key of a handle. */
+export interface KeyOf {
+  hasKey(handle: number, key: Key): boolean
+}
 
 /**
  * Finds handles by their keys: hash tables with linear probing (Knuth, The Art of Computer Programming, vol. 3, 6.4, algorithms L and R),
@@ -15,8 +19,7 @@ export class KeyIndex {
   readonly #tables: Uint32Array[] = Array.from({ length: TABLES }, () => new Uint32Array(2 * LEAST_PAIRS))
   readonly #counts = new Uint32Array(TABLES)
 
-  /** @param entries by handle */
-  constructor(private readonly entries: readonly (Entry | undefined)[]) {}
+  constructor(private readonly keys: KeyOf) {}
 
   /** 0: there is none. */
   find(key: Key, hash: number): number {
@@ -25,7 +28,7 @@ export class KeyIndex {
     for (let at = (hash << 1) & last; ; at = (at + 2) & last) {
       const handle = table[at + 1]!
       if (handle === NONE) return NONE
-      if (table[at] === hash && this.entries[handle]!.key === key) return handle
+      if (table[at] === hash && this.keys.hasKey(handle, key)) return handle
     }
   }
 
@@ -38,13 +41,18 @@ export class KeyIndex {
     enter(table, handle, hash)
   }
 
+  /** Another handle has its key from now on. */
+  replace(handle: number, by: number, hash: number): void {
+    const table = this.#tables[tableOf(hash)]!
+    table[placeOf(table, handle, hash) + 1] = by
+  }
+
   /** What stands behind it moves up, unless it stands where it belongs: so no mark has to be left. */
   remove(handle: number, hash: number): void {
     const number = tableOf(hash)
     const table = this.#tables[number]!
     const last = table.length - 1
-    let hole = (hash << 1) & last
-    while (table[hole + 1] !== handle) hole = (hole + 2) & last
+    let hole = placeOf(table, handle, hash)
     for (let at = (hole + 2) & last; table[at + 1] !== NONE; at = (at + 2) & last) {
       const home = (table[at]! << 1) & last
       if (((at - home) & last) < ((at - hole) & last)) continue
@@ -78,4 +86,12 @@ function enter(table: Uint32Array, handle: number, hash: number): void {
   while (table[at + 1] !== NONE) at = (at + 2) & last
   table[at] = hash
   table[at + 1] = handle
+}
+
+/** Of a handle that is there. */
+function placeOf(table: Uint32Array, handle: number, hash: number): number {
+  const last = table.length - 1
+  let at = (hash << 1) & last
+  while (table[at + 1] !== handle) at = (at + 2) & last
+  return at
 }

@@ -15,6 +15,8 @@ export class PendingWrite {
   /** Copies that have not stored it. */
   #missing = 0
   #readers: Reader[] | undefined
+  /** Where what it stored is; 0: it is not there any more, or need not be waited for. The store's own. */
+  handle = 0
 
   constructor(
     readonly slot: number,

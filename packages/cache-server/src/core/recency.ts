@@ -1,49 +1,52 @@
-/** Handles from here on are of entries; those below stand for the ends of the lists. */
-export const FIRST_HANDLE = 2
+/** Two records for the ends of each list, whose handles are below those of entries. */
+const END_OF = [1, 2] as const
+export const LAST_END = 2
 
-/**
- * Which handle was used when: one list for each side, a chain through typed arrays whose ends meet in the handle that has the
- * side's number. A handle that is in no list may be used for `next` by its owner.
- */
+/** Where the chain goes on from a handle. */
+export interface Links {
+  prev(handle: number): number
+  next(handle: number): number
+  setPrev(handle: number, prev: number): void
+  setNext(handle: number, next: number): void
+}
+
+/** Which handle was used when: one list for each side, a chain whose ends meet in a handle of its own. */
 export class Recency {
-  next: Uint32Array
-  #prev: Uint32Array
-
-  constructor(capacity: number) {
-    this.next = new Uint32Array(capacity)
-    this.#prev = new Uint32Array(capacity)
-    for (let end = 0; end < FIRST_HANDLE; end++) this.next[end] = this.#prev[end] = end
-  }
-
-  grow(capacity: number): void {
-    this.next = grown(this.next, capacity)
-    this.#prev = grown(this.#prev, capacity)
+  constructor(private readonly links: Links) {
+    for (const end of END_OF) {
+      links.setNext(end, end)
+      links.setPrev(end, end)
+    }
   }
 
   /** As the most recently used one of that side. */
   add(side: number, handle: number): void {
-    const after = this.next[side]!
-    this.next[side] = handle
-    this.#prev[handle] = side
-    this.next[handle] = after
-    this.#prev[after] = handle
+    const { links } = this
+    const end = END_OF[side]!
+    const after = links.next(end)
+    links.setNext(end, handle)
+    links.setPrev(handle, end)
+    links.setNext(handle, after)
+    links.setPrev(after, handle)
   }
 
   remove(handle: number): void {
-    const before = this.#prev[handle]!
-    const after = this.next[handle]!
-    this.next[before] = after
-    this.#prev[after] = before
+    const { links } = this
+    const before = links.prev(handle)
+    const after = links.next(handle)
+    links.setNext(before, after)
+    links.setPrev(after, before)
   }
 
-  /** The least recently used one; below FIRST_HANDLE: there is none. */
+  /** Another handle, which has the same links, is in its place. */
+  replace(handle: number): void {
+    const { links } = this
+    links.setNext(links.prev(handle), handle)
+    links.setPrev(links.next(handle), handle)
+  }
+
+  /** The least recently used one; up to LAST_END: there is none. */
   oldest(side: number): number {
-    return this.#prev[side]!
+    return this.links.prev(END_OF[side]!)
   }
-}
-
-export function grown(column: Uint32Array, capacity: number): Uint32Array {
-  const longer = new Uint32Array(capacity)
-  longer.set(column)
-  return longer
 }

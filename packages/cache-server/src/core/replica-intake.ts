@@ -324,8 +324,9 @@ export class ReplicaIntake {
   #fill(frame: FrameReader, operation: Operation, now: number): void {
     const entry = this.#readEntry(frame, operation, now)
     const { slot, key } = entry
-    const present = this.store.peek(slot, key)
-    if (this.#mended.isDoubtful(slot, key) || !present || present.seq < entry.seq) this.store.put(entry)
+    const present = this.store.find(slot, key)
+    const isNews = present === 0 || this.store.records.seq(present) < entry.seq
+    if (isNews || this.#mended.isDoubtful(slot, key)) this.store.put(entry)
   }
 
   #readEntry(frame: FrameReader, operation: Operation, now: number): Entry {

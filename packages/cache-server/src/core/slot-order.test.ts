@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FIRST_HANDLE } from './recency.js'
 import { SlotOrder } from './slot-order.js'
 
 const SLOTS = 3
@@ -10,10 +9,14 @@ const KEYS = 100
 const anyStep = fc.record({ slot: fc.nat(SLOTS - 1), key: fc.nat(KEYS - 1), isThere: fc.boolean() })
 
 class Ordered {
-  readonly order = new SlotOrder(SLOTS, 5000)
+  readonly #places: number[] = []
+  readonly order = new SlotOrder(SLOTS, {
+    place: (handle) => this.#places[handle]!,
+    setPlace: (handle, place) => void (this.#places[handle] = place),
+  })
   /** Handles grow, so that of each slot they are in the order in which they came. */
   readonly expected = Array.from({ length: SLOTS }, () => new Map<number, number>())
-  #next = FIRST_HANDLE
+  #next = 1
 
   set(slot: number, key: number, isThere: boolean): void {
     const handle = this.expected[slot]!.get(key)

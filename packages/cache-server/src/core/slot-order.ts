@@ -1,7 +1,11 @@
-import { grown } from './recency.js'
-
 const NONE = 0
 const LEAST_PLACES = 4
+
+/** By handle: its place among those of its slot. */
+export interface PlaceOf {
+  place(handle: number): number
+  setPlace(handle: number, place: number): void
+}
 
 /** The handles of one slot, until it needs another amount of room. */
 class Places {
@@ -21,16 +25,12 @@ class Places {
 /** The handles of each slot, in the order in which they came. */
 export class SlotOrder {
   readonly #slots: (Places | undefined)[]
-  /** By handle: its place. */
-  #numbers: Uint32Array
 
-  constructor(slotCount: number, capacity: number) {
+  constructor(
+    slotCount: number,
+    private readonly places: PlaceOf,
+  ) {
     this.#slots = new Array<undefined>(slotCount).fill(undefined)
-    this.#numbers = new Uint32Array(capacity)
-  }
-
-  grow(capacity: number): void {
-    this.#numbers = grown(this.#numbers, capacity)
   }
 
   countOf(slot: number): number {
@@ -47,10 +47,15 @@ export class SlotOrder {
   remove(slot: number, handle: number): void {
     const places = this.#slots[slot]!
     const { length } = places.handles
-    places.handles[this.#numbers[handle]!] = NONE
+    places.handles[this.places.place(handle)] = NONE
     places.count--
     if (places.count === 0) this.#slots[slot] = undefined
     else if (length > LEAST_PLACES && 4 * places.count <= length) this.#move(slot, places)
+  }
+
+  /** Another handle, which has the same place, is there. */
+  replace(slot: number, handle: number): void {
+    this.#slots[slot]!.handles[this.places.place(handle)] = handle
   }
 
   /** Also while others come, which it will name, and go. */
@@ -65,7 +70,7 @@ export class SlotOrder {
   }
 
   #append(places: Places, handle: number): void {
-    this.#numbers[handle] = places.used
+    this.places.setPlace(handle, places.used)
     places.handles[places.used++] = handle
     places.count++
   }

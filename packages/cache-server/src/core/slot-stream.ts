@@ -44,7 +44,8 @@ export class SlotStream {
   #next(): Entry | undefined {
     const { store, slot } = this
     const waiting = this.#waiting
-    if (waiting && store.peek(slot, waiting.key) === waiting) return waiting
+    const present = waiting && store.peek(slot, waiting.key)
+    if (waiting && present?.value === waiting.value) return present
     // What was written or removed under its key meanwhile, the copy knows.
     this.stop()
     this.#keys ??= store.keysOf(slot)[Symbol.iterator]()

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Entry } from './entry.js'
 import { Store } from './store.js'
+import { storedValue } from './stored-value.js'
 
 const SLOTS = 2
 /** By slot: a key is of one. */
@@ -55,9 +56,13 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 12,
     arbitrary: fc
-      .tuple(anySlotAndKey, fc.nat(300))
+      .tuple(
+        anySlotAndKey,
+        fc.oneof({ weight: 9, arbitrary: fc.nat(300) }, { weight: 1, arbitrary: fc.nat(20_000) }),
+      )
       .map(([[slot, key], length]): Step => (store, expected, seq) => {
-        const entry = new Entry(key, slot, seq, 'x'.repeat(length), 1, 0)
+        const bytes = Buffer.alloc(length, String(seq))
+        const entry = new Entry(key, slot, seq, storedValue(bytes, 0, length), seq % 3, seq % 5)
         store.put(entry)
         expected.put(entry)
       }),
@@ -69,7 +74,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
       expected.remove(slot, key)
     }),
   },
-  { weight: 4, arbitrary: anySlotAndKey.map(([slot, key]): Step => (store) => void store.get(slot, key)) }, // prettier-ignore
+  { weight: 4, arbitrary: anySlotAndKey.map(([slot, key]): Step => (store) => void store.use(slot, key)) }, // prettier-ignore
   {
     weight: 3,
     arbitrary: fc.nat(6).map(
@@ -94,9 +99,11 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
         store.setRole(slot, role),
   ),
   fc.boolean().map((mayBePrimary): Step => (store, expected) => {
-    const entry = store.evict(Infinity, mayBePrimary)
-    if (!entry) return
-    assert.equal(expected.slots[entry.slot]!.get(entry.key), entry)
+    const handle = store.toEvict(Infinity, mayBePrimary)
+    if (handle === 0) return
+    const entry = store.records.entry(handle)
+    assert.deepEqual(expected.slots[entry.slot]!.get(entry.key), entry)
+    store.remove(entry.slot, entry.key)
     expected.remove(entry.slot, entry.key)
   }),
 )
@@ -128,7 +135,7 @@ describe('a store, whatever is done to it', () => {
 function check(store: Store, { slots, renewed }: Expected): void {
   slots.forEach((expected, slot) => {
     for (const key of KEYS[slot]!) {
-      assert.equal(store.peek(slot, key), expected.get(key))
+      assert.deepEqual(store.peek(slot, key), expected.get(key))
       assert.equal(store.isRenewed(slot, key), renewed.get(slot)?.has(key) ?? true)
     }
     assert.deepEqual(new Set(store.keysOf(slot)), new Set(expected.keys()))

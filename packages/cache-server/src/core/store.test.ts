@@ -2,6 +2,7 @@ import { keySlot } from '@icf/common'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { Entry, ENTRY_OVERHEAD_BYTES } from './entry.js'
+import { PendingWrite } from './pending-write.js'
 import { Store } from './store.js'
 import { storedValue } from './stored-value.js'
 
@@ -31,7 +32,18 @@ describe('the store', () => {
     }
   }
 
-  const get = (i: number): Entry | undefined => store.get(keySlot(key(i)), key(i))
+  const get = (i: number): Entry | undefined => {
+    store.use(keySlot(key(i)), key(i))
+    return store.peek(keySlot(key(i)), key(i))
+  }
+
+  const evict = (moreBytes: number): Entry | undefined => {
+    const handle = store.toEvict(moreBytes)
+    if (handle === 0) return undefined
+    const evicted = store.records.entry(handle)
+    store.remove(evicted.slot, evicted.key)
+    return evicted
+  }
 
   const workAll = (): void => {
     while (store.hasBackgroundWork) store.work(1)
@@ -47,11 +59,11 @@ describe('the store', () => {
     assert.equal(store.countOf(keySlot(key(1))), 0)
   })
 
-  it('charges text by the bytes of its UTF-8, and the memory of its own that a Buffer has', () => {
+  it('charges text by the bytes of its UTF-8, and the memory of its own that a long value has', () => {
     const cost = (value: Buffer): number => entry(key(0), 1, storedValue(value, 0, value.length)).costBytes
     assert.equal(cost(Buffer.from('漢'.repeat(100))), COST + 200)
     assert.equal(cost(Buffer.from('é'.repeat(100))), COST + 100)
-    assert.ok(entry(key(0), 1, Buffer.alloc(100)).costBytes >= COST + 300)
+    assert.ok(cost(Buffer.alloc(5000)) >= COST + 4900 + 300)
   })
 
   describe('while the entries of a slot come anew', () => {
@@ -84,7 +96,7 @@ describe('the store', () => {
       store.put(own('b', 2))
       store.put(own('c', 2))
       store.remove(slot, 'b')
-      while (store.peek(slot, 'c')) store.evict(Infinity)
+      while (store.peek(slot, 'c')) evict(Infinity)
       assert.deepEqual(['b', 'c'].map((name) => store.isRenewed(slot, name)), [false, false]) // prettier-ignore
       store.endRenewal(slot)
       assert.equal(store.countOf(slot), 0)
@@ -97,7 +109,7 @@ describe('the store', () => {
       store.setRole(slot, 'primary')
       store.stopRenewal(slot)
       workAll()
-      assert.deepEqual(['a', 'b', 'c', 'd'].map((name) => store.get(slot, name)?.seq), [1, 2, 1, 1]) // prettier-ignore
+      assert.deepEqual(['a', 'b', 'c', 'd'].map((name) => store.peek(slot, name)?.seq), [1, 2, 1, 1]) // prettier-ignore
       assert.equal(store.countOf(slot), 4)
     })
   })
@@ -108,7 +120,7 @@ describe('the store', () => {
     get(0)
     put(10, 11, 'primary')
     assert.equal(store.isOverBudget(0), true)
-    assert.equal(store.evict(0)?.key, key(1))
+    assert.equal(evict(0)?.key, key(1))
     assert.equal(get(1), undefined)
     assert.equal(store.isOverBudget(0), false)
   })
@@ -116,8 +128,8 @@ describe('the store', () => {
   it('evicts primaries for the sake of backups down to half of the budget, and backups only then', () => {
     put(0, 6, 'primary')
     put(6, 12, 'backup')
-    assert.equal(store.evict(0)?.key, key(0))
-    assert.equal(store.evict(0)?.key, key(6))
+    assert.equal(evict(0)?.key, key(0))
+    assert.equal(evict(0)?.key, key(6))
   })
 
   it('loses nothing by itself, however far over its budget, and names only what it has', () => {
@@ -130,9 +142,9 @@ describe('the store', () => {
       )
     assert.deepEqual([store.counts().primaryKeys, store.counts().backupKeys], [30, 1])
     for (let evicted = 0; store.isOverBudget(0); evicted++) {
-      const { slot, key: name } = store.evict(0)!
+      const { slot, key: name } = evict(0)!
       assert.equal(store.countOf(slot), 0)
-      assert.equal(store.get(slot, name), undefined)
+      assert.equal(store.peek(slot, name), undefined)
       assert.ok(evicted < 32)
     }
   })
@@ -165,19 +177,19 @@ describe('the store', () => {
     store.setRole(slot, 'primary')
     workAll()
     assert.deepEqual([store.counts().primaryKeys, store.counts().backupKeys], [6, 0])
-    for (const name of keys) assert.equal(store.get(slot, name)?.value, 'v')
+    for (const name of keys) assert.equal(store.peek(slot, name)?.value, 'v')
   })
 
   it('frees cleared slots in slices, while they are used again', () => {
     const slot = keySlot('t')
     const name = (i: number): string => `{t}${i}`
-    const add = (i: number, seq: number): void => store.put(new Entry(name(i), slot, seq, 'v', 1, 0))
+    const add = (i: number, seq: number): number => store.put(new Entry(name(i), slot, seq, 'v', 1, 0))
     store.setRole(slot, 'primary')
     for (let i = 0; i < 8; i++) add(i, 1)
     store.clear(slot)
     assert.equal(store.counts().primaryKeys, 8)
     assert.deepEqual(
-      [store.get(slot, name(0)), store.peek(slot, name(0)), store.countOf(slot)],
+      [store.peek(slot, name(0)), store.peek(slot, name(0)), store.countOf(slot)],
       [undefined, undefined, 0],
     )
     store.setRole(slot, 'backup')
@@ -198,7 +210,7 @@ describe('the store', () => {
     const { primaryKeys, backupKeys } = store.counts()
     assert.deepEqual([primaryKeys, backupKeys], [2, 0])
     assert.deepEqual(
-      [1, 2, 3, 4].map((i) => store.get(slot, name(i))?.seq),
+      [1, 2, 3, 4].map((i) => store.peek(slot, name(i))?.seq),
       [undefined, 3, 3, undefined],
     )
   })
@@ -207,7 +219,7 @@ describe('the store', () => {
     put(0, 8, 'primary')
     for (let i = 0; i < 8; i++) store.clear(keySlot(key(i)))
     put(8, 12, 'primary')
-    assert.equal(store.evict(0), undefined)
+    assert.equal(evict(0), undefined)
     assert.deepEqual([store.isOverBudget(0), store.counts().primaryKeys], [false, 10])
     workAll()
     assert.deepEqual(
@@ -225,5 +237,55 @@ describe('the store', () => {
     assert.equal(store.counts().backupKeys, 50_000)
     store.work(500)
     assert.equal(store.counts().backupKeys, 49_500)
+  })
+
+  describe('while pages are emptied, because other sizes are wanted', () => {
+    const slot = 7
+    const COUNT = 20_000
+    const name = (i: number): string => `entry ${i}`
+
+    beforeEach(() => {
+      store = new Store(1e7)
+      store.setRole(slot, 'backup')
+      for (let i = 0; i < COUNT; i++) store.put(new Entry(name(i), slot, i, `value ${i}`, 1, i))
+      for (let i = 0; i < COUNT; i++) if (i % 50 !== 0) store.remove(slot, name(i))
+    })
+
+    it('has the same entries, in the same orders', () => {
+      const left = Array.from({ length: COUNT / 50 }, (_, i) => 50 * i)
+      for (const i of left.slice(0, 10)) store.use(slot, name(i))
+      const pages = store.records.pageBytes
+      assert.ok(store.hasBackgroundWork)
+      workAll()
+      assert.ok(store.records.pageBytes < pages / 4, `${store.records.pageBytes} of ${pages}`)
+      assert.deepEqual([...store.keysOf(slot)], left.map(name))
+      for (const i of left)
+        assert.deepEqual(store.peek(slot, name(i)), new Entry(name(i), slot, i, `value ${i}`, 1, i))
+      const evicted = left.map(() => evict(Infinity)!.seq)
+      assert.deepEqual(evicted, [...left.slice(10), ...left.slice(0, 10)])
+    })
+
+    it('knows which writes are pending', () => {
+      const write = (i: number): PendingWrite =>
+        new PendingWrite(slot, name(i), store.peek(slot, name(i)), undefined, 0, true)
+      const writes = [0, 9000, 19_950].map(write)
+      const [first, second, last] = writes as [PendingWrite, PendingWrite, PendingWrite]
+      for (const each of writes) store.pend(store.find(slot, each.key), each)
+      const pendingOf = ({ key }: PendingWrite): PendingWrite | undefined => {
+        const handle = store.find(slot, key)
+        return handle === 0 ? undefined : store.pendingAt(handle)
+      }
+      const before = last.handle
+      workAll()
+      assert.notEqual(last.handle, before)
+      assert.deepEqual(writes.map(pendingOf), writes)
+      store.settled(first)
+      store.put(new Entry(second.key, slot, 1, 'again', 1, 0))
+      store.remove(slot, last.key)
+      assert.deepEqual(writes.map(pendingOf), [undefined, undefined, undefined])
+      assert.deepEqual(writes.map((each) => store.holds(each)), [false, false, false]) // prettier-ignore
+      store.settled(second)
+      store.settled(last)
+    })
   })
 })

@@ -3,7 +3,9 @@ import type { Entry } from './entry.js'
 import { ExpiryIndex } from './expiry-index.js'
 import { hashOf } from './key-hash.js'
 import { KeyIndex } from './key-index.js'
-import { FIRST_HANDLE, grown, Recency } from './recency.js'
+import type { PendingWrite } from './pending-write.js'
+import { LAST_END, Recency } from './recency.js'
+import { Records } from './records.js'
 import { SlotOrder } from './slot-order.js'
 import { WriteHistory } from './write-history.js'
 
@@ -16,30 +18,22 @@ const PRIMARY_SHARE = 0.5
 /** Share of the budget by which backups may exceed it before they are evicted: their primaries' evictions may be on their way. */
 const BACKUP_PATIENCE = 1 / 16
 
-/** Entries for which there is room at first. */
-const FIRST_CAPACITY = 1024
+/** While pages are to be emptied, so many places in them are looked at with each entry that comes. */
+const EVACUATED_BY_PUT = 16
 
 /**
- * The entries of every slot this server has a copy of: a primary LRU and a backup LRU within one byte budget. An entry has a small
- * number, its handle, by which everything about its place stands in typed arrays. A slot changes from one LRU to the other (its
- * promotion) at once by name, and its entries follow in slices. Its life ends at once as well: nobody finds what is of an earlier
- * one, which is freed in slices.
+ * The entries of every slot this server has a copy of: a primary LRU and a backup LRU within one byte budget. An entry has a handle,
+ * which names its record; 0 is none. It may get another one whenever something is stored, or `work` is done: no handle is kept
+ * longer. A slot changes from one LRU to the other (its promotion) at once by name, and its entries follow in slices. Its life ends
+ * at once as well: nobody finds what is of an earlier one, which is freed in slices.
  */
 export class Store {
-  /** By handle, as are the next two. */
-  readonly #entries: (Entry | undefined)[] = []
-  /** On which side it is: the LRU that it is in. */
-  #sides: Uint8Array
-  /** The life of its slot in which it came. */
-  #lives: Uint32Array
+  readonly records: Records
   readonly #recency: Recency
   readonly #index: KeyIndex
   readonly #order: SlotOrder
-  #capacity = FIRST_CAPACITY
-  /** The first one that was never used. */
-  #unused = FIRST_HANDLE
-  /** Those that are free are a chain. 0: none. */
-  #free = 0
+  /** By handle: the write that brought it, while some copy has not stored that. */
+  readonly #pending = new Map<number, PendingWrite>()
   /** By side. */
   readonly #keys = [0, 0]
   readonly #bytes = [0, 0]
@@ -70,11 +64,10 @@ export class Store {
     slotCount = SLOT_COUNT,
     private readonly hashSeed = 0,
   ) {
-    this.#sides = new Uint8Array(FIRST_CAPACITY)
-    this.#lives = new Uint32Array(FIRST_CAPACITY)
-    this.#recency = new Recency(FIRST_CAPACITY)
-    this.#index = new KeyIndex(this.#entries)
-    this.#order = new SlotOrder(slotCount, FIRST_CAPACITY)
+    this.records = new Records(maxBytes)
+    this.#recency = new Recency(this.records)
+    this.#index = new KeyIndex(this.records)
+    this.#order = new SlotOrder(slotCount, this.records)
     this.#homes = new Uint8Array(slotCount).fill(BACKUP)
     this.#life = new Uint32Array(slotCount)
     this.#living = new Uint32Array(slotCount)
@@ -83,40 +76,61 @@ export class Store {
     this.history = new WriteHistory(slotCount)
   }
 
-  /** The entry of a key of this slot, as the most recently used one. The caller checks who owns the slot. */
-  get(slot: number, key: string): Entry | undefined {
-    const handle = this.#find(slot, key)
-    if (handle === 0) return undefined
-    this.#use(slot, handle)
-    return this.#entries[handle]
+  /** Where the entry of a key of this slot is. The caller checks who owns the slot. */
+  find(slot: number, key: string): number {
+    const handle = this.#index.find(key, hashOf(key, this.hashSeed))
+    return handle !== 0 && this.#isDead(slot, handle) ? 0 : handle
   }
 
-  /** The entry of a key of this slot, without touching its recency. */
+  /** The same, which becomes the most recently used one. */
+  use(slot: number, key: string): number {
+    const handle = this.find(slot, key)
+    if (handle !== 0) this.#use(slot, handle)
+    return handle
+  }
+
+  /** A copy of the entry of a key of this slot. */
   peek(slot: number, key: string): Entry | undefined {
-    const handle = this.#find(slot, key)
-    return handle === 0 ? undefined : this.#entries[handle]
+    const handle = this.find(slot, key)
+    return handle === 0 ? undefined : this.records.entry(handle)
   }
 
-  put(entry: Entry): void {
+  /** @returns where it is */
+  put(entry: Entry): number {
     const { slot, key, expiresAt } = entry
+    if (this.records.isWasteful) this.#evacuate(EVACUATED_BY_PUT)
     const hash = hashOf(key, this.hashSeed)
-    let handle = this.#index.find(key, hash)
-    if (handle === 0) {
-      handle = this.#take()
-      this.#entries[handle] = entry
-      this.#index.add(handle, hash)
-      this.#order.add(slot, handle)
-      this.#enter(this.#homes[slot]!, handle, entry.costBytes)
-      if (this.#renewed.size > 0) this.#countRenewed(slot, 1)
-    } else {
-      const side = this.#sides[handle]!
-      this.#bytes[side]! += entry.costBytes - this.#entries[handle]!.costBytes
-      this.#entries[handle] = entry
-      this.#use(slot, handle)
-      if (this.#lives[handle] !== this.#life[slot]) this.#revive(slot, handle)
-    }
-    this.#lives[handle] = this.#life[slot]!
+    const present = this.#index.find(key, hash)
+    const handle = present === 0 ? this.#add(entry, hash) : this.#replace(present, entry, hash)
+    this.records.setLife(handle, this.#life[slot]!)
     if (expiresAt !== 0) this.expiry.note(slot, expiresAt)
+    return handle
+  }
+
+  #add(entry: Entry, hash: number): number {
+    const { slot } = entry
+    const handle = this.records.add(entry)
+    this.#index.add(handle, hash)
+    this.#order.add(slot, handle)
+    this.#enter(this.#homes[slot]!, handle, entry.costBytes)
+    if (this.#renewed.size > 0) this.#countRenewed(slot, 1)
+    return handle
+  }
+
+  #replace(present: number, entry: Entry, hash: number): number {
+    const { records } = this
+    const { slot } = entry
+    this.#unpend(present)
+    this.#bytes[records.side(present)]! += entry.costBytes - records.costBytes(present)
+    let handle = present
+    if (records.fits(present, entry)) records.replace(present, entry)
+    else {
+      handle = records.add(entry)
+      this.#move(present, handle, hash)
+    }
+    this.#use(slot, handle)
+    if (records.life(handle) !== this.#life[slot]) this.#revive(slot, handle)
+    return handle
   }
 
   remove(slot: number, key: string): void {
@@ -127,7 +141,7 @@ export class Store {
   /** Keys of a slot. The iterator stays valid while entries come (it will see them) and go. */
   *keysOf(slot: number): IterableIterator<string> {
     for (const handle of this.#order.handlesOf(slot))
-      if (!this.#isDead(slot, handle)) yield this.#entries[handle]!.key
+      if (!this.#isDead(slot, handle)) yield this.records.key(handle)
   }
 
   countOf(slot: number): number {
@@ -160,8 +174,8 @@ export class Store {
   /** Whether the entry of this key, if there is one, has come since the renewal began; true without one. */
   isRenewed(slot: number, key: string): boolean {
     if (!this.#renewed.has(slot)) return true
-    const handle = this.#find(slot, key)
-    return handle !== 0 && this.#lives[handle] === this.#life[slot]
+    const handle = this.find(slot, key)
+    return handle !== 0 && this.records.life(handle) === this.#life[slot]
   }
 
   /** What has not come is not found any more, and freed in slices. */
@@ -180,7 +194,7 @@ export class Store {
   }
 
   get hasBackgroundWork(): boolean {
-    return this.#toWork.size > 0
+    return this.#toWork.size > 0 || this.records.isWasteful
   }
 
   /** Moves and frees up to `count` entries. */
@@ -195,6 +209,7 @@ export class Store {
       }
       this.#toWork.delete(slot)
     }
+    this.#evacuate(left)
   }
 
   /** Share of the budget that is in use. */
@@ -212,24 +227,50 @@ export class Store {
   }
 
   /**
-   * Takes out the least recently used entry of the side that has more than its share: normally the primaries, whose
-   * eviction the backups are told. A backup goes only when its primary makes no room in time; that is an alarm.
+   * The least recently used entry of the side that has more than its share: normally the primaries, whose eviction the backups
+   * are told. A backup goes only when its primary makes no room in time; that is an alarm. 0: none is to go.
    * @param moreBytes about to come
    * @param mayBePrimary false: the primaries can not make room now
    */
-  evict(moreBytes: number, mayBePrimary = true): Entry | undefined {
+  toEvict(moreBytes: number, mayBePrimary = true): number {
     for (;;) {
       const isPrimary = mayBePrimary && this.#bytes[PRIMARY]! > PRIMARY_SHARE * this.maxBytes
-      if (!isPrimary && !this.#isPatienceOver(moreBytes)) return undefined
+      if (!isPrimary && !this.#isPatienceOver(moreBytes)) return 0
       const handle = this.#recency.oldest(isPrimary ? PRIMARY : BACKUP)
-      if (handle < FIRST_HANDLE) return undefined
-      const entry = this.#entries[handle]!
-      const isDead = this.#isDead(entry.slot, handle)
-      this.#drop(entry.slot, handle)
-      if (!isDead) return entry
+      if (handle <= LAST_END) return 0
+      const slot = this.records.slot(handle)
+      if (!this.#isDead(slot, handle)) return handle
       // Of an earlier life: its room is what was wanted, and nobody has to know.
-      if (!this.isOverBudget(moreBytes)) return undefined
+      this.#drop(slot, handle)
+      if (!this.isOverBudget(moreBytes)) return 0
     }
+  }
+
+  /** Others are to go before it. */
+  passOver(handle: number): void {
+    this.#use(this.records.slot(handle), handle)
+  }
+
+  /** Until `settled`, who reads the entry has to wait for this write, which brought it. */
+  pend(handle: number, write: PendingWrite): void {
+    write.handle = handle
+    this.#pending.set(handle, write)
+    this.records.setPending(handle, true)
+  }
+
+  /** Every copy has what the write brought. */
+  settled(write: PendingWrite): void {
+    if (write.handle !== 0) this.#unpend(write.handle)
+  }
+
+  /** The write that brought the entry, if some copy has not stored that. */
+  pendingAt(handle: number): PendingWrite | undefined {
+    return this.records.isPending(handle) ? this.#pending.get(handle) : undefined
+  }
+
+  /** Whether what the write brought is still there. */
+  holds({ slot, handle }: PendingWrite): boolean {
+    return handle !== 0 && !this.#isDead(slot, handle)
   }
 
   #isPatienceOver(moreBytes: number): boolean {
@@ -245,13 +286,8 @@ export class Store {
     }
   }
 
-  #find(slot: number, key: string): number {
-    const handle = this.#index.find(key, hashOf(key, this.hashSeed))
-    return handle !== 0 && this.#isDead(slot, handle) ? 0 : handle
-  }
-
   #isDead(slot: number, handle: number): boolean {
-    return this.#toWork.size > 0 && this.#lives[handle]! < this.#living[slot]!
+    return this.#toWork.size > 0 && this.records.life(handle) < this.#living[slot]!
   }
 
   /** Something of an earlier life is replaced. */
@@ -270,34 +306,65 @@ export class Store {
     const home = this.#homes[slot]!
     this.#recency.remove(handle)
     if (this.#toWork.size === 0) return this.#recency.add(home, handle)
-    const side = this.#sides[handle]!
+    const side = this.records.side(handle)
     if (side === home) return this.#recency.add(side, handle)
-    const { costBytes } = this.#entries[handle]!
+    const costBytes = this.records.costBytes(handle)
     this.#keys[side]!--
     this.#bytes[side]! -= costBytes
     this.#enter(home, handle, costBytes)
   }
 
   #enter(side: number, handle: number, costBytes: number): void {
-    this.#sides[handle] = side
+    this.records.setSide(handle, side)
     this.#keys[side]!++
     this.#bytes[side]! += costBytes
     this.#recency.add(side, handle)
   }
 
   #drop(slot: number, handle: number): void {
+    const { records } = this
     if (this.#isDead(slot, handle)) this.#dead[slot]!--
-    else if (this.#renewed.size > 0 && this.#lives[handle] === this.#life[slot]) this.#countRenewed(slot, -1)
-    const side = this.#sides[handle]!
+    else if (this.#renewed.size > 0 && records.life(handle) === this.#life[slot]) this.#countRenewed(slot, -1)
+    const side = records.side(handle)
     this.#keys[side]!--
-    const { key, costBytes } = this.#entries[handle]!
-    this.#bytes[side]! -= costBytes
-    this.#index.remove(handle, hashOf(key, this.hashSeed))
+    this.#bytes[side]! -= records.costBytes(handle)
+    this.#unpend(handle)
+    this.#index.remove(handle, this.#hashAt(handle))
     this.#order.remove(slot, handle)
     this.#recency.remove(handle)
-    this.#entries[handle] = undefined
-    this.#recency.next[handle] = this.#free
-    this.#free = handle
+    records.free(handle)
+  }
+
+  #unpend(handle: number): void {
+    const write = this.pendingAt(handle)
+    if (!write) return
+    write.handle = 0
+    this.#pending.delete(handle)
+    this.records.setPending(handle, false)
+  }
+
+  /** Empties pages of which little is used. */
+  #evacuate(count: number): void {
+    this.records.evacuate(count, (handle) => {
+      const to = this.records.copy(handle)
+      const write = this.pendingAt(handle)
+      this.#unpend(handle)
+      this.#move(handle, to, this.#hashAt(to))
+      if (write) this.pend(to, write)
+    })
+  }
+
+  /** What leads to a record leads to another one of the same key from now on. */
+  #move(from: number, to: number, hash: number): void {
+    this.records.takePlaceOf(to, from)
+    this.#index.replace(from, to, hash)
+    this.#order.replace(this.records.slot(to), to)
+    this.#recency.replace(to)
+    this.records.free(from)
+  }
+
+  #hashAt(handle: number): number {
+    return hashOf(this.records.key(handle), this.hashSeed)
   }
 
   #workOn(slot: number): void {
@@ -307,26 +374,6 @@ export class Store {
   /** Frees it if it is dead, and puts it on the side to which its slot belongs. */
   #settle(slot: number, handle: number): void {
     if (this.#isDead(slot, handle)) this.#drop(slot, handle)
-    else if (this.#sides[handle] !== this.#homes[slot]) this.#use(slot, handle)
-  }
-
-  #take(): number {
-    const handle = this.#free
-    if (handle !== 0) {
-      this.#free = this.#recency.next[handle]!
-      return handle
-    }
-    if (this.#unused === this.#capacity) this.#grow(2 * this.#capacity)
-    return this.#unused++
-  }
-
-  #grow(capacity: number): void {
-    this.#capacity = capacity
-    const sides = new Uint8Array(capacity)
-    sides.set(this.#sides)
-    this.#sides = sides
-    this.#lives = grown(this.#lives, capacity)
-    this.#recency.grow(capacity)
-    this.#order.grow(capacity)
+    else if (this.records.side(handle) !== this.#homes[slot]) this.#use(slot, handle)
   }
 }

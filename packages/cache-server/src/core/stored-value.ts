@@ -5,7 +5,7 @@
 export type StoredValue = string | Uint8Array
 
 /** Bytes in a memory of their own cost some 350 bytes and a microsecond more than a text, but leave V8's heap alone. */
-const MAX_TEXT_BYTES = 4096
+export const MAX_TEXT_BYTES = 4096
 
 /** A value that stands in a frame, whose memory it must not keep. */
 export function storedValue(frame: Buffer, at: number, length: number): StoredValue {

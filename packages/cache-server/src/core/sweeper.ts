@@ -56,10 +56,11 @@ export class Sweeper {
           this.store.expiry.note(slot, Math.max(next.done ? scan.earliest : now, now + RETRY_MS))
         return looked
       }
-      const entry = this.store.peek(slot, next.value)
-      if (!entry || entry.expiresAt === 0) continue
-      if (entry.expiresAt <= now) this.writer.expire(entry)
-      else if (entry.expiresAt < scan.earliest) scan.earliest = entry.expiresAt
+      const handle = this.store.find(slot, next.value)
+      const expiresAt = handle === 0 ? 0 : this.store.records.expiresAt(handle)
+      if (expiresAt === 0) continue
+      if (expiresAt <= now) this.writer.expire(slot, next.value)
+      else if (expiresAt < scan.earliest) scan.earliest = expiresAt
     }
     return count
   }

@@ -42,10 +42,10 @@ export class WriteLedger {
     return this.#counts[slot] === 0
   }
 
-  /** An entry was stored here; the copies are told next. */
-  put(write: PendingWrite): void {
+  /** An entry was stored here, at this handle; the copies are told next. */
+  put(write: PendingWrite, handle: number): void {
     this.#counts[write.slot]!++
-    write.entry!.pending = write
+    this.#store.pend(handle, write)
   }
 
   /** Under this key there is something again: nobody waits for an earlier removal. */
@@ -119,8 +119,8 @@ export class WriteLedger {
   }
 
   #waitFor(copy: ReplicaChannel, write: PendingWrite, now: number): void {
-    const { entry, slot, key } = write
-    if (entry && this.#store.peek(slot, key) === entry) copy.fill(entry, now, write)
+    const { entry } = write
+    if (entry && this.#store.holds(write)) copy.fill(entry, now, write)
     else copy.expect(write)
   }
 
@@ -133,8 +133,7 @@ export class WriteLedger {
   #settle(write: PendingWrite): void {
     this.#waitingReaders -= write.readerCount
     this.#counts[write.slot]!--
-    if (write.entry) {
-      if (write.entry.pending === write) write.entry.pending = undefined
-    } else if (this.#removals.get(write.key) === write) this.#removals.delete(write.key)
+    if (write.entry) this.#store.settled(write)
+    else if (this.#removals.get(write.key) === write) this.#removals.delete(write.key)
   }
 }

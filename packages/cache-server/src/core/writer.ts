@@ -43,7 +43,7 @@ export class Writer {
     this.#makeRoom(slot, key, value)
     const seq = slots.nextSeq(slot)
     const entry = new Entry(key, slot, seq, value, kind, expiresAt)
-    this.store.put(entry)
+    const handle = this.store.put(entry)
     this.store.history.note(slot, client.origin, number)
     this.ledger.overwritten(key)
     const backup = slots.backup[slot]
@@ -51,17 +51,17 @@ export class Writer {
     if (ackPrimary || (!backup && !copy)) client.reply(id, true)
     if (backup || copy) {
       const write = new PendingWrite(slot, key, entry, ackPrimary ? undefined : client, id, true)
-      this.ledger.put(write)
+      this.ledger.put(write, handle)
       backup?.put(entry, now, write, client.origin, number)
       copy?.put(entry, now, write, client.origin, number)
     }
   }
 
   /** Removes an entry that is there. @param client answered with `true`, if any */
-  remove(entry: Entry, client?: ClientSession, id = 0, number = 0): void {
-    this.store.remove(entry.slot, entry.key)
-    this.store.history.note(entry.slot, client?.origin, number)
-    const write = new PendingWrite(entry.slot, entry.key, undefined, client, id, true)
+  remove(slot: number, key: string, client?: ClientSession, id = 0, number = 0): void {
+    this.store.remove(slot, key)
+    this.store.history.note(slot, client?.origin, number)
+    const write = new PendingWrite(slot, key, undefined, client, id, true)
     if (!this.#tellCopies(write, client?.origin, number)) write.answer()
   }
 
@@ -69,11 +69,11 @@ export class Writer {
   rewrite({ slot, key, value, kind, expiresAt }: Entry, now: number): void {
     const { slots } = this
     const entry = new Entry(key, slot, slots.nextSeq(slot), value, kind, expiresAt)
-    this.store.put(entry)
+    const handle = this.store.put(entry)
     const [backup, copy] = [slots.backup[slot], slots.copy[slot]]
     if (!backup && !copy) return
     const write = new PendingWrite(slot, key, entry, undefined, 0, true)
-    this.ledger.put(write)
+    this.ledger.put(write, handle)
     backup?.put(entry, now, write, undefined, 0)
     copy?.put(entry, now, write, undefined, 0)
   }
@@ -91,9 +91,9 @@ export class Writer {
   }
 
   /** Removes an entry whose time is over. */
-  expire(entry: Entry): void {
+  expire(slot: number, key: string): void {
     this.expirations++
-    this.remove(entry)
+    this.remove(slot, key)
   }
 
   /**
@@ -113,27 +113,31 @@ export class Writer {
    */
   enforceBudget(moreBytes = 0): void {
     for (let passedOver = 0; this.store.isOverBudget(moreBytes);) {
-      const entry = this.store.evict(moreBytes, passedOver < MAX_PASSED_OVER)
-      if (!entry) return
-      if (this.slots.serving[entry.slot] === Serving.PARKED) {
-        this.store.put(entry)
+      const handle = this.store.toEvict(moreBytes, passedOver < MAX_PASSED_OVER)
+      if (handle === 0) return
+      if (this.slots.serving[this.store.records.slot(handle)] === Serving.PARKED) {
+        this.store.passOver(handle)
         passedOver++
-      } else this.#evicted(entry)
+      } else this.#evict(handle)
     }
   }
 
   #makeRoom(slot: number, key: string, value: StoredValue): void {
     const cost = costOf(key, value)
     if (!this.store.isOverBudget(cost)) return
-    const replaced = this.store.peek(slot, key)
-    this.enforceBudget(cost - (replaced?.costBytes ?? 0))
+    const replaced = this.store.find(slot, key)
+    if (replaced === 0) return this.enforceBudget(cost)
+    this.enforceBudget(cost - this.store.records.costBytes(replaced))
     // Its room is counted twice when it was what had to go.
-    if (replaced && !this.store.peek(slot, key)) this.enforceBudget(cost)
+    if (this.store.find(slot, key) === 0) this.enforceBudget(cost)
   }
 
   /** The primary evicts for all copies. A copy that does so by itself parts from them: that is counted, and noted. */
-  #evicted({ slot, key }: Entry): void {
-    const { slots } = this
+  #evict(handle: number): void {
+    const { slots, store } = this
+    const slot = store.records.slot(handle)
+    const key = store.records.key(handle)
+    store.remove(slot, key)
     if (slots.serving[slot] === Serving.YES) {
       this.evictions++
       this.removeFromCopies(slot, key)

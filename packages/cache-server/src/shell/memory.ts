@@ -19,6 +19,9 @@ const NEAR_BUDGET = 0.4
 /** Smallest --max-memory, in bytes. */
 export const MIN_MEMORY_BYTES = 128 * 1024 * 1024
 
+/** Largest: entries in more pages could not be named (core/slabs.ts). */
+export const MAX_MEMORY_BYTES = 32 * 1024 ** 3
+
 /** Turns what the whole process may take, in bytes, into the budget of its entries. */
 export function entryBudget(maxMemoryBytes: number): number {
   return Math.max(0, Math.floor((maxMemoryBytes - PROCESS_BYTES) * ENTRY_SHARE))

@@ -2,7 +2,7 @@ import { IcfError, limits } from '@icf/common'
 import { formatAddress, machineIdentity, memoryWarning, nodeRuntime, type Address } from '@icf/common/node'
 import type { Logger } from 'pino'
 import { CacheServer, type RunningCacheServer } from './cache-server.js'
-import { entryBudget, heapLimit, MIN_MEMORY_BYTES, NodeMemory } from './memory.js'
+import { entryBudget, heapLimit, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES, NodeMemory } from './memory.js'
 
 const MIB = 1024 ** 2
 
@@ -21,7 +21,7 @@ export interface CacheServerOptions {
   /** What it dies with, with all other processes there; undefined: this host. */
   readonly machine?: string
   readonly weight: number
-  /** What the whole process may take, in bytes; from 128 MiB. */
+  /** What the whole process may take, in bytes; from 128 MiB to 32 GiB. */
   readonly maxMemoryBytes: number
   readonly logger: Logger
   /** Called with the id of each incarnation. */
@@ -80,6 +80,10 @@ function checkOptions({
     bad(`weight must be a number from 0 to ${limits.maxWeight}, got ${weight}`)
   if (!Number.isSafeInteger(maxMemoryBytes) || maxMemoryBytes < MIN_MEMORY_BYTES)
     bad(`max-memory must be at least ${MIN_MEMORY_BYTES / 1024 / 1024} MiB, got ${maxMemoryBytes} bytes`)
+  if (maxMemoryBytes > MAX_MEMORY_BYTES)
+    bad(
+      `max-memory of one process is at most ${MAX_MEMORY_BYTES / 1024 ** 3} GiB, got ${maxMemoryBytes} bytes: start several (icf cache --processes)`,
+    )
   if (machine !== undefined && (machine === '' || machine.length > limits.maxNameLength))
     bad(`machine must be 1 to ${limits.maxNameLength} characters`)
   if (zone.length > limits.maxNameLength) bad(`zone must be at most ${limits.maxNameLength} characters`)

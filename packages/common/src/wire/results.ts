@@ -85,6 +85,13 @@ export class ResultsWriter {
     else writer.lastingBytes(value)
   }
 
+  /** The same, of so many bytes of `memory`, which may change as soon as this returns. */
+  valueIn(id: number, kind: number, memory: Uint8Array, at: number, length: number): void {
+    this.#next(id)
+    this.writer.byte(ResultTag.VALUE + kind)
+    this.writer.bytesIn(memory, at, length)
+  }
+
   /** The value that the frame names. */
   valueAhead(id: number, kind: number): void {
     this.#next(id)

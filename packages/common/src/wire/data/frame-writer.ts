@@ -6,6 +6,9 @@ const MAX_FIRST_CAPACITY = 65_536
 /** Up to so many characters a loop is faster than a call out of JavaScript. */
 const SHORT_TEXT = 24
 
+/** The same of bytes, which are copied by a call together. */
+const SHORT_BYTES = 128
+
 /** What is below is shifted, what is above is divided: bitwise operators know 32 bits. */
 const MAX_SHIFTED = 0x7fff_ffff
 
@@ -100,6 +103,17 @@ export class FrameWriter {
     this.#reserve(bytes.length)
     this.#buffer.set(bytes, this.#at)
     this.#at += bytes.length
+  }
+
+  /** The same, of so many bytes in `memory`. */
+  bytesIn(memory: Uint8Array, from: number, length: number): void {
+    this.count(length)
+    this.#reserve(length)
+    const buffer = this.#buffer
+    const at = this.#at
+    this.#at += length
+    if (length > SHORT_BYTES) buffer.set(memory.subarray(from, from + length), at)
+    else for (let i = 0; i < length; i++) buffer[at + i] = memory[from + i]!
   }
 
   /** The same, of bytes that do not change until the frame is ended. */
