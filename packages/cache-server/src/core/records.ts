@@ -5,7 +5,7 @@ import { storedValue, type StoredValue } from './stored-value.js'
 
 /**
  * A record is one chunk: what the store knows of an entry, its key, and its value, so that who looks for it finds all in
- * neighbouring lines of the cache. In words of four bytes …
+ * neighbouring lines of the cache. It begins at a unit of 16 bytes. In words of four bytes from there …
  */
 const PREV = 0
 const NEXT = 1
@@ -142,8 +142,14 @@ export class Records {
   }
 
   entry(handle: number): Entry {
-    const { slot, seq, kind, expiresAt } = this.#fields(handle)
-    return new Entry(this.key(handle), slot, seq, this.value(handle), kind, expiresAt)
+    return new Entry(
+      this.key(handle),
+      this.slot(handle),
+      this.seq(handle),
+      this.value(handle),
+      this.kind(handle),
+      this.expiresAt(handle),
+    )
   }
 
   /** What the entry is charged. */
@@ -169,7 +175,7 @@ export class Records {
     return (this.#byte(handle, FLAGS) & LARGE) !== 0
   }
 
-  /** Neither of the two: it can be answered as it stands here. */
+  /** Neither large nor pending: it can be answered as it stands here. */
   isPlain(handle: number): boolean {
     return this.#byte(handle, FLAGS) === 0
   }
@@ -199,7 +205,7 @@ export class Records {
     return this.#double(handle, EXPIRES_AT)
   }
 
-  /** The next three are those of `Recency`: its ends are handles, too. */
+  /** This and the next three are for `Recency`, whose ends of lists are handles, too. */
   prev(handle: number): number {
     return this.#word(handle, PREV)
   }
@@ -238,15 +244,6 @@ export class Records {
 
   setSide(handle: number, side: number): void {
     this.#setByte(handle, SIDE, side)
-  }
-
-  #fields(handle: number): Pick<Entry, 'slot' | 'seq' | 'kind' | 'expiresAt'> {
-    return {
-      slot: this.slot(handle),
-      seq: this.seq(handle),
-      kind: this.kind(handle),
-      expiresAt: this.expiresAt(handle),
-    }
   }
 
   #write(handle: number, { key, slot, seq, value, kind, expiresAt }: Entry): void {

@@ -6,10 +6,10 @@ const LEAST_CHUNK_BYTES = 64
 /** A class of chunks is larger than the next smaller one by this share, at most: what they hold wastes no more, half of it on average. */
 const GROWTH = 1 / 8
 
-/** The largest chunk is this share of a page. */
+/** So many of the largest chunks make a page. */
 const CHUNKS_OF_LARGEST = 8
 
-/** Pages are this share of what is to be kept, within bounds, so that one that is hardly used wastes little. */
+/** About so many pages hold all that is to be kept, within bounds, so that one that is hardly used wastes little. */
 const PAGES = 1024
 const LEAST_PAGE_SHIFT = 16
 const MOST_PAGE_SHIFT = 18
