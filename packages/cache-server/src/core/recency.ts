@@ -10,7 +10,12 @@ export interface Links {
   setNext(handle: number, next: number): void
 }
 
-/** Which handle was used when: one list for each side, a chain whose ends meet in a handle of its own. */
+/**
+ * Which handle came when: one list for each side, a chain whose ends meet in a handle of its own. One that is used stays where it is,
+ * and is only marked: it is passed over, to come anew, when it would be the next to go. That is LRU by second chance (Corbató, A
+ * Paging Experiment with the Multics System, 1968), which finds as much as exact LRU or more (Yang et al., FIFO Can Be Better than
+ * LRU, HotOS 2023), and a GET touches no other entry's memory.
+ */
 export class Recency {
   constructor(private readonly links: Links) {
     for (const end of END_OF) {
@@ -19,7 +24,7 @@ export class Recency {
     }
   }
 
-  /** As the most recently used one of that side. */
+  /** As the last to come of that side. */
   add(side: number, handle: number): void {
     const { links } = this
     const end = END_OF[side]!
@@ -45,7 +50,7 @@ export class Recency {
     links.setPrev(links.next(handle), handle)
   }
 
-  /** The least recently used one; up to LAST_END: there is none. */
+  /** The first to go; up to LAST_END: there is none. */
   oldest(side: number): number {
     return this.links.prev(END_OF[side]!)
   }

@@ -27,6 +27,8 @@ const KEY = 43
 const LARGE = 1
 /** Some copy has not stored the entry yet. */
 const PENDING = 2
+/** It was used since it came, or since it was passed over. */
+const USED = 4
 
 /** Up to so many characters a loop is faster than a call out of JavaScript. */
 const SHORT = 24
@@ -177,7 +179,7 @@ export class Records {
 
   /** Neither large nor pending: it can be answered as it stands here. */
   isPlain(handle: number): boolean {
-    return this.#byte(handle, FLAGS) === 0
+    return (this.#byte(handle, FLAGS) & (LARGE | PENDING)) === 0
   }
 
   isPending(handle: number): boolean {
@@ -187,6 +189,16 @@ export class Records {
   setPending(handle: number, isPending: boolean): void {
     const flags = this.#byte(handle, FLAGS)
     this.#setByte(handle, FLAGS, isPending ? flags | PENDING : flags & ~PENDING)
+  }
+
+  isUsed(handle: number): boolean {
+    return (this.#byte(handle, FLAGS) & USED) !== 0
+  }
+
+  setUsed(handle: number, isUsed: boolean): void {
+    const flags = this.#byte(handle, FLAGS)
+    const wanted = isUsed ? flags | USED : flags & ~USED
+    if (flags !== wanted) this.#setByte(handle, FLAGS, wanted)
   }
 
   slot(handle: number): number {

@@ -125,6 +125,17 @@ describe('the store', () => {
     assert.equal(store.isOverBudget(0), false)
   })
 
+  it('passes over those that were used since they came, once, and no more than sixteen at a time', () => {
+    store = new Store(20 * COST)
+    put(0, 100, 'primary')
+    for (const i of [...Array(40).keys(), 50]) get(i)
+    const evicted = Array.from({ length: 12 }, () => evict(0)?.key)
+    assert.deepEqual(evicted, [16, 33, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49].map(key))
+    const rest = Array.from({ length: 51 }, () => evict(0)?.key)
+    assert.deepEqual(rest.slice(0, 2), [key(51), key(52)])
+    assert.deepEqual(rest.slice(49), [key(0), key(1)])
+  })
+
   it('evicts primaries for the sake of backups down to half of the budget, and backups only then', () => {
     put(0, 6, 'primary')
     put(6, 12, 'backup')

@@ -18,6 +18,9 @@ const PRIMARY_SHARE = 0.5
 /** Share of the budget by which backups may exceed it before they are evicted: their primaries' evictions may be on their way. */
 const BACKUP_PATIENCE = 1 / 16
 
+/** With each that is to go, so many others are passed over because they were used: what a turn of the event loop does is bounded. */
+const CHANCES = 16
+
 /** While pages are to be emptied, so many places in them are looked at with each entry that comes. */
 const EVACUATED_BY_PUT = 16
 
@@ -82,7 +85,7 @@ export class Store {
     return handle !== 0 && this.#isDead(slot, handle) ? 0 : handle
   }
 
-  /** The same, which becomes the most recently used one. */
+  /** The same, which is used. */
   use(slot: number, key: string): number {
     const handle = this.find(slot, key)
     if (handle !== 0) this.#use(slot, handle)
@@ -227,19 +230,25 @@ export class Store {
   }
 
   /**
-   * The least recently used entry of the side that has more than its share: normally the primaries, whose eviction the backups
-   * are told. A backup goes only when its primary makes no room in time; that is an alarm. 0: none is to go.
+   * About the least recently used entry of the side that has more than its share: the one that came first, unless it was used
+   * since (`Recency`). Normally it is of the primaries, whose eviction the backups are told. A backup goes only when its primary makes no room in time; that is an alarm. 0: none is to go.
    * @param moreBytes about to come
    * @param mayBePrimary false: the primaries can not make room now
    */
   toEvict(moreBytes: number, mayBePrimary = true): number {
-    for (;;) {
+    for (let chances = CHANCES; ;) {
       const isPrimary = mayBePrimary && this.#bytes[PRIMARY]! > PRIMARY_SHARE * this.maxBytes
       if (!isPrimary && !this.#isPatienceOver(moreBytes)) return 0
       const handle = this.#recency.oldest(isPrimary ? PRIMARY : BACKUP)
       if (handle <= LAST_END) return 0
       const slot = this.records.slot(handle)
-      if (!this.#isDead(slot, handle)) return handle
+      const isAlive = !this.#isDead(slot, handle)
+      if (isAlive && chances > 0 && this.records.isUsed(handle)) {
+        this.passOver(handle)
+        chances--
+        continue
+      }
+      if (isAlive) return handle
       // Of an earlier life: its room is what was wanted, and nobody has to know.
       this.#drop(slot, handle)
       if (!this.isOverBudget(moreBytes)) return 0
@@ -248,7 +257,10 @@ export class Store {
 
   /** Others are to go before it. */
   passOver(handle: number): void {
-    this.#use(this.records.slot(handle), handle)
+    const { records } = this
+    records.setUsed(handle, false)
+    this.#recency.remove(handle)
+    this.#recency.add(records.side(handle), handle)
   }
 
   /** Until `settled`, who reads the entry has to wait for this write, which brought it. */
@@ -301,16 +313,20 @@ export class Store {
     if (count !== undefined) this.#renewed.set(slot, count + difference)
   }
 
-  /** As the most recently used one, on the side to which its slot belongs. */
   #use(slot: number, handle: number): void {
+    this.records.setUsed(handle, true)
+    if (this.#toWork.size > 0) this.#bringHome(slot, handle)
+  }
+
+  /** Puts it on the side to which its slot belongs. */
+  #bringHome(slot: number, handle: number): void {
     const home = this.#homes[slot]!
-    this.#recency.remove(handle)
-    if (this.#toWork.size === 0) return this.#recency.add(home, handle)
     const side = this.records.side(handle)
-    if (side === home) return this.#recency.add(side, handle)
+    if (side === home) return
     const costBytes = this.records.costBytes(handle)
     this.#keys[side]!--
     this.#bytes[side]! -= costBytes
+    this.#recency.remove(handle)
     this.#enter(home, handle, costBytes)
   }
 
@@ -374,6 +390,6 @@ export class Store {
   /** Frees it if it is dead, and puts it on the side to which its slot belongs. */
   #settle(slot: number, handle: number): void {
     if (this.#isDead(slot, handle)) this.#drop(slot, handle)
-    else if (this.records.side(handle) !== this.#homes[slot]) this.#use(slot, handle)
+    else this.#bringHome(slot, handle)
   }
 }
