@@ -142,6 +142,11 @@ export class Auditor {
     for (const task of this.#tasks.values()) if (task.channel === channel) this.#giveUp(task)
   }
 
+  /** Whether `advance` may have something to do, now or later. */
+  get isAtWork(): boolean {
+    return this.#isUnderWay
+  }
+
   /** Goes on for one turn. @returns whether more can be done without waiting for anything */
   advance(now: number): boolean {
     if (!this.#isUnderWay) return false

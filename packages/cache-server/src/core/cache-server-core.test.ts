@@ -58,6 +58,15 @@ describe('a cache server', () => {
     assert.equal(b.core.store.peek(keySlot('key'), 'key')?.value, 'value')
   })
 
+  it('has nothing to flush as time passes, unless something is under way', () => {
+    adopt(topologyOf(1, 0, 1), ...all())
+    a.pass(25)
+    assert.equal(wires.queue.length, 0)
+    adopt(topologyOf(2, 0, 1, { to: 2, intent: 'primary', since: 2 }), ...all())
+    a.pass(25)
+    assert.equal(wires.queue.length, 1)
+  })
+
   it('shows a write to nobody before the backup has it', () => {
     adopt(topologyOf(1, 0, 1), ...all())
     a.ask(CommandCode.SET, 'key', 'old', 1, 0, 0)

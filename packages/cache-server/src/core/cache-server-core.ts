@@ -307,8 +307,20 @@ export class CacheServerCore {
     this.store.history.forget(now)
     for (const channel of this.#channels.values()) channel.elapse(now)
     const more = this.#sweeper.sweep(SLICE_ENTRIES, now)
-    this.#dirty()
+    if (this.#isAnythingUnderWay) this.#dirty()
     return more || this.store.hasBackgroundWork
+  }
+
+  /** Whether a flush may have something to do, though no input came. */
+  get #isAnythingUnderWay(): boolean {
+    return (
+      this.#copier.isAtWork ||
+      this.#mender.isAtWork ||
+      this.auditor.isAtWork ||
+      this.runner.longWrites.bytes > 0 ||
+      this.#dirtyClients.length > 0 ||
+      this.#dirtyChannels.length > 0
+    )
   }
 
   /** Bytes on their way to backups. */

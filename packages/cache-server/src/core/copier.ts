@@ -190,6 +190,11 @@ export class Copier implements Fills {
     return freed
   }
 
+  /** Whether `advance` may have something to do, now or later. */
+  get isAtWork(): boolean {
+    return this.#queues.size > 0 || this.#toPark.length > 0 || this.#toReport.length > 0
+  }
+
   /** Goes on as far as windows and bounds allow; called once a turn. @returns whether more is to be done in the next one */
   advance(now: number): boolean {
     const isMore = this.#streamAll(now)

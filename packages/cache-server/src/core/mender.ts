@@ -74,6 +74,11 @@ export class Mender {
     return begun
   }
 
+  /** Whether `advance` may have something to do, now or later. */
+  get isAtWork(): boolean {
+    return this.#mends.size > 0
+  }
+
   /** Goes on as far as windows allow, with one slot of each channel at a time; called once a turn. */
   advance(now: number): void {
     if (this.#mends.size === 0) return
