@@ -4,9 +4,13 @@ import {
   kindOfResult,
   readValueResult,
   ResultTag,
+  ValueKind,
   type FrameReader,
 } from '@icf/common'
 import { decodeValue } from './value.js'
+
+/** The most frequent of all results is read straight from the frame, without objects for its bytes. */
+const TEXT = ResultTag.VALUE + ValueKind.TEXT
 
 /**
  * What a server answered to a command: what its caller gets, or why there is nothing to get.
@@ -19,6 +23,7 @@ export function readResult(code: CommandCode, frame: FrameReader, tag: number): 
   switch (code) {
     case CommandCode.GET: {
       if (tag === ResultTag.NIL) return undefined
+      if (tag === TEXT) return frame.text(frame.count())
       const kind = kindOfResult(tag)
       if (kind === undefined) break
       return decodeValue(kind, readValueResult(frame, tag))
