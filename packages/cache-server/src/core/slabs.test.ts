@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { Slabs, UNIT_BYTES } from './slabs.js'
+import { chunkBytes, UNIT_BYTES } from './chunk-classes.js'
+import { Slabs } from './slabs.js'
 
 const WANTED_BYTES = 16 * 1024 * 1024
 const PAGE_BYTES = 64 * 1024
@@ -89,15 +90,33 @@ describe('slabs', () => {
     )
   })
 
-  it('have room for every size up to the largest, and waste at most an eighth of it', () => {
-    for (let size = 1; size <= slabs.maxChunkBytes; size += 7) {
-      const before = slabs.usedBytes
-      allocate(size)
-      const used = slabs.usedBytes - before
-      assert.ok(used >= size)
-      assert.ok(used <= Math.max(64, (size + UNIT_BYTES) * (1 + 1 / 8) + UNIT_BYTES), `${used} for ${size}`)
+  for (const [wantedBytes, pageBytes] of [
+    [WANTED_BYTES, PAGE_BYTES],
+    [100 * 1024 * 1024, 2 * PAGE_BYTES],
+    [1024 ** 3, 4 * PAGE_BYTES],
+  ] as const)
+    it(`have room for every size up to the largest, and waste at most an eighth of it, in pages of ${pageBytes}`, () => {
+      slabs = new Slabs(wantedBytes)
+      for (let size = 1; size <= slabs.maxChunkBytes; size += 7) {
+        const before = slabs.usedBytes
+        allocate(size)
+        const used = slabs.usedBytes - before
+        assert.equal(used, chunkBytes(size), 'the same in all pages')
+        assert.ok(used >= size)
+        assert.ok(used <= Math.max(64, (size + UNIT_BYTES) * (1 + 1 / 8) + UNIT_BYTES), `${used} for ${size}`)
+      }
+      assert.equal(slabs.maxChunkBytes, pageBytes / 8)
+      check()
+    })
+
+  it('cut all of a page into chunks, but for a fiftieth', () => {
+    for (let size = 64; size <= PAGE_BYTES / 8; size += 16) {
+      slabs = new Slabs(WANTED_BYTES)
+      slabs.allocate(size)
+      const chunk = slabs.usedBytes
+      while (slabs.pageBytes === PAGE_BYTES) slabs.allocate(size)
+      assert.ok(slabs.usedBytes - chunk >= 0.98 * PAGE_BYTES, `chunks of ${chunk}`)
     }
-    assert.equal(slabs.maxChunkBytes, PAGE_BYTES / 8)
   })
 
   it('give pages back when little of them is used, and keep what is', () => {

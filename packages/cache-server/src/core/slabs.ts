@@ -1,18 +1,16 @@
-/** Chunks begin at multiples of so many bytes, and so do handles count. */
-export const UNIT_BYTES = 16
+import {
+  CLASS_UNITS,
+  largestChunk,
+  LEAST_CHUNK_BYTES,
+  LEAST_PAGE_BYTES,
+  MOST_PAGE_BYTES,
+  UNIT_BYTES,
+} from './chunk-classes.js'
+
 const UNIT_SHIFT = 4
-const LEAST_CHUNK_BYTES = 64
-
-/** A class of chunks is larger than the next smaller one by this share, at most: what they hold wastes no more, half of it on average. */
-const GROWTH = 1 / 8
-
-/** So many of the largest chunks make a page. */
-const CHUNKS_OF_LARGEST = 8
 
 /** About so many pages hold all that is to be kept, within bounds, so that one that is hardly used wastes little. */
 const PAGES = 1024
-const LEAST_PAGE_SHIFT = 16
-const MOST_PAGE_SHIFT = 18
 
 /** Empty pages that are kept for the next that is needed: new memory costs more than to fill it. */
 const SPARE_PAGES = 8
@@ -78,9 +76,8 @@ export class Slabs {
   /** @param wantedBytes that are to be kept, about */
   constructor(wantedBytes: number) {
     const shift = Math.ceil(Math.log2(Math.max(1, wantedBytes / PAGES)))
-    const pageShift = Math.min(Math.max(shift, LEAST_PAGE_SHIFT), MOST_PAGE_SHIFT)
-    this.unitBits = pageShift - UNIT_SHIFT
-    this.#pageBytes = 2 ** pageShift
+    this.#pageBytes = Math.min(Math.max(2 ** shift, LEAST_PAGE_BYTES), MOST_PAGE_BYTES)
+    this.unitBits = Math.log2(this.#pageBytes) - UNIT_SHIFT
     this.#classes = classesOf(this.#pageBytes)
     for (const kind of this.#classes)
       while (this.#classBySize.length <= kind.units) this.#classBySize.push(kind)
@@ -245,15 +242,11 @@ export class Slabs {
   }
 }
 
-/** From the smallest to the largest: so many that each is cut from a page without a rest, about, and wastes no more than GROWTH. */
+/** From the smallest to the largest. */
 function classesOf(pageBytes: number): ChunkClass[] {
-  const classes: ChunkClass[] = []
-  for (let count = CHUNKS_OF_LARGEST; ; count = Math.max(count + 1, Math.floor(count * (1 + GROWTH)))) {
-    const units = Math.floor(pageBytes / count / UNIT_BYTES)
-    if (units * UNIT_BYTES < LEAST_CHUNK_BYTES) break
+  const most = largestChunk(pageBytes) / UNIT_BYTES
+  return CLASS_UNITS.filter((units) => units <= most).map((units) => {
     const chunksPerPage = Math.floor(pageBytes / UNIT_BYTES / units)
-    if (units !== classes.at(-1)?.units)
-      classes.push({ units, chunksPerPage, withRoom: [], pages: 0, free: 0 })
-  }
-  return classes.reverse()
+    return { units, chunksPerPage, withRoom: [], pages: 0, free: 0 }
+  })
 }
