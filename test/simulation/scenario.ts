@@ -1,3 +1,4 @@
+import { entryCost } from '@icf/cache-server/core'
 import type { Random } from '@icf/testkit/random'
 import type { ClusterOptions } from './cluster.js'
 import type { FaultOptions } from './faults.js'
@@ -6,6 +7,18 @@ import { randomWeather, type Weather } from './virtual/weather.js'
 
 const KIB = 1024
 const MIB = 1024 * KIB
+
+/** Where memory is scarce there is room for so many entries of a usual size … */
+const FEW_ENTRIES = 14
+const MORE_ENTRIES = 56
+/** … which is the mean of what is written there. */
+const USUAL_COST = entryCost(8, 750)
+const SCARCE = [
+  [FEW_ENTRIES],
+  [MORE_ENTRIES],
+  [FEW_ENTRIES, MORE_ENTRIES],
+  [FEW_ENTRIES, MORE_ENTRIES, MORE_ENTRIES],
+]
 
 /** How slow lines may be: so that copies take some time; and that long values still come in time. */
 const LEAST_BYTES_PER_MS = 1_250
@@ -53,9 +66,7 @@ export function chooseScenario(
     cluster: {
       masters,
       slotCount: random.chance(0.002) ? 16384 : random.pick([4, 16, 16, 64]),
-      budgets: mayEvict
-        ? random.pick([[16], [64], [16, 64], [16, 64, 64]]).map((size) => size * KIB)
-        : [64 * MIB],
+      budgets: mayEvict ? random.pick(SCARCE).map((entries) => entries * USUAL_COST) : [64 * MIB],
       zones: random.pick([[''], ['a', 'b'], ['a', 'b', 'c']]),
     },
     faults: {

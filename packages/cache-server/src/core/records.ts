@@ -1,5 +1,6 @@
 import type { Key } from '@icf/common'
-import { costOfBytes, Entry } from './entry.js'
+import { RECORD_HEADER_BYTES, entryCost } from './entry-cost.js'
+import { Entry } from './entry.js'
 import { Slabs } from './slabs.js'
 import { storedValue, type StoredValue } from './stored-value.js'
 
@@ -21,7 +22,7 @@ const EXPIRES_AT = 3
 const KIND = 40
 const SIDE = 41
 const FLAGS = 42
-const KEY = 43
+const KEY = RECORD_HEADER_BYTES
 
 /** The value stands in memory of its own. */
 const LARGE = 1
@@ -107,6 +108,11 @@ export class Records {
     return this.#slabs.pageBytes
   }
 
+  /** Of that, what the records take. */
+  get usedBytes(): number {
+    return this.#slabs.usedBytes
+  }
+
   /** Whether `evacuate` has something to do. */
   get isWasteful(): boolean {
     return this.#slabs.isWasteful
@@ -156,7 +162,7 @@ export class Records {
 
   /** What the entry is charged. */
   costBytes(handle: number): number {
-    return costOfBytes(this.#keyBytes(handle), this.valueBytes(handle))
+    return entryCost(this.#keyBytes(handle), this.valueBytes(handle))
   }
 
   /** The page in which it is … */

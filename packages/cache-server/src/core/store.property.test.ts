@@ -112,7 +112,7 @@ describe('a store, whatever is done to it', () => {
   it('has what it is to have, and nothing else once it is at rest', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 200, size: 'max' }), (steps) => {
-        const store = new Store(3000, SLOTS)
+        const store = new Store(1300, SLOTS)
         const expected = new Expected()
         steps.forEach((step, at) => {
           step(store, expected, at + 1)

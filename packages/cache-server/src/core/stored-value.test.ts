@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { costOf, ENTRY_OVERHEAD_BYTES } from './entry.js'
+import { entryCost } from './entry-cost.js'
+import { costOf } from './entry.js'
 import { ownBytes, ownedValue, storedValue } from './stored-value.js'
 
 /** The longest that is stored as text. */
@@ -42,11 +43,9 @@ describe('a value that stands in a frame is stored', () => {
   })
 
   it('and costs its bytes, whatever characters they are of', () => {
-    for (const text of ['x'.repeat(300), 'é'.repeat(150), '漢'.repeat(100), '😀'.repeat(75)]) {
-      const bytes = Buffer.from(text)
-      assert.equal(costOf('k', storedFrom(bytes)), ENTRY_OVERHEAD_BYTES + 1 + 300)
-    }
-    const more = costOf('k', storedFrom(bytesOf(20_000))) - costOf('k', storedFrom(bytesOf(10_000)))
+    for (const text of ['x'.repeat(300), 'é'.repeat(150), '漢'.repeat(100), '😀'.repeat(75)])
+      assert.equal(costOf('k', storedFrom(Buffer.from(text))), entryCost(1, 300))
+    const more = costOf('k', storedFrom(bytesOf(50_000))) - costOf('k', storedFrom(bytesOf(40_000)))
     assert.equal(more, 10_000)
   })
 })
