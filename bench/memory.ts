@@ -8,8 +8,8 @@ import { IcfProcesses } from './icf-processes.js'
  */
 const MIB = 1024 * 1024
 
-/** What a server charges an entry beside its value: 420 bytes, and the key. */
-const ENTRY_BYTES = 443
+/** What a server charges an entry with a short value beside it, about. */
+const ENTRY_BYTES = 100
 
 interface Case {
   readonly maxMemoryMib: number

@@ -5,10 +5,13 @@ import type { Clock } from '@icf/common'
 const PROCESS_BYTES = 96 * 1024 * 1024
 
 /**
- * Share of the rest that entries may take. What else is there: garbage that was not collected yet, buffers that
- * belong to two entries, frames under way. Figures in docs/memory.md.
+ * Share of the rest that entries may take. What else is there: what is free in pages, garbage that was not collected yet,
+ * frames under way. Figures in docs/memory.md.
  */
 const ENTRY_SHARE = 0.8
+
+/** What is there besides takes no less. */
+const LEAST_OTHER_BYTES = 12 * 1024 * 1024
 
 /** Near the budget, V8 may let its heap grow by this before it collects; by itself it would about double it. */
 const HEAP_GROWING_PERCENT = 25
@@ -24,7 +27,8 @@ export const MAX_MEMORY_BYTES = 32 * 1024 ** 3
 
 /** Turns what the whole process may take, in bytes, into the budget of its entries. */
 export function entryBudget(maxMemoryBytes: number): number {
-  return Math.max(0, Math.floor((maxMemoryBytes - PROCESS_BYTES) * ENTRY_SHARE))
+  const bytes = maxMemoryBytes - PROCESS_BYTES
+  return Math.max(0, Math.floor(Math.min(bytes * ENTRY_SHARE, bytes - LEAST_OTHER_BYTES)))
 }
 
 /**
