@@ -18,8 +18,8 @@ const PRIMARY_SHARE = 0.5
 /** Share of the budget by which backups may exceed it before they are evicted: their primaries' evictions may be on their way. */
 const BACKUP_PATIENCE = 1 / 16
 
-/** With each that is to go, so many others are passed over because they were used: what a turn of the event loop does is bounded. */
-const CHANCES = 16
+/** From one `work` to the next so many are passed over because they were used: a millisecond or two of a turn of the event loop. */
+const CHANCES = 5000
 
 /** While pages are to be emptied, so many places in them are looked at with each entry that comes. */
 const EVACUATED_BY_PUT = 16
@@ -53,6 +53,7 @@ export class Store {
   readonly #renewed = new Map<number, number>()
   /** Slots of which some entries may be dead or on the wrong side, and those that have not been looked at; undefined: not begun. */
   readonly #toWork = new Map<number, Iterator<number> | undefined>()
+  #chances = CHANCES
   /** Bytes of the budget that values take which are still being received. */
   reservedBytes = 0
   readonly expiry: ExpiryIndex
@@ -202,6 +203,7 @@ export class Store {
 
   /** Moves and frees up to `count` entries. */
   work(count: number): void {
+    this.#chances = CHANCES
     let left = count
     for (const [slot, begun] of this.#toWork) {
       const handles = begun ?? this.#order.handlesOf(slot)
@@ -231,27 +233,26 @@ export class Store {
 
   /**
    * About the least recently used entry of the side that has more than its share: the one that came first, unless it was used
-   * since (`Recency`). Normally it is of the primaries, whose eviction the backups are told. A backup goes only when its primary makes no room in time; that is an alarm. 0: none is to go.
+   * since (`Recency`). Normally it is of the primaries, whose eviction the backups are told. A backup goes only when its primary
+   * makes no room in time; that is an alarm. 0: none is to go.
    * @param moreBytes about to come
    * @param mayBePrimary false: the primaries can not make room now
    */
   toEvict(moreBytes: number, mayBePrimary = true): number {
-    for (let chances = CHANCES; ;) {
+    for (;;) {
       const isPrimary = mayBePrimary && this.#bytes[PRIMARY]! > PRIMARY_SHARE * this.maxBytes
       if (!isPrimary && !this.#isPatienceOver(moreBytes)) return 0
       const handle = this.#recency.oldest(isPrimary ? PRIMARY : BACKUP)
       if (handle <= LAST_END) return 0
       const slot = this.records.slot(handle)
-      const isAlive = !this.#isDead(slot, handle)
-      if (isAlive && chances > 0 && this.records.isUsed(handle)) {
+      if (this.#isDead(slot, handle)) {
+        // Of an earlier life: its room is what was wanted, and nobody has to know.
+        this.#drop(slot, handle)
+        if (!this.isOverBudget(moreBytes)) return 0
+      } else if (this.#chances > 0 && this.records.isUsed(handle)) {
+        this.#chances--
         this.passOver(handle)
-        chances--
-        continue
-      }
-      if (isAlive) return handle
-      // Of an earlier life: its room is what was wanted, and nobody has to know.
-      this.#drop(slot, handle)
-      if (!this.isOverBudget(moreBytes)) return 0
+      } else return handle
     }
   }
 
