@@ -86,7 +86,7 @@ export class Store {
     return handle !== 0 && this.#isDead(slot, handle) ? 0 : handle
   }
 
-  /** The same, which is used. */
+  /** The same, and notes that it is used. */
   use(slot: number, key: string): number {
     const handle = this.find(slot, key)
     if (handle !== 0) this.#use(slot, handle)
