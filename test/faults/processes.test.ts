@@ -122,7 +122,7 @@ describe('several processes of one machine', () => {
   })
 
   async function startRow(machine: string): Promise<void> {
-    const port = rows.get(machine)?.port ?? (await freeBasePort([0, 1]))
+    const port = rows.get(machine)?.port ?? (await freeBasePort([0, 1, 2])) // the third: nobody's
     const row = new ProcessRow(port, 2, [
       ...['--machine', machine, '--masters', address, '--max-memory', MEMORY],
     ])
