@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, it } from 'node:test'
 import { withCluster } from '../support/cluster.js'
 import { runIcf } from '../support/icf.js'
-import { freePort } from '../support/ports.js'
+import { freePort } from '@icf/testkit/ports'
 import { findSecuredEtcdObstacle, SecuredEtcd } from '../support/secured-etcd.js'
 
 const skip = findSecuredEtcdObstacle() ?? false

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { limits } from '@icf/common'
 import { connect, type Client } from '@icf/client'
 import { Cluster } from '../support/cluster.js'
-import { freePort } from '../support/ports.js'
+import { freePort } from '@icf/testkit/ports'
 
 describe('the SDK', () => {
   let cluster: Cluster

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { limits } from '@icf/common'
 import { Cluster } from '../support/cluster.js'
 import { icf, runIcf, type Outcome } from '../support/icf.js'
-import { freeBasePort, freePort, upOffsets } from '../support/ports.js'
+import { freeBasePort, freePort, upOffsets } from '@icf/testkit/ports'
 import { waitUntil } from '@icf/testkit/wait'
 
 describe('icf up', () => {

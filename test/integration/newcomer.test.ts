@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { Status } from '@icf/common'
 import type { Child } from '../support/child.js'
 import { icf, runIcf } from '../support/icf.js'
-import { freeBasePort, upOffsets } from '../support/ports.js'
+import { freeBasePort, upOffsets } from '@icf/testkit/ports'
 import { Random } from '@icf/testkit/random'
 import { waitUntil } from '@icf/testkit/wait'
 

@@ -9,7 +9,7 @@ import { formatAddress } from '@icf/common/node'
 import type { Status } from '@icf/common'
 import type { Child } from '../support/child.js'
 import { icf, runIcf } from '../support/icf.js'
-import { freeBasePort, upOffsets } from '../support/ports.js'
+import { freeBasePort, upOffsets } from '@icf/testkit/ports'
 import { waitUntil } from '@icf/testkit/wait'
 
 interface Member {

@@ -6,7 +6,7 @@ import type { Status } from '@icf/common'
 import type { Child, Exit } from './child.js'
 import { icf, ICF } from './icf.js'
 import { HERE, type Place } from './place.js'
-import { freePort } from './ports.js'
+import { freePort } from '@icf/testkit/ports'
 import { Hopeless, waitUntil } from '@icf/testkit/wait'
 
 export interface ClusterOptions {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { waitUntil } from '@icf/testkit/wait'
 import { Child } from './child.js'
 import { HERE } from './place.js'
-import { freePort } from './ports.js'
+import { freePort } from '@icf/testkit/ports'
 
 const run = promisify(execFile)
 

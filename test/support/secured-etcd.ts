@@ -7,7 +7,7 @@ import { waitUntil } from '@icf/testkit/wait'
 import { Child } from './child.js'
 import { findEtcdObstacle } from './etcd.js'
 import { HERE } from './place.js'
-import { freePort } from './ports.js'
+import { freePort } from '@icf/testkit/ports'
 
 const run = promisify(execFile)
 

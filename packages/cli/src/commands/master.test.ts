@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '@icf/testkit/ports'
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'icf-cli-master-'))
@@ -49,12 +50,6 @@ async function hold(): Promise<{ port: number; free: () => void }> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { port: (server.address() as AddressInfo).port, free: () => server.close() }
-}
-
-async function freePort(): Promise<number> {
-  const { port, free } = await hold()
-  free()
-  return port
 }
 
 test('a state that can not be had is a circumstance: exit code 3; one of another cluster is wrong usage', async () => {

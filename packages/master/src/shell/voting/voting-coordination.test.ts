@@ -18,6 +18,7 @@ import {
   type Topology,
 } from '@icf/common'
 import { dial, nodeRuntime, type Address, type Link } from '@icf/common/node'
+import { freePort } from '@icf/testkit/ports'
 import { until, waitUntil } from '@icf/testkit/wait'
 import { pino } from 'pino'
 import { FileCoordination } from '../lone-coordination.js'
@@ -399,7 +400,7 @@ describe('masters that vote', () => {
   })
 
   it('found one cluster when all begin at once', async (t) => {
-    const ports = await Promise.all([1, 2, 3].map(() => freePort()))
+    const ports = await Promise.all([1, 2, 3].map(freePort))
     const addresses = ports.map((port) => ({ host: '127.0.0.1', port }))
     const all = ports.map((port, i) => new TestMaster(`new ${i}`, addresses, port))
     await Promise.all(all.map((master) => master.start(t)))
@@ -407,10 +408,3 @@ describe('masters that vote', () => {
     assert.equal(all.filter(({ node }) => node.isReady).length, 1)
   })
 })
-
-async function freePort(): Promise<number> {
-  const server = await nodeRuntime.listen({ host: '127.0.0.1', port: 0 })
-  const { port } = server.address
-  await server.close()
-  return port
-}
