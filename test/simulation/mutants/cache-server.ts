@@ -29,7 +29,7 @@ export const cacheServerMutants: readonly Mutant[] = [
     replace: `this.#renew(at)`,
     breaks: 'invariant 1: once a lease is over, only a master renews it',
     // The master has to die while a server whose lease is over has been replaced.
-    seeds: 1000,
+    test: `${CORE}/lease.test.js`,
   },
   {
     name: 'serves-late-frames',
