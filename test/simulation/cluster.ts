@@ -182,7 +182,7 @@ export class SimCluster {
   /** Whether every slot has complete copies on two machines, both of them with a living process; also by what is decided. */
   get isDoubled(): boolean {
     const { topology } = this
-    if (!topology || this.masters.decisions.isBehind) return false
+    if (!topology || this.masters.decisions.isBehind || this.#mayBeAlone(topology)) return false
     const seats = this.seats(topology)
     for (let slot = 0; slot < topology.primary.length; slot++) {
       const [first, second] = [topology.primary[slot]!, topology.backup[slot]!]
@@ -208,6 +208,17 @@ export class SimCluster {
     const { process, node } = this.masters.acting
     const snapshot = node?.core?.snapshot(process.now())
     return snapshot !== undefined && !snapshot.servers.some(({ isQuiet }) => isQuiet)
+  }
+
+  /**
+   * All others leave, and what the one that stays has said is on its way to the master: perhaps that it follows the version by
+   * which the last other copy goes. With a death right behind that, the master hears the same as with one later.
+   */
+  #mayBeAlone(topology: Topology): boolean {
+    const staying = this.seats(topology).filter((_, seat) => topology.servers[seat]?.state === 'active')
+    if (staying.length !== 1 || !staying[0]) return false
+    const toMaster = this.network.socketsBetween(staying[0].process, this.masters.acting.process)
+    return toMaster.some(({ hasUnheard }) => hasUnheard)
   }
 
   #process(kind: string, machine: string): VirtualProcess {

@@ -79,6 +79,11 @@ export class VirtualSocket implements Socket {
     return (this.#outbox?.bytes ?? 0) + this.#lateBytes
   }
 
+  /** Whether anything was sent that the other end has not read yet. */
+  get hasUnheard(): boolean {
+    return this.#out?.hasUnheard === true || this.#outbox?.isEmpty === false
+  }
+
   /** The kernel has a connection. */
   attach(incoming: Pipe, outgoing: Pipe, peer: VirtualProcess): void {
     this.#in = incoming
