@@ -351,7 +351,7 @@ export const cacheServerMutants: readonly Mutant[] = [
     replace: `if (true)`,
     breaks: 'invariant 3: what was found missing does not come back',
     // A backup has to evict by itself, become the primary, be asked for that very key, and die before the key is written again.
-    seeds: 2000,
+    test: `${CORE}/writer.test.js`,
   },
   {
     name: 'eviction-not-told',

@@ -24,7 +24,7 @@ export const electionMutants: readonly Mutant[] = [
     breaks: 'a majority decides only with a master in it: all masters decide without any server',
     masters: 2,
     // All masters have to die before their disks have what the servers have, and to find none of these.
-    seeds: 3000,
+    test: ELECTION_TEST,
   },
   {
     name: 'former-voters-not-asked',
