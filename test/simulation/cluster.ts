@@ -181,8 +181,8 @@ export class SimCluster {
 
   /** Whether every slot has complete copies on two machines, both of them with a living process; also by what is decided. */
   get isDoubled(): boolean {
-    const { topology } = this
-    if (!topology || this.masters.decisions.isBehind || this.#mayBeAlone(topology)) return false
+    const topology = this.#lasting
+    if (!topology) return false
     const seats = this.seats(topology)
     for (let slot = 0; slot < topology.primary.length; slot++) {
       const [first, second] = [topology.primary[slot]!, topology.backup[slot]!]
@@ -195,8 +195,8 @@ export class SimCluster {
 
   /** Whether every slot has a complete copy on another machine, with a living process; also by what is decided. */
   isWholeWithout(machine: string): boolean {
-    const { topology } = this
-    if (!topology || this.masters.decisions.isBehind) return false
+    const topology = this.#lasting
+    if (!topology) return false
     const seats = this.seats(topology)
     const isElsewhere = (seat: number): boolean =>
       seat !== NONE && (seats[seat]?.process.machine ?? machine) !== machine
@@ -208,6 +208,12 @@ export class SimCluster {
     const { process, node } = this.masters.acting
     const snapshot = node?.core?.snapshot(process.now())
     return snapshot !== undefined && !snapshot.servers.some(({ isQuiet }) => isQuiet)
+  }
+
+  /** What is in effect, unless the master has decided on something else, or will by what it is about to hear. */
+  get #lasting(): Topology | undefined {
+    const { topology } = this
+    return topology && !this.masters.decisions.isBehind && !this.#mayBeAlone(topology) ? topology : undefined
   }
 
   /**
