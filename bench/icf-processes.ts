@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import type { ClusterEvent, Status } from '@icf/common'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { freeBasePort } from './ports.js'
+import { freeBasePort, freePort } from '@icf/testkit/ports'
 
 const CLI = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url))
 
@@ -69,7 +69,7 @@ export class IcfProcesses {
   }
 
   async addServer(): Promise<void> {
-    const port = String(await freeBasePort([0]))
+    const port = String(await freePort())
     this.servers.push(
       this.#run('cache', '--port', port, '--masters', this.masters.join(','), ...this.serverOptions),
     )

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cpuTimeMs } from '../cpu-time.js'
-import { freeBasePort } from '../ports.js'
+import { freePort } from '@icf/testkit/ports'
 import { profiling } from '../profiling.js'
 
 const CLI = fileURLToPath(new URL('../../../packages/cli/dist/main.js', import.meta.url))
@@ -40,7 +40,7 @@ export class MasterProcess {
   }
 
   static async start(cpuProfileDir: string | undefined): Promise<MasterProcess> {
-    return new MasterProcess(await freeBasePort([0]), cpuProfileDir)
+    return new MasterProcess(await freePort(), cpuProfileDir)
   }
 
   start(): void {

@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Children } from '../children.js'
-import { freeBasePort } from '../ports.js'
+import { freeBasePort, upOffsets } from '@icf/testkit/ports'
 import { profiling } from '../profiling.js'
 import type { System } from './system.js'
 
 const SERVERS = 3
+/** As many as `icf up` starts by itself. */
+const MASTERS = 2
 const packageDir = new URL('../../../packages/cli/', import.meta.url)
 
 /** The part of DIR/cluster.json that is used here. */
@@ -23,14 +25,7 @@ interface ClusterFile {
 export async function startIcf(children: Children, cpuProfileDir: string | undefined): Promise<System> {
   const dir = mkdtempSync(join(tmpdir(), 'icf-bench-'))
   process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
-  const used = [
-    0,
-    1,
-    80,
-    81,
-    ...[100, 130].flatMap((from) => Array.from({ length: SERVERS }, (_, n) => from + n)),
-  ]
-  const basePort = await freeBasePort(used)
+  const basePort = await freeBasePort(upOffsets(SERVERS, MASTERS))
   const main = fileURLToPath(new URL('dist/main.js', packageDir))
   const args = ['up', '--servers', SERVERS, '--base-port', basePort, '--dir', dir, '--json'].map(String)
   const child = spawn(process.execPath, [main, ...args], {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Children } from '../children.js'
-import { freeBasePort } from '../ports.js'
+import { freeBasePort } from '@icf/testkit/ports'
 import type { System } from './system.js'
 
 const SERVER = 'redis-server'

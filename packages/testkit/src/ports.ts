@@ -18,9 +18,10 @@ export async function freePort(): Promise<number> {
 /**
  * A base for which every base + offset is free, found by listening on each.
  * @param offsets each from 0 to 248
- * @throws Error when no block of ports is left
+ * @throws RangeError for a larger offset, Error when no block of ports is left
  */
 export async function freeBasePort(offsets: readonly number[]): Promise<number> {
+  if (offsets.some((offset) => offset > BLOCK - 2)) throw new RangeError(`offsets go up to ${BLOCK - 2}`)
   for (;;) {
     const base = take(offsets)
     if (base === undefined) await (growing ??= addBlock())
@@ -46,9 +47,9 @@ function take(offsets: readonly number[]): number | undefined {
 }
 
 /**
- * Test files run beside each other, each in a process of its own. One that looks whether a port is free must neither
- * be given what another one is about to use, nor stand in its way by looking. So a process has its ports to itself, for
- * as long as it listens on the first of their block, that is, until it ends in whatever way.
+ * Test files run beside each other, each in a process of its own. None may be given what another one is about to use, nor
+ * look at a port in the moment in which another one's server wants it. So a process has its ports to itself for as long as
+ * it listens on the first of their block, that is, until it ends in whatever way.
  */
 async function addBlock(): Promise<void> {
   const count = Math.floor((HIGHEST - LOWEST) / BLOCK)
