@@ -6,7 +6,8 @@ import { describe, it, type TestContext } from 'node:test'
 import { freeBasePort, freePort, upOffsets } from './ports.js'
 
 const PROCESSES = 4
-const PORTS = 300 // more than a block
+/** Several blocks of each: without a holder, two of them would be the same. */
+const PORTS = 1500
 
 describe('free ports', () => {
   it('are not given to two processes, nor twice', async (t) => {
