@@ -186,6 +186,11 @@ export class CacheServerCore {
     this.#channels.get(serverId)?.disconnected()
   }
 
+  /** Number of the oldest batch that was sent to `serverId` on its link and is not acknowledged; undefined: all are. */
+  owedBy(serverId: string): number | undefined {
+    return this.#channels.get(serverId)?.owed
+  }
+
   /** Names the channel to `serverId`: HELLO tells it. */
   channelIdTo(serverId: string): number {
     return this.#channelTo(serverId).id

@@ -186,6 +186,11 @@ export class ReplicaChannel {
     return this.#port
   }
 
+  /** Number of the oldest batch that was sent on the present link and is not acknowledged; undefined: all are. */
+  get owed(): number | undefined {
+    return this.#sent > 0 ? this.#inFlight[0]!.number : undefined
+  }
+
   /** Of the batch to be begun next. */
   get nextNumber(): number {
     return this.#number + 1

@@ -8,10 +8,12 @@ import {
   type Message,
   type Runtime,
   type ServerInfo,
+  type Timer,
   type Topology,
 } from '@icf/common'
 import { Redialer, watchLiveness, type Link } from '@icf/common/node'
 import type { CacheServerCore } from '../core/cache-server-core.js'
+import { probe } from './probe.js'
 
 /** Always: few dial a server at once, and it must soon be known who can not be reached. */
 const DIAL_TIMEOUT_MS = 1000
@@ -22,9 +24,15 @@ const MAX_DELAY_MS = 500
 const UNREACHABLE_AFTER_MS = 3000
 const UNREACHABLE_ATTEMPTS = 3
 
+/** How often it is looked whether a backup that owes an answer has answered meanwhile … */
+const LOOK_INTERVAL_MS = 400
+/** … and so many probes in a row that end without a word, each after a look in vain, say as much: writes wait for it. */
+const UNREACHABLE_PROBES = 2
+
 /** Links on which this server, as a primary, sends to its backups: one to every other server of the topology. */
 export class PeerLinks {
   readonly #peers = new Map<string, PeerLink>()
+  readonly #timer: Timer
   #servers: Topology['servers'] | undefined
   /** Ids of those that can not be reached, as the master was told. */
   #unreachable: readonly string[] = []
@@ -34,7 +42,13 @@ export class PeerLinks {
     private readonly core: CacheServerCore,
     private readonly cluster: string,
     private readonly toMaster: (message: Message) => void,
-  ) {}
+  ) {
+    this.#timer = runtime.setInterval(() => {
+      for (const peer of this.#peers.values()) peer.look()
+      this.#compare()
+    }, LOOK_INTERVAL_MS)
+    this.#timer.unref()
+  }
 
   /** Opens and closes links after the servers of the topology. */
   follow(topology: Topology): void {
@@ -59,6 +73,7 @@ export class PeerLinks {
   }
 
   stop(): void {
+    this.runtime.clear(this.#timer)
     for (const peer of this.#peers.values()) peer.stop()
     this.#peers.clear()
   }
@@ -83,6 +98,9 @@ class PeerLink {
   /** When it was last reached, or first tried, by the runtime's clock. */
   #reachedAt: number
   #failedAttempts = 0
+  /** The oldest batch that the peer had not answered at the last look. */
+  #owed: number | undefined
+  #silentProbes = 0
 
   constructor(
     private readonly runtime: Runtime,
@@ -111,10 +129,31 @@ class PeerLink {
 
   /** Time alone proves nothing: this process may have stood still. */
   get isUnreachable(): boolean {
+    if (this.#silentProbes >= UNREACHABLE_PROBES) return true
     return (
       this.#failedAttempts >= UNREACHABLE_ATTEMPTS &&
       this.runtime.now() - this.#reachedAt >= UNREACHABLE_AFTER_MS
     )
+  }
+
+  /**
+   * Nobody tells that nothing comes any more over an open link, and an answer may stand behind much else: if one does not come,
+   * whoever listens there is asked beside the link.
+   */
+  look(): void {
+    if (!this.#link) return
+    const owed = this.core.owedBy(this.server.id)
+    const isStuck = owed !== undefined && owed === this.#owed
+    this.#owed = owed
+    if (isStuck) void this.#probe(this.#link)
+    else this.#silentProbes = 0
+  }
+
+  async #probe(link: Link): Promise<void> {
+    const outcome = await probe(this.runtime, this.server.id, this.server, this.cluster)
+    if (this.#stopped || link !== this.#link) return
+    this.#silentProbes = outcome === 'unknown' ? this.#silentProbes + 1 : 0
+    this.tried()
   }
 
   /** An open link would keep everything of this incarnation in memory, and the other end waiting for it. */
@@ -156,6 +195,8 @@ class PeerLink {
     // Another process listens there now; the master finds out by the suspicion.
     if (link.remote.id !== server.id) return link.terminate()
     this.#failedAttempts = 0
+    this.#silentProbes = 0
+    this.#owed = undefined
     watchLiveness(this.runtime, link)
     core.peerConnected(server.id, link, canCompare(link.remote), backupTakesAnyKey(link.remote))
     this.tried()
