@@ -4,6 +4,7 @@ import { CacheServer, type Incarnation, type RunningCacheServer } from '@icf/cac
 import { connectOn, type Client } from '@icf/client/shell'
 import { pino, type Logger } from 'pino'
 import { Violation } from './checkers/violation.js'
+import { KeeperFinder } from './keeper.js'
 import { SimMasters } from './masters/masters.js'
 import type { Network } from './virtual/network.js'
 import { VirtualProcess } from './virtual/process.js'
@@ -69,6 +70,7 @@ export class SimCluster {
   /** Of all kinds, dead ones included. */
   #processes: VirtualProcess[] = []
   readonly masters: SimMasters
+  readonly #keepers: KeeperFinder
   readonly #logger: Logger
   #nextPort = 7100
   #nextName = 1
@@ -79,6 +81,7 @@ export class SimCluster {
     readonly wallClocks = new WallClocks(0, 0),
   ) {
     const { world } = network
+    this.#keepers = new KeeperFinder(this)
     this.#logger = pino(
       { level: world.trace ? 'debug' : 'warn', base: null, timestamp: false },
       {
@@ -210,21 +213,14 @@ export class SimCluster {
     return snapshot !== undefined && !snapshot.servers.some(({ isQuiet }) => isQuiet)
   }
 
-  /** What is in effect, unless the master has decided on something else, or will by what it is about to hear. */
-  get #lasting(): Topology | undefined {
-    const { topology } = this
-    return topology && !this.masters.decisions.isBehind && !this.#mayBeAlone(topology) ? topology : undefined
+  /** The machine with the only copies that are promised, though others may still be there: those of a server that has said so. */
+  get keepingMachine(): string | undefined {
+    return this.#keepers.find()?.process.machine
   }
 
-  /**
-   * All others leave, and what the one that stays has said is on its way to the master: perhaps that it follows the version by
-   * which the last other copy goes. With a death right behind that, the master hears the same as with one later.
-   */
-  #mayBeAlone(topology: Topology): boolean {
-    const staying = this.seats(topology).filter((_, seat) => topology.servers[seat]?.state === 'active')
-    if (staying.length !== 1 || !staying[0]) return false
-    const toMaster = this.network.socketsBetween(staying[0].process, this.masters.acting.process)
-    return toMaster.some(({ hasUnheard }) => hasUnheard)
+  /** What is in effect, unless the master has decided on something else. */
+  get #lasting(): Topology | undefined {
+    return this.masters.decisions.isBehind ? undefined : this.topology
   }
 
   #process(kind: string, machine: string): VirtualProcess {

@@ -120,10 +120,7 @@ export class Faults {
       join: { weight: 3, begin: () => trouble.join() },
       leave: { weight: 2, begin: () => trouble.leave() },
       kill: { weight: 3, begin: () => trouble.kill((process) => process.kill()) },
-      'kill in the middle': {
-        weight: 2,
-        begin: () => trouble.kill((process) => process.killMidTurn(random.integer(0, 4))),
-      },
+      'kill in the middle': { weight: 2, begin: () => trouble.killInTheMiddle() },
       // What a silent server has is given to one that was heard of a moment ago: that must not be the one that goes.
       'power loss': { weight: 1, begin: () => (this.#isBusy ? undefined : trouble.losePower()) },
       'leave to one that dies': { weight: 2, isHarsh: true, isAlone: true, begin: () => last.begin() },

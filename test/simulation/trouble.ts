@@ -152,6 +152,8 @@ export class Trouble {
     const { acting, loneDisk } = cluster.masters
     const isUndisturbed = this.#world.now >= this.#disturbedUntil
     if (!isUndisturbed || this.#isStateUncertain || !acting.process.canRun) return false
+    const keeping = cluster.keepingMachine
+    if (keeping !== undefined && (machine ?? keeping) === keeping) return false
     return cluster.isDoubled || (machine !== undefined && !!loneDisk && cluster.isWholeWithout(machine))
   }
 
@@ -181,6 +183,14 @@ export class Trouble {
           if (!process.isAlive) cluster.startServer(process.machine, address)
         })
     return LONGEST_MS
+  }
+
+  /** Before it comes to that, the last of others may go, or be about to, by its own word. */
+  killInTheMiddle(): number | undefined {
+    const { cluster } = this
+    return this.kill((process) =>
+      process.killMidTurn(this.#world.random.integer(0, 4), () => cluster.keepingMachine !== process.machine),
+    )
   }
 
   /** Nobody is told. */

@@ -36,6 +36,8 @@ export class Network {
   readonly random: Random
   /** Told of each frame as it is read, before its receiver is. */
   heard: ((from: VirtualProcess, to: VirtualProcess, frame: Buffer) => void) | undefined
+  /** Told of each frame that a process has sent over its end of a connection. */
+  sent: ((from: VirtualSocket, to: VirtualProcess, frame: Uint8Array) => void) | undefined
   /** The machine of each host name: of machines, and of processes, also of those that ran once. */
   readonly #hosts = new Map<string, string>()
   /** Without power. */

@@ -121,11 +121,6 @@ export class Pipe {
     return this.#arrived.length > 0
   }
 
-  /** Whether anything was sent that is not read yet. */
-  get hasUnheard(): boolean {
-    return this.hasUnread || this.#flight.length > 0
-  }
-
   /** The kernel takes what it has room for of the packet; true when that is all of it. */
   take(packet: Packet): boolean {
     if (this.#isGivenUp) return true

@@ -211,6 +211,18 @@ describe('a virtual process', () => {
     }
   })
 
+  it('is not killed in the middle of a turn where that may not be at that moment', async () => {
+    const lab = await Lab.start()
+    await sendsMidTurn(lab)
+    let asked = 0
+    lab.b.killMidTurn(2, () => asked++ > 0)
+    await lab.pass(1000)
+    assert.equal(asked, 1)
+    assert.ok(lab.b.isAlive)
+    assert.deepEqual(lab.seenByA, ['1', '2', '3', '4'])
+    assert.deepEqual(lab.seenByB, ['immediate', 'timer'])
+  })
+
   it('connects and closes when it goes on, if it was stopped before that in the same turn', async () => {
     const lab = await Lab.start()
     const socket = await lab.open()

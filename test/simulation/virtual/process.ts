@@ -24,6 +24,8 @@ interface MidTurn {
   readonly end: 'stop' | 'kill'
   sends: number
   hasBegun: boolean
+  /** Asked when it is about to come to that. */
+  mayEnd(): boolean
 }
 
 /**
@@ -154,12 +156,12 @@ export class VirtualProcess {
 
   /** Stops in its next turn, when that has sent so many frames more, or at the end of it. */
   stopMidTurn(sends: number): void {
-    this.#midTurn = { end: 'stop', sends, hasBegun: false }
+    this.#midTurn = { end: 'stop', sends, hasBegun: false, mayEnd: () => true }
   }
 
-  /** Dies in its next turn, when that has sent so many frames more, or at the end of it. */
-  killMidTurn(sends: number): void {
-    this.#midTurn = { end: 'kill', sends, hasBegun: false }
+  /** Dies in its next turn, when that has sent so many frames more, or at the end of it; if it may at that moment. */
+  killMidTurn(sends: number, mayEnd = (): boolean => true): void {
+    this.#midTurn = { end: 'kill', sends, hasBegun: false, mayEnd }
   }
 
   /** It is about to send a frame. */
@@ -213,9 +215,10 @@ export class VirtualProcess {
   }
 
   #endMidTurn(): void {
-    const isKill = this.#midTurn?.end === 'kill'
+    const midTurn = this.#midTurn
     this.#midTurn = undefined
-    if (isKill) this.kill()
+    if (!midTurn?.mayEnd()) return
+    if (midTurn.end === 'kill') this.kill()
     else this.stop()
   }
 

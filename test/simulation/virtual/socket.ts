@@ -79,11 +79,6 @@ export class VirtualSocket implements Socket {
     return (this.#outbox?.bytes ?? 0) + this.#lateBytes
   }
 
-  /** Whether anything was sent that the other end has not read yet. */
-  get hasUnheard(): boolean {
-    return this.#out?.hasUnheard === true || this.#outbox?.isEmpty === false
-  }
-
   /** The kernel has a connection. */
   attach(incoming: Pipe, outgoing: Pipe, peer: VirtualProcess): void {
     this.#in = incoming
@@ -115,6 +110,7 @@ export class VirtualSocket implements Socket {
     this.process.countSend()
     const bytes = frame.length + this.#headerBytes(frame.length)
     this.#push({ kind: PacketKind.FRAME, frame, bytes, at: 0, sent })
+    if (this.process.canRun) this.process.network.sent?.(this, this.#peer!, frame)
   }
 
   ping(): void {
