@@ -120,6 +120,15 @@ export const masterMutants: readonly Mutant[] = [
     test: `${CORE}/absence.test.js`,
   },
   {
+    name: 'last-copy-goes-unasked',
+    file: `${CORE}/reconciler.js`,
+    find: `return drops.filter(({ slot }) => follows[draft.primary[slot]]);`,
+    replace: `return draft.version > from ? drops : [];`,
+    breaks: 'the last copy stays until the one that stays has said that it follows',
+    // Its machine has to lose power between two heartbeats: few seeds have that.
+    test: `${CORE}/leaving.test.js`,
+  },
+  {
     name: 'word-outlives-its-connection',
     file: `${CORE}/membership.js`,
     find: `member.link = undefined;
