@@ -30,8 +30,8 @@ for (const flood of floods)
 async function measure({ name, isOfMaster, maxMemory = MAX_MEMORY, prepare, run }: Flood): Promise<string> {
   const cluster = await IcfProcesses.start({ servers: 1, serverOptions: ['--max-memory', maxMemory] })
   const child = isOfMaster ? cluster.masterProcesses[0]! : cluster.servers[0]!
-  const cache = await connect({ masters: cluster.masters, timeoutMs: PATIENCE_MS, connectTimeoutMs: 30_000 })
   await cluster.settled()
+  const cache = await connect({ masters: cluster.masters, timeoutMs: PATIENCE_MS, connectTimeoutMs: 30_000 })
   const target = { server: cache.where('k')!.primary!, master: parseAddress(cluster.masters[0]!), cache }
   await prepare?.(target)
   child.send('begin')
