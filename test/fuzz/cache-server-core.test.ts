@@ -193,7 +193,7 @@ class Pair {
 
   #reconnectMad(): void {
     const { a } = this
-    this.#mad.closed = true
+    a.clientLost(this.#mad)
     this.#mad = a.openClient(SILENT, 'mad client')
     a.primaryLost(ID_MAD, this.#fromMad)
     a.peerLost(ID_MAD)

@@ -186,9 +186,27 @@ describe('a backlog of commands', () => {
     for (let sent = 0; sent < 10_000; sent += 1000) client.send(...Array.from({ length: 1000 }, () => get))
     renewLease(core, 0)
     turn()
-    client.session.closed = true
+    core.clientLost(client.session)
     turn()
     assert.ok(!isFlushDue)
+  })
+
+  it('does not refuse others for what waits of a client that has gone', () => {
+    const other = new TestClient('other')
+    const answerOf = (id: number): unknown => {
+      while (isFlushDue) turn()
+      return other.results.get(id)
+    }
+    for (let sent = 0; sent < MAX_WAITING; sent += 1000)
+      client.send(...Array.from({ length: 1000 }, () => get))
+    while (isFlushDue) turn()
+    assert.match((answerOf(other.send(get)) as [number, number, string])[2], /too many commands wait/)
+    core.clientLost(client.session)
+    const id = other.send(get)
+    assert.equal(answerOf(id), undefined)
+    renewLease(core, 0)
+    assert.equal(answerOf(id), null)
+    assert.equal(client.results.size, 0)
   })
 
   it('leaves what is wrong among them to the link of the client that sent it', () => {

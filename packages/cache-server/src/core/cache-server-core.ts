@@ -153,6 +153,11 @@ export class CacheServerCore {
     return new ClientSession(port, clientId, this.#dirtyClients, flow)
   }
 
+  /** The client's link is closed, or replaced: nothing that it sent and is not done is done any more. */
+  clientLost(client: ClientSession): void {
+    this.runner.leave(client)
+  }
+
   /** More of the client's answers have gone. @throws IcfError PROTOCOL */
   clientAdvanced(client: ClientSession): void {
     this.runner.resume(client)

@@ -105,6 +105,12 @@ export class CommandRunner implements CommandContext {
     if (client.makeRoom() && client.suspended.length > 0) this.#backlog.add(client)
   }
 
+  /** The client is gone. */
+  leave(client: ClientSession): void {
+    client.closed = true
+    this.#rooms.leave(client)
+  }
+
   /** Runs the long writes that need not wait any more: at once, since the copies keep their values until they are named. */
   runLongWrites(now: number): void {
     this.now = now
@@ -324,13 +330,7 @@ export class CommandRunner implements CommandContext {
 
   /** What waited there comes before what its clients sent later. It is run in slices, by `runBacklog`. */
   #runAgain(room: string | number): void {
-    const frames = new Map<ClientSession, SuspendedFrame[]>()
-    for (const deferred of this.#rooms.take(room)) {
-      const present = frames.get(deferred.client)
-      if (present) present.push(deferred)
-      else frames.set(deferred.client, [deferred])
-    }
-    for (const [client, suspended] of frames) this.#goOnWith(client, suspended)
+    for (const [client, commands] of this.#rooms.take(room)) this.#goOnWith(client, commands)
   }
 
   /** Before what the client sent later. */

@@ -120,7 +120,7 @@ describe('a long write', () => {
     a.numbered(2, 2, CommandCode.GET, 'settled')
     a.core.clientData(a.client, dataOf([MessageType.COMMANDS, 1, 1, 900, 2, 2, CommandCode.GET, 'x']), 0)
     wires.run()
-    a.client.closed = true
+    a.core.clientLost(a.client)
     const next = new Client(a, wires)
     next.set('key', LONG)
     while (slow.length > 0) arrive()

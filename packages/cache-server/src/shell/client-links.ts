@@ -58,7 +58,7 @@ export class ClientLinks {
       drain: () => this.#goOn(link, session, watch),
       close: () => {
         watch.stop()
-        session.closed = true
+        core.clientLost(session)
         this.#held.delete(link)
         if (this.#byClient.get(link.remote.id)?.link === link) this.#byClient.delete(link.remote.id)
       },
@@ -94,7 +94,7 @@ export class ClientLinks {
     const older = this.#byClient.get(id)
     this.#byClient.set(id, { link, session })
     if (!older) return
-    older.session.closed = true
+    this.core.clientLost(older.session)
     older.link.terminate()
   }
 
