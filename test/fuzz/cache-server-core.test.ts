@@ -205,6 +205,7 @@ class Pair {
 
   #core(id: string): CacheServerCore {
     const core: CacheServerCore = new CacheServerCore({
+      clock: { now: () => 0 },
       id,
       budgetBytes: 4 * 1024 * 1024,
       slotCount: SLOTS,

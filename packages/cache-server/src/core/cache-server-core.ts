@@ -19,6 +19,7 @@ import {
   topologyRequest,
   wholeTopologyMessage,
   type BackAck,
+  type Clock,
   type FrameReader,
   type Message,
   type Topology,
@@ -50,6 +51,8 @@ const SERVED_MS = 1000
 const FLUSH_BYTES = 2 * 1024 * 1024
 
 export interface CacheServerOptions {
+  /** For how long something took: when it is, each input says. */
+  readonly clock: Clock
   /** 40 hex characters, new for each incarnation. */
   readonly id: string
   /** Budget of all entries, primaries and backups, in bytes. */
@@ -125,9 +128,8 @@ export class CacheServerCore {
     })
     this.writer = new Writer(this.slots, this.store, this.ledger)
     this.#sweeper = new Sweeper(this.slots, this.store, this.writer)
-    this.runner = new CommandRunner(this.slots, this.store, this.writer, this.ledger, this.lease, () =>
-      this.#reserve(),
-    )
+    const { slots, store, writer, ledger, lease } = this
+    this.runner = new CommandRunner(options.clock, slots, store, writer, ledger, lease, () => this.#reserve())
     this.#copier = new Copier(this.slots, this.store, {
       toMaster: options.toMaster,
       isDrained: (slot) => this.ledger.isDrained(slot),

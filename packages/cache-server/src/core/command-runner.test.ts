@@ -58,8 +58,10 @@ describe('what runs commands', () => {
   let runner: CommandRunner
   let session: ClientSession
   let port: RecordingPort
+  let clock: { now(): number }
 
   beforeEach(() => {
+    clock = { now: () => 0 }
     slots = new SlotTable(SLOTS)
     slots.topology = topologyWith({ slotCount: SLOTS, version: VERSION })
     slots.news = slots.topology
@@ -70,7 +72,7 @@ describe('what runs commands', () => {
     lease = new Lease()
     lease.masterConnected(LEASE_MS)
     lease.answered(lease.beat(0))
-    runner = new CommandRunner(slots, store, new Writer(slots, store, ledger), ledger, lease)
+    runner = new CommandRunner(clock, slots, store, new Writer(slots, store, ledger), ledger, lease)
     ;({ session, port } = client('client'))
   })
 
@@ -87,6 +89,11 @@ describe('what runs commands', () => {
   const answers = (from = session, at = port): [number, unknown][] => {
     from.flush()
     return at.sent.splice(0).flatMap(resultsOf)
+  }
+  /** From now on each command takes so long, in ms. */
+  const slowDown = (ms: number): void => {
+    const began = runner.commandsRun
+    clock.now = () => (runner.commandsRun - began) * ms
   }
   const ran = (job: () => unknown): number => {
     const before = runner.commandsRun
@@ -107,6 +114,40 @@ describe('what runs commands', () => {
     assert.equal(ran(() => assert.equal(runner.runBacklog(0), false)), SLICE - first + 3 * PORTION + 1) // prettier-ignore
     const ids = answers().map(([id]) => id)
     assert.deepEqual(ids, [...Array.from({ length: SLICE + 3 * PORTION }, (_, id) => id), 5000])
+  })
+
+  it('runs less where commands take long, and begins nothing more in the turn then', () => {
+    slowDown(0.1)
+    const many = Array.from({ length: SLICE }, () => get()).flat()
+    const others = [client('a'), client('b'), client('c')]
+    // Four milliseconds, and at most as long as it does not look at the clock.
+    const isShort = (count: number): boolean => count >= 32 && count <= 80
+    const first = ran(() => run(0, many, clock.now()))
+    assert.ok(isShort(first), String(first))
+    for (const { session: other } of others)
+      assert.equal(
+        ran(() => runner.runFrame(other, frame(0, many), clock.now())),
+        0,
+      )
+    let left = 4 * SLICE - first
+    for (let turns = 0; left > 0; turns++) {
+      const count = ran(() => runner.runBacklog(clock.now()))
+      assert.ok(isShort(count) || count === left, String(count))
+      left -= count
+      assert.ok(turns < 200)
+    }
+    assert.deepEqual(answers().map(([id]) => id), Array.from({ length: SLICE }, (_, id) => id)) // prettier-ignore
+    for (const { session: other, port: at } of others) assert.equal(answers(other, at).length, SLICE)
+  })
+
+  it('looks at the clock between commands that come one by one, too', () => {
+    slots.serving[0] = Serving.PARKED
+    run(0, Array.from({ length: 100 }, () => get()).flat())
+    slots.serving[0] = Serving.YES
+    runner.releaseSlot(0)
+    slowDown(1)
+    for (let done = 0; done < 100; done += 4) assert.equal(ran(() => runner.runBacklog(clock.now())), 4) // prettier-ignore
+    assert.deepEqual(answers().map(([id]) => id), Array.from({ length: 100 }, (_, id) => id)) // prettier-ignore
   })
 
   it('runs no more of all that comes in a turn than half as much again as of one frame, and something of whatever has little', () => {

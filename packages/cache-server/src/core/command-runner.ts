@@ -11,6 +11,7 @@ import {
   readCommand,
   readCommandsHeader,
   WireCommand,
+  type Clock,
   type CommandsHeader,
   type ErrorResult,
   type Key,
@@ -41,6 +42,10 @@ const WAITING_SHARE = 1 / 8
 
 /** Commands of a frame, or of a backlog, that are run in one turn of the event loop: a millisecond or two. */
 const SLICE = 1000
+/** Nor do they take longer than this, in ms: until V8 has compiled what they run, each takes more than ten times as long. */
+const SLICE_MS = 4
+/** After so many of them the clock is looked at. */
+const LOOK_EVERY = 32
 /** Of one client in a row. */
 const BACKLOG_PORTION = 250
 /** Values and answers of so many bytes are as much work as a command. */
@@ -63,8 +68,11 @@ export class CommandRunner implements CommandContext {
   readonly #backlog = new Set<ClientSession>()
   /** Of what comes in this turn, so much more work is done at once. */
   #leftForFrames = FRAMES_SLICE
+  /** When what is run now has taken its time. */
+  #until = 0
 
   constructor(
+    private readonly clock: Clock,
     private readonly slots: SlotTable,
     readonly store: Store,
     readonly writer: Writer,
@@ -90,8 +98,9 @@ export class CommandRunner implements CommandContext {
     client.origin?.settle(header.settledBelow)
     const whole = { header, frame, id: header.firstId, nextNumber: header.nextNumber }
     if (client.isFull || client.suspended.length > 0) return client.suspend(whole)
+    if (this.#leftForFrames === FRAMES_SLICE) this.#until = now + SLICE_MS
     const most = Math.floor(this.#leftForFrames * FRAME_SHARE)
-    if (most > 0) this.#leftForFrames -= this.#runFrom(client, whole, most)
+    if (most > 0 && now < this.#until) this.#leftForFrames -= this.#runFrom(client, whole, most)
     else client.suspend(whole)
     if (client.suspended.length > 0 && !client.isFull) this.#backlog.add(client)
   }
@@ -143,11 +152,13 @@ export class CommandRunner implements CommandContext {
   runBacklog(now: number): boolean {
     this.now = now
     this.#leftForFrames = FRAMES_SLICE
+    this.#until = this.clock.now() + SLICE_MS
     for (let left = SLICE; left > 0 && this.#backlog.size > 0;) {
       const client = this.#backlog.values().next().value!
       this.#backlog.delete(client)
       if (client.closed || !client.makeRoom()) continue
       left -= this.#runPortion(client, Math.min(left, BACKLOG_PORTION))
+      if (this.#isTimeOver) break
     }
     return this.#backlog.size > 0
   }
@@ -170,8 +181,10 @@ export class CommandRunner implements CommandContext {
   /** Runs up to `count` suspended commands, fewer when they are much work; returns how much. */
   #runSuspended(client: ClientSession, count: number): number {
     let work = 0
-    while (work < count && !client.isFull && client.suspended.length > 0)
+    while (work < count && !client.isFull && client.suspended.length > 0) {
       work += this.#runFrom(client, client.suspended.shift()!, count - work)
+      if (this.#isTimeOver) break
+    }
     return work
   }
 
@@ -182,11 +195,14 @@ export class CommandRunner implements CommandContext {
     const command = this.#command
     const before = this.#bytesOf(client)
     const workOf = (): number => id - suspended.id + (this.#bytesOf(client) - before) / COMMAND_WORTH_BYTES
-    for (; !frame.isAtEnd; id++) {
-      if (client.isFull || workOf() >= count) {
+    for (let lookAt = LOOK_EVERY; !frame.isAtEnd; id++) {
+      const work = workOf()
+      const isToLook = work >= lookAt
+      if (client.isFull || work >= count || (isToLook && this.#isTimeOver)) {
         client.suspended.prepend([{ header, frame, id, nextNumber }])
         break
       }
+      if (isToLook) lookAt = work + LOOK_EVERY
       if (id - header.firstId >= limits.maxCommandsPerFrame)
         throw new IcfError('PROTOCOL', `COMMANDS with more than ${limits.maxCommandsPerFrame} commands`)
       const start = frame.at
@@ -196,6 +212,10 @@ export class CommandRunner implements CommandContext {
     }
     command.ahead = undefined
     return workOf()
+  }
+
+  get #isTimeOver(): boolean {
+    return this.clock.now() >= this.#until
   }
 
   /** Of values and answers so far. */

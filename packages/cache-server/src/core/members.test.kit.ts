@@ -5,6 +5,7 @@ import {
   REPEAT,
   SLOT_COUNT,
   toVersion1,
+  type Clock,
   type Message,
   type ServerInfo,
   type Topology,
@@ -20,8 +21,12 @@ import type { LinkPort } from './ports.js'
 
 export const LEASE_MS = 1e6
 
+/** By which nothing takes any time. */
+export const NO_TIME: Clock = { now: () => 0 }
+
 /** What a core tells, and nobody hears. */
 export const nobody = Object.freeze({
+  clock: NO_TIME,
   toMaster: () => undefined,
   flushSoon: () => undefined,
   followed: () => undefined,
@@ -64,6 +69,7 @@ export class Member {
     slotCount = SLOT_COUNT,
   ) {
     this.core = new CacheServerCore({
+      clock: NO_TIME,
       id: name.repeat(40),
       budgetBytes,
       slotCount,

@@ -96,6 +96,7 @@ export class Incarnation {
     const mendLog = new MendLog(runtime, options.logger)
     const auditLog = new AuditLog(runtime, options.logger)
     this.core = new CacheServerCore({
+      clock: runtime,
       id: this.id,
       budgetBytes: options.budgetBytes,
       ...(options.slotCount !== undefined && { slotCount: options.slotCount }),
