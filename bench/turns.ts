@@ -1,4 +1,4 @@
-// The longest turn of a server's event loop in floods that clients can make: `npm run bench:turns`, or some of them by a
+// The longest turn of an event loop, of any server's, in floods that clients can make: `npm run bench:turns`, or some of them by a
 // part of their names. Linux only: it reads /proc.
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -27,22 +27,37 @@ for (const flood of floods)
   if (parts.length === 0 || parts.some((part) => flood.name.includes(part))) console.log(await measure(flood))
 
 /** On processes of its own. */
-async function measure({ name, isOfMaster, maxMemory = MAX_MEMORY, prepare, run }: Flood): Promise<string> {
-  const cluster = await IcfProcesses.start({ servers: 1, serverOptions: ['--max-memory', maxMemory] })
-  const child = isOfMaster ? cluster.masterProcesses[0]! : cluster.servers[0]!
+async function measure({
+  name,
+  isOfMaster,
+  servers = 1,
+  maxMemory = MAX_MEMORY,
+  prepare,
+  run,
+}: Flood): Promise<string> {
+  const cluster = await IcfProcesses.start({ servers, serverOptions: ['--max-memory', maxMemory] })
+  const children = isOfMaster ? cluster.masterProcesses : cluster.servers
   await cluster.settled()
   const cache = await connect({ masters: cluster.masters, timeoutMs: PATIENCE_MS, connectTimeoutMs: 30_000 })
   const target = { server: cache.where('k')!.primary!, master: parseAddress(cluster.masters[0]!), cache }
   await prepare?.(target)
-  child.send('begin')
+  for (const child of children) child.send('begin')
   const late = sleep(PATIENCE_MS, `not within ${PATIENCE_MS} ms`, { ref: false })
   const result = await Promise.race([run(target), late])
-  child.send('end')
-  const [{ longestMs, collectingMs }] = (await once(child, 'message')) as [Measured]
-  const peakMib = Math.round(peakKib(child) / 1024)
+  const { longestMs, collectingMs } = (await Promise.all(children.map(end))).reduce(longer)
+  const peakMib = Math.round(Math.max(...children.map(peakKib)) / 1024)
   await cache.close()
   await cluster.end()
   return `| ${name} | ${longestMs.toFixed(1)} ms | ${collectingMs.toFixed(1)} ms | ${peakMib} MiB | ${result} |`
+}
+
+async function end(child: ChildProcess): Promise<Measured> {
+  child.send('end')
+  return ((await once(child, 'message')) as [Measured])[0]
+}
+
+function longer(a: Measured, b: Measured): Measured {
+  return a.longestMs > b.longestMs ? a : b
 }
 
 function peakKib(child: ChildProcess): number {

@@ -21,7 +21,7 @@ const OBJECTS = 40
 const OBJECT_BYTES = 100_000
 const PATIENT = { timeoutMs: 120_000 }
 
-/** What a flood is let loose on: one cache server, and a client of the usual kind beside. */
+/** What a flood is let loose on: a cache server, the primary of 'k', and a client of the usual kind beside. */
 export interface Target {
   readonly server: Address
   readonly master: Address
@@ -32,7 +32,9 @@ export interface Flood {
   readonly name: string
   /** Measured is the master, not the cache server. */
   readonly isOfMaster?: true
-  /** Of the cache server, where the usual is too much. */
+  /** How many cache servers there are: the most of any is told. With one, there are no backups. */
+  readonly servers?: number
+  /** Of each cache server, where the usual is too much. */
   readonly maxMemory?: string
   /** Before it is measured. */
   prepare?(target: Target): Promise<void>
@@ -74,6 +76,25 @@ export const floods: readonly Flood[] = [
       const { maxCommandsPerFrame: count } = limits
       const sets = Array.from({ length: count }, (_, i) => [CommandCode.SET, `key ${i}`, 'value', 1, 0, 0])
       return `${await answered(target, 1, commands(target, sets.flat()), count)} answers`
+    },
+  },
+  {
+    name: `100 clients each send ${limits.maxCommandsPerFrame} SETs in one frame, two servers`,
+    servers: 2,
+    async run(target) {
+      const { maxCommandsPerFrame: count } = limits
+      const sets = Array.from({ length: count }, (_, i) => [CommandCode.SET, `{k} ${i}`, 'value', 1, 0, 0])
+      return `${await answered(target, CLIENTS, commands(target, sets.flat()), count)} answers`
+    },
+  },
+  {
+    name: `${CLIENTS} clients each store ${OBJECTS} objects of 100 KB at once in two servers full of small values`,
+    servers: 2,
+    prepare: ({ cache }) => fill(cache),
+    async run(target) {
+      const value = Buffer.alloc(OBJECT_BYTES, 8)
+      const sets = objects().flatMap((key) => [CommandCode.SET, `{k} ${key}`, value, 0, 0, 0])
+      return `${await answered(target, CLIENTS, commands(target, sets), OBJECTS)} answers`
     },
   },
   { name: '1,000,000 GETs in one frame', run: (target) => refused(target.server, commands(target, repeated(1_000_000, CommandCode.GET, 'k'))) }, // prettier-ignore
