@@ -12,11 +12,13 @@ import { RawWebSocket } from '../support/raw-websocket.js'
 
 const MIB = 1024 ** 2
 const BUDGET_BYTES = 256 * MIB
+/** As in memory.test.ts. */
+const MAX_RSS_BYTES = 1.15 * BUDGET_BYTES
 /**
- * More than in memory.test.ts: docs/memory.md says what large values take beside the budget, and when they are collected
- * depends on how busy the machine is. Far less than all that is under way at once.
+ * The same of large values that drive each other out: docs/memory.md says what those take beside the budget that were evicted
+ * and are not collected yet, which depends on how busy the machine is. Far less than all that is under way at once.
  */
-const MAX_RSS_BYTES = 2 * BUDGET_BYTES
+const MAX_EVICTING_RSS_BYTES = 2 * BUDGET_BYTES
 const WRITERS = 32
 const PATIENT = { timeoutMs: 120_000 }
 
@@ -110,17 +112,17 @@ describe('a flood', () => {
       client.set(`16 MiB ${number}`, Buffer.alloc(16 * MIB, number), PATIENT)
     await Promise.all(clients.map(store))
     await Promise.all(clients.map((client) => client.close()))
-    await unharmed(t)
+    await unharmed(t, MAX_EVICTING_RSS_BYTES)
   })
 
-  async function unharmed(t: TestContext): Promise<void> {
+  async function unharmed(t: TestContext, maxRssBytes = MAX_RSS_BYTES): Promise<void> {
     await cache.set('small', 'value')
     assert.equal(await cache.get('small'), 'value')
     if (platform() !== 'linux') return
     const { pid } = cluster.servers[0]!.child
     const peakBytes = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
     t.diagnostic(`peak RSS ${Math.round(peakBytes / MIB)} MB`)
-    assert.ok(peakBytes < MAX_RSS_BYTES, `the peak was ${Math.round(peakBytes / MIB)} MB`)
+    assert.ok(peakBytes < maxRssBytes, `the peak was ${Math.round(peakBytes / MIB)} MB`)
   }
 })
 
