@@ -487,20 +487,17 @@ export class CacheServerCore {
     this.#mender.advance(now)
     if (this.#copier.advance(now)) this.#dirty()
     if (this.auditor.advance(now)) this.#dirty()
-    for (const channel of this.#dirtyChannels) {
-      channel.elapse(now)
-      channel.flush()
+    for (let next = this.#dirtyChannels.shift(); next; next = this.#dirtyChannels.shift()) {
+      next.elapse(now)
+      next.flush()
     }
-    this.#dirtyChannels.length = 0
     if (this.#intake.flush()) this.#dirty()
     this.#flushClients()
   }
 
   #flushClients(): void {
     const clients = this.#dirtyClients
-    let [flushed, bytes] = [0, 0]
-    while (flushed < clients.length && bytes < FLUSH_BYTES) bytes += clients[flushed++]!.flush()
-    clients.splice(0, flushed)
+    for (let bytes = 0; clients.length > 0 && bytes < FLUSH_BYTES;) bytes += clients.shift()!.flush()
     if (clients.length > 0) this.#dirty()
   }
 }

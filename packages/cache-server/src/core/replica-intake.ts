@@ -220,11 +220,10 @@ export class ReplicaIntake {
 
   /** Acknowledges what came since the last time. @returns whether more of what was asked is to be answered */
   flush(): boolean {
-    for (const sender of this.#dirty) {
-      sender.isDirty = false
-      this.#acknowledge(sender)
+    for (let next = this.#dirty.shift(); next; next = this.#dirty.shift()) {
+      next.isDirty = false
+      this.#acknowledge(next)
     }
-    this.#dirty.length = 0
     return this.#answers.advance()
   }
 
