@@ -193,10 +193,9 @@ export class CommandRunner implements CommandContext {
     const { header, frame } = suspended
     let { id, nextNumber } = suspended
     const command = this.#command
-    const before = this.#bytesOf(client)
-    const workOf = (): number => id - suspended.id + (this.#bytesOf(client) - before) / COMMAND_WORTH_BYTES
+    const before = this.#workUntil(client, id)
     for (let lookAt = LOOK_EVERY; !frame.isAtEnd; id++) {
-      const work = workOf()
+      const work = this.#workUntil(client, id) - before
       const isToLook = work >= lookAt
       if (client.isFull || work >= count || (isToLook && this.#isTimeOver)) {
         client.suspended.prepend([{ header, frame, id, nextNumber }])
@@ -211,16 +210,16 @@ export class CommandRunner implements CommandContext {
       this.#run(client, id, header, frame, start)
     }
     command.ahead = undefined
-    return workOf()
+    return this.#workUntil(client, id) - before
   }
 
   get #isTimeOver(): boolean {
     return this.clock.now() >= this.#until
   }
 
-  /** Of values and answers so far. */
-  #bytesOf(client: ClientSession): number {
-    return client.answeredBytes + this.writer.writtenBytes
+  /** In commands, from some beginning on: those before this id, and the values and answers so far. */
+  #workUntil(client: ClientSession, id: number): number {
+    return id + (client.answeredBytes + this.writer.writtenBytes) / COMMAND_WORTH_BYTES
   }
 
   find(slot: number, key: string): number {
