@@ -178,7 +178,7 @@ export class FrameWriter {
 
   #grow(needed: number): void {
     const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#buffer.length, this.#firstCapacity))
-    larger.set(this.#buffer.subarray(0, this.#at))
+    if (this.#at > 0) larger.set(this.#buffer.subarray(0, this.#at))
     this.#buffer = larger
   }
 }
