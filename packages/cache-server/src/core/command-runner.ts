@@ -152,6 +152,7 @@ export class CommandRunner implements CommandContext {
   runBacklog(now: number): boolean {
     this.now = now
     this.#leftForFrames = FRAMES_SLICE
+    if (this.#backlog.size === 0) return false
     this.#until = this.clock.now() + SLICE_MS
     for (let left = SLICE; left > 0 && this.#backlog.size > 0;) {
       const client = this.#backlog.values().next().value!
