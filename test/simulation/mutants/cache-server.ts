@@ -216,7 +216,7 @@ export const cacheServerMutants: readonly Mutant[] = [
     replace: `? undefined :`,
     breaks: 'a read that finds nothing because of a delete waits for it',
     // The primary has to die after somebody saw a delete that the backup lacks, and be asked again before that is repeated.
-    seeds: 1000,
+    test: `${CORE}/cache-server-core.test.js`,
   },
   {
     name: 'repetition-carried-out-again',
