@@ -342,7 +342,7 @@ export const cacheServerMutants: readonly Mutant[] = [
     breaks:
       'an entry is read when it is put into the channel: what was removed while its value went ahead is not',
     // Of the seeds in which many values are long, in one of sixteen.
-    seeds: 3000,
+    test: `${CORE}/long-writes.test.js`,
   },
   {
     name: 'parting-forgotten',

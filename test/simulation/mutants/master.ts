@@ -67,7 +67,7 @@ export const masterMutants: readonly Mutant[] = [
     replace: `)`,
     breaks: 'who comes back gets no lease before it follows the version in which slots were taken from it',
     // A silent server has to be back while the version that takes its slots is being made safe.
-    seeds: 3000,
+    test: `${CORE}/absence.test.js`,
   },
   {
     name: 'no-answer-counts-as-gone',
