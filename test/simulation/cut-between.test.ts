@@ -42,11 +42,7 @@ async function longestWrite({ servers, pairs }: Cuts, cutAfterMs: number): Promi
   const network = new Network(world, CALM)
   const options = { masters: 1, slotCount: 512, budgets: [64 * MIB], zones: ['zone'] }
   const cluster = new SimCluster(network, options)
-  const until = async (what: string, isDone: () => boolean): Promise<void> => {
-    let isReached = false
-    await world.run(world.now + PATIENCE_MS, () => (isReached = isDone()))
-    assert.ok(isReached, what)
-  }
+  const until = (what: string, isDone: () => boolean): Promise<void> => world.until(what, isDone, PATIENCE_MS)
   let user: SimClient | undefined
   for (let n = 0; n < servers; n++) cluster.startServer(`machine-${n}`)
   void cluster.startClient(PATIENCE_MS).then((started) => (user = started))

@@ -34,10 +34,8 @@ class Departure {
     return this.cluster.keepingMachine === this.stays.process.machine
   }
 
-  async until(what: string, isDone: () => boolean): Promise<void> {
-    let isReached = false
-    await this.#world.run(this.#world.now + PATIENCE_MS, () => (isReached = isDone()))
-    assert.ok(isReached, what)
+  until(what: string, isDone: () => boolean): Promise<void> {
+    return this.#world.until(what, isDone, PATIENCE_MS)
   }
 }
 

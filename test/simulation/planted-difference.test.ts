@@ -22,11 +22,7 @@ it('a key that a backup has lost is found by an audit of the cluster, named by i
   })
   const logged: string[] = []
   cluster.copiesDiffered = (line) => logged.push(line)
-  const until = async (what: string, isDone: () => boolean): Promise<void> => {
-    let isReached = false
-    await world.run(world.now + PATIENCE_MS, () => (isReached = isDone()))
-    assert.ok(isReached, what)
-  }
+  const until = (what: string, isDone: () => boolean): Promise<void> => world.until(what, isDone, PATIENCE_MS)
 
   for (const machine of ['machine-0', 'machine-1']) cluster.startServer(machine)
   let user: SimClient | undefined

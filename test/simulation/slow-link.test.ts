@@ -17,11 +17,8 @@ for (const uploadMs of [3000, 30_000])
     const network = new Network(world, { ...CALM, bytesPerMs })
     const options = { masters: 1, slotCount: 16, budgets: [512 * MIB], zones: ['zone'] }
     const cluster = new SimCluster(network, options)
-    const until = async (what: string, isDone: () => boolean): Promise<void> => {
-      let isReached = false
-      await world.run(world.now + PATIENCE_MS, () => (isReached = isDone()))
-      assert.ok(isReached, what)
-    }
+    const until = (what: string, isDone: () => boolean): Promise<void> =>
+      world.until(what, isDone, PATIENCE_MS)
     let user: SimClient | undefined
     for (const machine of ['machine-0', 'machine-1']) cluster.startServer(machine)
     void cluster.startClient(PATIENCE_MS).then((started) => (user = started))

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { Random } from '@icf/testkit/random'
 import { EventHeap } from './event-heap.js'
 import { catchStrays } from './strays.js'
@@ -50,6 +51,13 @@ export class World {
 
   log(text: string): void {
     this.trace?.(`${this.now.toFixed(3).padStart(12)}  ${text}`)
+  }
+
+  /** Lets happen what is due until `isDone` after some event. Rejects with `what` when it has not come to that in so many ms. */
+  async until(what: string, isDone: () => boolean, patienceMs: number): Promise<void> {
+    let isReached = false
+    await this.run(this.now + patienceMs, () => (isReached = isDone()))
+    assert.ok(isReached, `not within ${patienceMs} ms: ${what}`)
   }
 
   /**
