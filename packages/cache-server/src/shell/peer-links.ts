@@ -26,7 +26,7 @@ const UNREACHABLE_ATTEMPTS = 3
 
 /** How often it is looked whether a backup that owes an answer has answered meanwhile … */
 const LOOK_INTERVAL_MS = 400
-/** … and so many probes in a row that end without a word, each after a look in vain, say as much: writes wait for it. */
+/** … and after so many probes in a row that end without a word it is said to be unreachable, too: writes wait for it. */
 const UNREACHABLE_PROBES = 2
 
 /** Links on which this server, as a primary, sends to its backups: one to every other server of the topology. */
