@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { connect } from '@icf/client'
 import { withCluster } from '../support/cluster.js'
 import { Crowd } from '../support/crowd.js'
 import { waitUntil } from '@icf/testkit/wait'
@@ -13,9 +12,8 @@ const PATIENT = { timeoutMs: 60_000 }
 describe('many clients', () => {
   it('come back to a master that was killed and started again: no server is declared dead, all follow', async (t) => {
     await withCluster({ servers: 3 }, async (cluster) => {
-      const options = { masters: cluster.masterAddresses, cluster: cluster.name, connectTimeoutMs: 60_000 }
       const crowd = new Crowd(CROWD, cluster.masterAddresses[0]!, cluster.name)
-      const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect(options)))
+      const clients = await Promise.all(Array.from({ length: CLIENTS }, () => cluster.connect()))
       try {
         const ids = cluster.servers.map(({ id }) => id)
         const before = clients[0]!.topology

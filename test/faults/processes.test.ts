@@ -43,7 +43,11 @@ describe('several processes of one machine', () => {
     master = icf(['master', '--port', port, '--data-dir', 'none', ...PATIENCE])
     await Promise.all([startRow('A'), startRow('B')])
     await settledWith(4)
-    client = await connect({ masters: [address], timeoutMs: CALL_TIMEOUT_MS })
+    client = await connect({
+      masters: [address],
+      timeoutMs: CALL_TIMEOUT_MS,
+      connectTimeoutMs: CALL_TIMEOUT_MS,
+    })
     cache = new WatchedCache(client)
     workload = new Workload(cache, { keys: KEYS, writers: 8, readers: 8 })
     await workload.load()

@@ -11,7 +11,7 @@ describe('the SDK', () => {
   let cache: Client
   before(async () => {
     cluster = await Cluster.start({ servers: 2 })
-    cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+    cache = await cluster.connect()
   })
   after(async () => {
     await cache.close()
@@ -145,7 +145,7 @@ describe('the SDK', () => {
   })
 
   it('says after close that it is closed', async () => {
-    const other = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+    const other = await cluster.connect()
     await other.close()
     await other.close()
     await assert.rejects(other.get('a'), { code: 'CLOSED' })

@@ -5,7 +5,7 @@ import { platform } from 'node:os'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { CommandCode, limits, MessageType, PROTOCOL_VERSION, toVersion1 } from '@icf/common'
 import { dial, encodeFrame, nodeRuntime, type Link } from '@icf/common/node'
-import { connect, type Client } from '@icf/client'
+import type { Client } from '@icf/client'
 import { dataOf, resultsOf } from '@icf/testkit/frames'
 import { Cluster } from '../support/cluster.js'
 import { RawWebSocket } from '../support/raw-websocket.js'
@@ -28,7 +28,7 @@ describe('a flood', () => {
 
   before(async () => {
     cluster = await Cluster.start({ servers: 1, serverArgs: ['--max-memory', `${BUDGET_BYTES}b`] })
-    cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+    cache = await cluster.connect()
   })
 
   after(async () => {
@@ -63,8 +63,7 @@ describe('a flood', () => {
     const keys = Array.from({ length: 40 }, (_, i) => `object ${i}`)
     const value = Buffer.alloc(100_000, 7)
     for (const key of keys) await cache.set(key, value)
-    const options = { masters: cluster.masterAddresses, cluster: cluster.name }
-    const clients = await Promise.all(Array.from({ length: 100 }, () => connect(options)))
+    const clients = await Promise.all(Array.from({ length: 100 }, () => cluster.connect()))
     const found = await Promise.all(clients.map((client) => client.getMany(keys, PATIENT)))
     await Promise.all(clients.map((client) => client.close()))
     for (const values of found)
@@ -106,8 +105,7 @@ describe('a flood', () => {
   })
 
   it('of large values from many clients at once, together more than the memory, is stored in turn', async (t) => {
-    const options = { masters: cluster.masterAddresses, cluster: cluster.name }
-    const clients = await Promise.all(Array.from({ length: WRITERS }, () => connect(options)))
+    const clients = await Promise.all(Array.from({ length: WRITERS }, () => cluster.connect()))
     const store = (client: Client, number: number): Promise<unknown> =>
       client.set(`16 MiB ${number}`, Buffer.alloc(16 * MIB, number), PATIENT)
     await Promise.all(clients.map(store))

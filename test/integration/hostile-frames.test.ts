@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { emptyTopology, MessageType, PROTOCOL_VERSION } from '@icf/common'
 import { encodeFrame } from '@icf/common/node'
-import { connect } from '@icf/client'
 import fc from 'fast-check'
 import { dataFrameOf } from '../fuzz/data-frames.js'
 import { frameOf, Messages } from '../fuzz/frames.js'
@@ -23,7 +22,7 @@ const roles = {
 
 it('hundreds of frames that no icf process would send, to each port, before and after the introduction', async () => {
   const cluster = await Cluster.start({ servers: 2 })
-  const cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+  const cache = await cluster.connect()
   const workload = new Workload(cache, { keys: 500, writers: 2, readers: 2 })
   try {
     await workload.load()

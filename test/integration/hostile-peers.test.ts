@@ -6,7 +6,7 @@ import { connect as connectTcp } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { CommandCode, MessageType, PROTOCOL_VERSION, roles } from '@icf/common'
 import { encodeFrame } from '@icf/common/node'
-import { connect, type Client } from '@icf/client'
+import type { Client } from '@icf/client'
 import { Cluster } from '../support/cluster.js'
 import { Opcode, RawWebSocket } from '../support/raw-websocket.js'
 import { waitUntil } from '@icf/testkit/wait'
@@ -26,7 +26,7 @@ describe('a hostile peer', () => {
 
   before(async () => {
     cluster = await Cluster.start({ servers: 2 })
-    cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+    cache = await cluster.connect()
     workload = new Workload(cache, { keys: 500, writers: 2, readers: 2 })
     await workload.load()
     workload.start()

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { limits } from '@icf/common'
-import { connect, type Client } from '@icf/client'
+import type { Client } from '@icf/client'
 import { underLoad } from '../support/scenario.js'
 import type { Workload } from '../support/workload/workload.js'
 
@@ -15,7 +15,7 @@ const size = { servers: 1, keys: 2000, serverArgs: ['--max-memory', '512mb'] }
 it('a value of 64 MB is there all the time while servers join and leave under load', async (t) => {
   const large = numbered(limits.maxValueBytes)
   await underLoad(t, size, async (cluster, workload) => {
-    const cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+    const cache = await cluster.connect()
     try {
       await cache.set(KEY, large, PATIENT)
       const reading = readAgainAndAgain(cache, large, workload)

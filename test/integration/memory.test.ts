@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { platform } from 'node:os'
 import { it } from 'node:test'
-import { connect, type Client } from '@icf/client'
+import type { Client } from '@icf/client'
 import { withCluster } from '../support/cluster.js'
 
 const MB = 1024 ** 2
@@ -20,7 +20,7 @@ const IN_FLIGHT = 64
 
 it('three times the memory budget is written', async (t) => {
   await withCluster({ servers: 1, serverArgs: ['--max-memory', `${BUDGET_BYTES}b`] }, async (cluster) => {
-    const cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+    const cache = await cluster.connect()
     try {
       await fill(cache)
       const { pid } = cluster.servers[0]!.child
@@ -53,7 +53,7 @@ const noEnv = platform() === 'win32' ? 'needs the program "env"' : false
 it('more text is written than V8 takes into its heap by itself', { skip: noEnv }, async () => {
   const places = { masters: [], servers: [SMALL_HEAP] }
   await withCluster({ servers: 1, serverArgs: ['--max-memory', '1gb'], places }, async (cluster) => {
-    const cache = await connect({ masters: cluster.masterAddresses, cluster: cluster.name })
+    const cache = await cluster.connect()
     try {
       for (let from = 0; from < TEXTS; from += TEXTS_AT_ONCE) {
         const texts = Array.from({ length: TEXTS_AT_ONCE }, (_, n): [string, string] => {

@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { askMaster, askTopology, assignmentOf } from './admin.js'
+import { connect, type Client, type ConnectOptions } from '@icf/client'
 import type { Status } from '@icf/common'
 import type { Child, Exit } from './child.js'
 import { icf, ICF } from './icf.js'
@@ -47,6 +48,9 @@ export class Server {
 const MOMENT_EVERY_MS = 5
 /** … and for what stays. */
 export const STATE_EVERY_MS = 50
+
+/** A machine that has just begun to start a cluster, beside others, can be slow to let anybody in. */
+const CONNECT_TIMEOUT_MS = 60_000
 
 interface Master {
   readonly port: number
@@ -100,6 +104,12 @@ export class Cluster {
   /** Options by which `icf` commands find this cluster. */
   get connectArgs(): string[] {
     return ['--masters', this.masterAddresses.join(','), '--cluster', this.name]
+  }
+
+  /** A client of this cluster. */
+  connect(options: Partial<ConnectOptions> = {}): Promise<Client> {
+    const { masterAddresses: masters, name: cluster } = this
+    return connect({ masters, cluster, connectTimeoutMs: CONNECT_TIMEOUT_MS, ...options })
   }
 
   get members(): Server[] {

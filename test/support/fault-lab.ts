@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { connect } from '@icf/client'
 import { Cluster, type ClusterOptions } from './cluster.js'
 import { WatchedCache } from './watched-cache.js'
 import type { Violation } from './workload/history.js'
@@ -99,11 +98,7 @@ async function makeSubject(options: LabOptions): Promise<Subject> {
   const cluster = await Cluster.start(options)
   try {
     const { callTimeoutMs } = options
-    const client = await connect({
-      masters: cluster.masterAddresses,
-      cluster: cluster.name,
-      ...(callTimeoutMs !== undefined && { timeoutMs: callTimeoutMs }),
-    })
+    const client = await cluster.connect(callTimeoutMs === undefined ? {} : { timeoutMs: callTimeoutMs })
     const cache = new WatchedCache(client)
     const workload = new Workload(cache, options)
     await workload.load()

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { connect } from '@icf/client'
 import { type Cluster, type ClusterOptions, withCluster } from './cluster.js'
 import { NO_VIOLATIONS, Workload, type WorkloadOptions, type WorkloadReport } from './workload/workload.js'
 
@@ -25,11 +24,7 @@ export async function underLoad(
   await withCluster(options, async (cluster) => {
     laps.end('start')
     const { callTimeoutMs } = options
-    const cache = await connect({
-      masters: cluster.masterAddresses,
-      cluster: cluster.name,
-      ...(callTimeoutMs !== undefined && { timeoutMs: callTimeoutMs }),
-    })
+    const cache = await cluster.connect(callTimeoutMs === undefined ? {} : { timeoutMs: callTimeoutMs })
     const workload = new Workload(cache, options)
     try {
       await workload.load()
