@@ -92,6 +92,24 @@ describe('a copier', () => {
     )
   })
 
+  it('copies those first in which writes wait, from before or from now on', () => {
+    for (const slot of [1, 2, 3, 4]) fill(slot, 30)
+    undrained.add(3)
+    for (const slot of [1, 2, 3, 4]) begin(slot, 'backup')
+    turn()
+    undrained.add(4)
+    channel.fillBegin(4)
+    for (let turns = 0; reports.length < 4; turns++) {
+      acknowledge()
+      turn()
+      assert.ok(turns < 100)
+    }
+    assert.deepEqual(
+      reports.map(([, , , , flat]) => flat),
+      [3, 4, 1, 2].map((slot) => [slot, 7]),
+    )
+  })
+
   describe('when acknowledgements take long', () => {
     /** More than one entry fits into the frame that it may send between two rests. */
     const LITTLE_BYTES = 50_000

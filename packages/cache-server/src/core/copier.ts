@@ -7,6 +7,7 @@ import {
   type Topology,
   type Transition,
 } from '@icf/common'
+import { CopyQueue } from './copy-queue.js'
 import { MOST_BYTES } from './copy-window.js'
 import type { Fill, Fills, ReplicaChannel } from './replica-channel.js'
 import { SlotStream } from './slot-stream.js'
@@ -56,8 +57,7 @@ export interface CopierPorts {
 export class Copier implements Fills {
   readonly #tasks = new Map<number, CopyTask>()
   readonly #wanted: WantedCopies
-  /** Slots to be copied, in this order; some may be no more, or have begun already. */
-  readonly #queues = new Map<ReplicaChannel, number[]>()
+  readonly #queues = new Map<ReplicaChannel, CopyQueue>()
   readonly #toPark: CopyTask[] = []
   #parked = 0
   #parkedAt = -Infinity
@@ -109,14 +109,21 @@ export class Copier implements Fills {
 
   begin(slot: number): Fill {
     const copy = this.#wanted.take(slot)!
+    this.#hurryIfAwaited(slot, copy.channel)
     return this.#addTask(slot, copy.channel.peerId, copy.channel, copy)
   }
 
   #want(slot: number, wish: Wish, channel: ReplicaChannel): void {
     this.#wanted.add(slot, wish, channel)
-    const queue = this.#queues.get(channel)
-    if (queue) queue.push(slot)
-    else this.#queues.set(channel, [slot])
+    let queue = this.#queues.get(channel)
+    if (!queue) this.#queues.set(channel, (queue = new CopyQueue()))
+    queue.add(slot)
+    this.#hurryIfAwaited(slot, channel)
+  }
+
+  /** A backup that can not be reached is given up when the copy that takes its place is complete: until then writes wait. */
+  #hurryIfAwaited(slot: number, channel: ReplicaChannel): void {
+    if (!this.ports.isDrained(slot)) this.#queues.get(channel)!.hurry(slot)
   }
 
   #addTask(
@@ -216,7 +223,7 @@ export class Copier implements Fills {
       this.#stream(channel, queue, Math.min(window, before + left), now)
       left -= channel.fillBytesInFlight - before
       this.#queues.delete(channel)
-      if (queue.length > 0) this.#queues.set(channel, queue)
+      if (!queue.isEmpty) this.#queues.set(channel, queue)
     }
     return left <= 0
   }
@@ -232,17 +239,14 @@ export class Copier implements Fills {
   }
 
   /** @param bound bytes of entries on their way, at most about */
-  #stream(channel: ReplicaChannel, queue: number[], bound: number, now: number): void {
-    let done = 0
-    for (const slot of queue) {
-      if (channel.fillBytesInFlight >= bound) break
+  #stream(channel: ReplicaChannel, queue: CopyQueue, bound: number, now: number): void {
+    queue.advance((slot) => {
+      if (channel.fillBytesInFlight >= bound) return false
       channel.fillBegin(slot)
       const task = this.#tasks.get(slot)
       const isToCopy = task?.channel === channel && task.stage === 'copying' && this.#isCurrent(task)
-      if (isToCopy && !this.#copyEntries(channel, task, bound, now)) break
-      done++
-    }
-    queue.splice(0, done)
+      return !isToCopy || this.#copyEntries(channel, task, bound, now)
+    })
   }
 
   /** True when the slot's last entry is on its way. */
