@@ -48,6 +48,21 @@ test('what two servers share that can not reach each other goes to others, and n
   assert.deepEqual(eventsOf(harness, 'UNREACHABLE'), [[a.id, `127.0.0.1:${b.port}`]])
 })
 
+test('writes wait for copies that take the place of such backups: they are not throttled', () => {
+  const { harness, servers } = settled(4, { maxTransitionsPerServer: 3 })
+  const [a, b] = servers as [FakeServer, FakeServer]
+  const count = shared(harness, a, b)
+  assert.ok(count > 6)
+  harness.cut(a, b)
+  harness.pass(BELIEVED_MS)
+  const { primary, backup, transitions } = harness.topology
+  const seats = [a.seat, b.seat]
+  const areBoth = (slot: number): boolean => seats.includes(primary[slot]!) && seats.includes(backup[slot]!)
+  const waiting = [...primary.keys()].filter(areBoth)
+  assert.equal(waiting.length, count)
+  for (const slot of waiting) assert.equal(transitions.get(slot)?.intent, 'backup')
+})
+
 test('nothing moves while the two have just come back, or one is not heard of', () => {
   const { harness, servers } = settled(3)
   const [a, b] = servers as [FakeServer, FakeServer]

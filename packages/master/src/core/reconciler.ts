@@ -103,7 +103,7 @@ export class Reconciler {
     if (moves.length === 0 || draft.transitions.size > 0 || !moves.every(isDrop))
       this.#onlyDropsFrom = undefined
     this.#moves = moves
-    this.#begin(draft, moves)
+    this.#begin(draft, moves, cuts)
     return moves.length
   }
 
@@ -144,7 +144,7 @@ export class Reconciler {
   }
 
   /** Starts moves in the order of the plan. A slot has one at a time; a phase begins when the one before has all begun. */
-  #begin(draft: Draft, moves: readonly Move[]): void {
+  #begin(draft: Draft, moves: readonly Move[], cuts: Cuts): void {
     const throttle = new Throttle(draft, this.#maxTransitionsPerServer)
     const { primary, backup } = draft
     const seen = new Uint8Array(primary.length)
@@ -156,9 +156,9 @@ export class Reconciler {
       phase = kind
       if (seen[slot] === 1 || to === NONE) continue
       seen[slot] = 1
-      // What an acknowledged write needs at once is not throttled: a second copy of what is written from now on.
-      const isMissing = kind === 'backup' && backup[slot] === NONE
-      if (isMissing || throttle.allows(primary[slot]!, to)) {
+      // What writes wait for is not throttled: a second copy, where there is none or the primary does not reach it.
+      const isNeeded = backup[slot] === NONE || cuts.areCut(primary[slot]!, backup[slot]!)
+      if ((isNeeded && kind === 'backup') || throttle.allows(primary[slot]!, to)) {
         throttle.count(primary[slot]!, to)
         draft.begin(slot, to, kind)
       } else isPhaseThrottled = true
