@@ -55,9 +55,9 @@ export const masterMutants: readonly Mutant[] = [
   // --- leases
   {
     name: 'dead-before-the-lease-is-over',
-    file: `${CORE}/membership.js`,
-    find: `new Silence(timing.deadAfterMs, `,
-    replace: `new Silence(timing.leaseMs / 2, `,
+    file: `${CORE}/silence.js`,
+    find: `this.#deadAfterMs = timing.deadAfterMs;`,
+    replace: `this.#deadAfterMs = timing.leaseMs / 2;`,
     breaks: 'invariant 1: the lease is over before a backup is promoted',
   },
   {

@@ -64,7 +64,8 @@ export class Detector {
   /** @returns ids of the members that have been silent for too long; whether their process is gone is asked on and on */
   tick(now: number): string[] {
     this.#suspicions.tick(now)
-    const ids = this.#membership.silence.tick(now)
+    const { silence, reachability } = this.#membership
+    const ids = silence.tick(now, reachability.isolated)
     if (ids.length > 0 && now >= this.#askAgainAt) {
       this.#askAgainAt = now + ASK_SILENT_INTERVAL_MS
       for (const id of ids) this.hint(id, now)

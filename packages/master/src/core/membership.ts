@@ -68,7 +68,7 @@ export class Membership {
     this.#storedDeadAfterMs = stored.timing?.deadAfterMs ?? 0
     this.retired = new RetiredServers(stored.retired)
     this.#quietMs = QUIET_HEARTBEATS * timing.heartbeatIntervalMs
-    this.silence = new Silence(timing.deadAfterMs, this.#quietMs)
+    this.silence = new Silence(timing, this.#quietMs)
     this.adopt(stored.topology, now)
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MessageType, NONE } from '@icf/common'
+import { defaultTiming, leaseOverMs, MessageType, NONE } from '@icf/common'
 import { loads, settled, type FakeServer, type Harness, SLOTS } from './harness.test.kit.js'
 
 /** Longer than the master waits before it believes it. */
@@ -131,10 +131,10 @@ test('what one serves that reaches none of the others is taken over when its lea
   harness.cut(a, c)
   harness.pass(1600)
   const answered = beats(a)
-  harness.pass(1200)
+  harness.pass(leaseOverMs(defaultTiming) - 200)
   assert.equal(beats(a), answered, 'no lease')
   assert.deepEqual(harness.topology.primary, primary, 'nothing is taken away while its lease may run')
-  harness.pass(800)
+  harness.pass(400)
   primary.forEach((owner, slot) =>
     assert.equal(harness.topology.primary[slot], owner === a.seat ? backup[slot] : owner),
   )

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { defaultTiming } from '@icf/common'
 import { Silence } from './silence.js'
 
 const WITNESS = 'witness'
@@ -20,7 +21,7 @@ function run(
 }
 
 test('a server is dead after deadAfterMs without a heartbeat, not before', () => {
-  const silence = new Silence(1500, 300)
+  const silence = new Silence(defaultTiming, 300)
   silence.heard('a', 0)
   silence.heard('b', 200)
   assert.deepEqual([...run(silence, 0, 1475)], [])
@@ -28,8 +29,17 @@ test('a server is dead after deadAfterMs without a heartbeat, not before', () =>
   assert.deepEqual(silence.tick(1700), ['a', 'b'])
 })
 
+test('one whose heartbeats are not counted on purpose is as soon as no lease can run any more', () => {
+  const silence = new Silence(defaultTiming, 300)
+  silence.heard('a', 0)
+  silence.heard('b', 0)
+  run(silence, 0, 1075)
+  assert.deepEqual(silence.tick(1099, new Set(['a'])), [])
+  assert.deepEqual(silence.tick(1100, new Set(['a'])), ['a'])
+})
+
 test('a heartbeat arms the deadline anew, a forgotten server has none', () => {
-  const silence = new Silence(1500, 300)
+  const silence = new Silence(defaultTiming, 300)
   silence.heard('a', 0)
   silence.heard('b', 0)
   run(silence, 0, 1000)
@@ -45,7 +55,7 @@ test('after a pause of the master itself everybody gets some grace', () => {
     [775, 1775 + 750],
     [60_000, 61_000 + 750],
   ] as const) {
-    const silence = new Silence(1500, 300)
+    const silence = new Silence(defaultTiming, 300)
     silence.heard('a', 0)
     run(silence, 0, 1000)
     const resumedAt = 1000 + pauseMs
@@ -55,7 +65,7 @@ test('after a pause of the master itself everybody gets some grace', () => {
 })
 
 test('a master that hears nobody declares nobody dead, and gives grace when it hears again', () => {
-  const silence = new Silence(1500, 300)
+  const silence = new Silence(defaultTiming, 300)
   for (const id of ['a', 'b', 'c']) silence.heard(id, 0)
   assert.deepEqual([...run(silence, 0, 60_000, [])], [])
   const dead = run(silence, 60_025, 65_000, ['b'])
@@ -70,7 +80,7 @@ test('who comes back when a term began leaves time to those behind it, up to a b
     [5000, 6500],
     [100_000, 60_000],
   ] as const) {
-    const silence = new Silence(1500, 300)
+    const silence = new Silence(defaultTiming, 300)
     silence.heard('late', 0)
     silence.hold(['late'], 1500, 0)
     let now = 0
@@ -88,7 +98,7 @@ test('a master that is busy after a term began gives all the time that this take
     [1400, 3000],
     [100_000, 60_000],
   ] as const) {
-    const silence = new Silence(1500, 300)
+    const silence = new Silence(defaultTiming, 300)
     silence.heard('late', 0)
     silence.hold(['late'], 1500, 0)
     let now = 0
@@ -98,7 +108,7 @@ test('a master that is busy after a term began gives all the time that this take
 })
 
 test('when all are back, a master that is busy gives no more time than ever', () => {
-  const silence = new Silence(1500, 300)
+  const silence = new Silence(defaultTiming, 300)
   silence.hold(['a'], 1500, 0)
   silence.returned('a', 100)
   let now = 100
@@ -107,7 +117,7 @@ test('when all are back, a master that is busy gives no more time than ever', ()
 })
 
 test('who falls silent with nobody else does not hide behind the last heartbeats of the others', () => {
-  const silence = new Silence(1500, 300)
+  const silence = new Silence(defaultTiming, 300)
   silence.heard('a', 0)
   run(silence, 0, 100, ['b', 'c'])
   assert.deepEqual(

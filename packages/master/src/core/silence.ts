@@ -1,3 +1,7 @@
+import { leaseOverMs, type Timing } from '@icf/common'
+
+const NOBODY: ReadonlySet<string> = new Set()
+
 /** So long after a term began servers may still be on their way back to it, however many there are. */
 const MAX_HOLD_MS = 60_000
 /** A tick that comes so late shows that this process is busy: with those who come back, when a term has just begun. */
@@ -8,6 +12,7 @@ const BUSY_MS = 100
  */
 export class Silence {
   readonly #deadAfterMs: number
+  readonly #leaseOverMs: number
   readonly #quietMs: number
   readonly #heardAt = new Map<string, number>()
   #lastTickAt: number | undefined
@@ -18,8 +23,9 @@ export class Silence {
   #isDeaf = false
 
   /** @param quietMs when nobody was heard of for this long, it is this process that hears nothing */
-  constructor(deadAfterMs: number, quietMs: number) {
-    this.#deadAfterMs = deadAfterMs
+  constructor(timing: Timing, quietMs: number) {
+    this.#deadAfterMs = timing.deadAfterMs
+    this.#leaseOverMs = leaseOverMs(timing)
     this.#quietMs = quietMs
   }
 
@@ -64,8 +70,10 @@ export class Silence {
    * The servers that are dead by silence: while others are heard. When nobody is, the fault is more likely our own, and
    * nobody is there who could take over. Afterwards everybody gets some grace, as after a pause of this process (it was
    * stopped, or its event loop blocked): heartbeats may still lie unread in our sockets, or links be on their way back.
+   * @param unanswered ids of those whose heartbeats are not counted on purpose: none is late, and so their time is up as soon
+   * as no lease can run any more
    */
-  tick(now: number): string[] {
+  tick(now: number, unanswered = NOBODY): string[] {
     const pausedMs = now - (this.#lastTickAt ?? now)
     this.#lastTickAt = now
     if (pausedMs > BUSY_MS) this.#holdOn(now)
@@ -74,7 +82,8 @@ export class Silence {
     if (pausedMs > this.#deadAfterMs / 2 || (this.#isDeaf && !isDeaf)) this.#giveGrace(now)
     this.#isDeaf = isDeaf
     if (isDeaf || now < this.#heldUntil) return []
-    return [...this.#heardAt].filter(([, at]) => now - at >= this.#deadAfterMs).map(([id]) => id)
+    const patienceMs = (id: string): number => (unanswered.has(id) ? this.#leaseOverMs : this.#deadAfterMs)
+    return [...this.#heardAt].filter(([id, at]) => now - at >= patienceMs(id)).map(([id]) => id)
   }
 
   #holdOn(now: number): void {
