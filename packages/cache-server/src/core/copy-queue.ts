@@ -1,12 +1,16 @@
 /** Slots to be copied to one server. Some may be no more, or have begun already. */
 export class CopyQueue {
+  /** Part of it may be on its way: nothing goes past it. */
+  #current: number | undefined
   /** Slots with writes that are not safe yet, which may wait for this very copy. */
   readonly #awaited = new Set<number>()
   /** All, in the order in which they came. */
   readonly #slots: number[] = []
+  /** So many of these are done. */
+  #done = 0
 
   get isEmpty(): boolean {
-    return this.#slots.length === 0 && this.#awaited.size === 0
+    return this.#current === undefined && this.#awaited.size === 0 && this.#done === this.#slots.length
   }
 
   add(slot: number): void {
@@ -20,15 +24,22 @@ export class CopyQueue {
 
   /** @param copy called for one slot after the other until it returns false, and next time for that one again */
   advance(copy: (slot: number) => boolean): void {
+    for (;;) {
+      const slot = (this.#current ??= this.#next())
+      if (slot === undefined || !copy(slot)) return
+      this.#current = undefined
+    }
+  }
+
+  #next(): number | undefined {
     for (const slot of this.#awaited) {
-      if (!copy(slot)) return
       this.#awaited.delete(slot)
+      return slot
     }
-    let done = 0
-    for (const slot of this.#slots) {
-      if (!copy(slot)) break
-      done++
+    if (this.#done === this.#slots.length) {
+      this.#slots.length = this.#done = 0
+      return undefined
     }
-    this.#slots.splice(0, done)
+    return this.#slots[this.#done++]
   }
 }
