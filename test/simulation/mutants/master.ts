@@ -159,6 +159,14 @@ export const masterMutants: readonly Mutant[] = [
     seeds: 1000,
   },
   {
+    name: 'isolated-server-replaced-at-once',
+    file: `${CORE}/silence.js`,
+    find: `this.#leaseOverMs : this.#deadAfterMs`,
+    replace: `0 : this.#deadAfterMs`,
+    breaks: 'invariant 1: a backup is promoted when the lease of its primary is over',
+    seeds: 3000,
+  },
+  {
     name: 'isolated-server-keeps-its-lease',
     file: `${CORE}/master-core.js`,
     find: `if (this.#isToHandOver(member))`,
