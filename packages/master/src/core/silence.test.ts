@@ -29,7 +29,7 @@ test('a server is dead after deadAfterMs without a heartbeat, not before', () =>
   assert.deepEqual(silence.tick(1700), ['a', 'b'])
 })
 
-test('one whose heartbeats are not counted on purpose is as soon as no lease can run any more', () => {
+test('an isolated one is dead as soon as no lease can run any more', () => {
   const silence = new Silence(defaultTiming, 300)
   silence.heard('a', 0)
   silence.heard('b', 0)

@@ -70,10 +70,10 @@ export class Silence {
    * The servers that are dead by silence: while others are heard. When nobody is, the fault is more likely our own, and
    * nobody is there who could take over. Afterwards everybody gets some grace, as after a pause of this process (it was
    * stopped, or its event loop blocked): heartbeats may still lie unread in our sockets, or links be on their way back.
-   * @param unanswered ids of those whose heartbeats are not counted on purpose: none is late, and so their time is up as soon
-   * as no lease can run any more
+   * @param isolated ids of those that are given no lease while others have what they serve. That they are not heard is on
+   * purpose, no heartbeat is late: their time is up as soon as no lease can run any more
    */
-  tick(now: number, unanswered = NOBODY): string[] {
+  tick(now: number, isolated = NOBODY): string[] {
     const pausedMs = now - (this.#lastTickAt ?? now)
     this.#lastTickAt = now
     if (pausedMs > BUSY_MS) this.#holdOn(now)
@@ -82,7 +82,7 @@ export class Silence {
     if (pausedMs > this.#deadAfterMs / 2 || (this.#isDeaf && !isDeaf)) this.#giveGrace(now)
     this.#isDeaf = isDeaf
     if (isDeaf || now < this.#heldUntil) return []
-    const patienceMs = (id: string): number => (unanswered.has(id) ? this.#leaseOverMs : this.#deadAfterMs)
+    const patienceMs = (id: string): number => (isolated.has(id) ? this.#leaseOverMs : this.#deadAfterMs)
     return [...this.#heardAt].filter(([id, at]) => now - at >= patienceMs(id)).map(([id]) => id)
   }
 
