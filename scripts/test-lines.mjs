@@ -1,4 +1,7 @@
 // What scripts/test.mjs prints of a test file: one line, then what its tests had to say, then all that is known of failures.
+// All failures come once more in the end, in short: whoever has only the last lines has them.
+
+const SHORT_ERROR_CHARS = 2000
 
 /** `remarks` and `failures` have the name of their test. */
 export function fileLines(name, { passed, failed, skipped }, { remarks, failures, tookMs }) {
@@ -12,6 +15,19 @@ export function fileLines(name, { passed, failed, skipped }, { remarks, failures
       (error ?? '').trimEnd().replace(/^/gm, '      '),
     ]),
   ]
+}
+
+/** Once all files have run. @param failed of each file with a failure: its name, `remarks` and `failures` */
+export function summaryLines(failed) {
+  return failed.flatMap(({ name: file, remarks, failures }) =>
+    failures
+      .filter(({ isOnlyOutput }) => !isOnlyOutput)
+      .flatMap(({ name, error }) => [
+        `✖ ${file} › ${name}`,
+        ...remarks.filter((said) => said.name === name).map(({ remark }) => `    ${remark}`),
+        (error ?? '').slice(0, SHORT_ERROR_CHARS).trimEnd().replace(/^/gm, '    '),
+      ]),
+  )
 }
 
 /** The name of a test stands above all that it says. */

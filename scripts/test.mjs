@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util'
 import { check } from './check.mjs'
 import { prepare, projects, root } from './prepare.mjs'
 import { LONG_FILES } from './long-test-files.mjs'
-import { fileLines } from './test-lines.mjs'
+import { fileLines, summaryLines } from './test-lines.mjs'
 
 const UNIT_FILES_AT_ONCE = 3
 const LIGHT_FILES_AT_ONCE = 3
@@ -31,6 +31,7 @@ const { values: options, positionals: patterns } = parseArgs({
 const total = { passed: 0, failed: 0, skipped: 0 }
 const scratch = mkdtempSync(join(tmpdir(), 'icf-test-'))
 const running = new Set()
+const failedFiles = []
 let filesRun = 0
 
 delete process.env.NODE_TEST_CONTEXT // set when a test starts this script, and changes how tests report
@@ -49,6 +50,7 @@ if (total.passed + total.failed === 0) {
   process.exitCode = 1
 }
 if (total.failed > 0) process.exitCode = 1
+for (const line of summaryLines(failedFiles)) console.log(line)
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
 
@@ -138,6 +140,7 @@ async function runFile({ name, compiled }) {
   for (const key of Object.keys(total)) total[key] += counts[key]
   const tookMs = performance.now() - startMs
   console.log(fileLines(name, counts, { remarks, failures, tookMs }).join('\n'))
+  if (counts.failed > 0) failedFiles.push({ name, remarks, failures })
 }
 
 function spawnTest(compiled, resultsFile) {

@@ -75,6 +75,24 @@ it('it stands under the line of the file, before the failures', async () => {
   ])
 })
 
+it('failures come once more in the end, with what their tests said, and without all that the file printed', async () => {
+  const { summaryLines } = (await import(new URL('test-lines.mjs', scripts).href)) as {
+    summaryLines: (failed: object[]) => string[]
+  }
+  const remarks = [
+    { name: 'a server dies', remark: 'the longest call took 211 ms' },
+    { name: 'all is lost', remark: 'the longest call took 5 s' },
+  ]
+  const failures = [
+    { name: 'all is lost', error: `Error: lost\n  at x\n${'y'.repeat(10_000)}` },
+    { name: 'what it printed', error: 'much', isOnlyOutput: true },
+  ]
+  const lines = summaryLines([{ name: 'faults/a.test.ts', remarks, failures }])
+  assert.deepEqual(lines.slice(0, 2), ['✖ faults/a.test.ts › all is lost', '    the longest call took 5 s'])
+  assert.match(lines[2]!, /^ {4}Error: lost\n {6}at x\n {4}y{1900,2000}$/)
+  assert.equal(lines.length, 3)
+})
+
 /** What the reporter writes of a test file. */
 function reported(source: string): Line[] {
   const dir = mkdtempSync(join(tmpdir(), 'icf-report-'))
