@@ -1,16 +1,9 @@
 // Cache servers that the master hears, and that do not reach each other: writes wait until no copy stands on the other side.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isSettled } from './settled.js'
-import { SimCluster, type SimClient } from './cluster.js'
-import { Network } from './virtual/network.js'
-import { CALM } from './virtual/weather.js'
-import { World } from './virtual/world.js'
+import { longestWrite } from './longest-write.js'
 
-const MIB = 1024 ** 2
-const PATIENCE_MS = 60_000
 const CUT_MS = 6000
-const LANES = 12
 /** That a call has by default: a write that has come before did not fail. */
 const DEADLINE_MS = 5000
 
@@ -28,44 +21,15 @@ const CUTS: Readonly<Record<string, Cuts>> = {
 } // prettier-ignore
 
 describe('while servers can not reach each other, no write waits until its deadline:', () => {
-  for (const [what, cuts] of Object.entries(CUTS))
+  for (const [what, { servers, pairs }] of Object.entries(CUTS))
     for (const cutAfterMs of [0, 200])
       it(`${what}, cut ${cutAfterMs} ms later`, async () => {
-        const longestMs = await longestWrite(cuts, cutAfterMs)
+        const longestMs = await longestWrite(servers, async ({ network, pass }) => {
+          await pass(cutAfterMs)
+          for (const [a, b] of pairs) network.cut(`machine-${a}`, `machine-${b}`)
+          await pass(CUT_MS)
+        })
         assert.ok(longestMs > 1000, `the cut was noticed: ${longestMs} ms`)
         assert.ok(longestMs < DEADLINE_MS, `one took ${longestMs} ms`)
       })
 })
-
-async function longestWrite({ servers, pairs }: Cuts, cutAfterMs: number): Promise<number> {
-  const world = new World(1)
-  const network = new Network(world, CALM)
-  const options = { masters: 1, slotCount: 512, budgets: [64 * MIB], zones: ['zone'] }
-  const cluster = new SimCluster(network, options)
-  const until = (what: string, isDone: () => boolean): Promise<void> => world.until(what, isDone, PATIENCE_MS)
-  let user: SimClient | undefined
-  for (let n = 0; n < servers; n++) cluster.startServer(`machine-${n}`)
-  void cluster.startClient(PATIENCE_MS).then((started) => (user = started))
-  await until('the cluster is whole', () => user !== undefined && isSettled(cluster))
-
-  const { client, process } = user!
-  let [longestMs, lanesAtWork, isOver] = [0, 0, false]
-  const write = async (lane: number): Promise<void> => {
-    for (let n = 0; !isOver; n++) {
-      const startedAt = world.now
-      await client.set(`key ${lane} ${n % 64}`, n)
-      longestMs = Math.max(longestMs, world.now - startedAt)
-      await new Promise<void>((resolve) => process.runtime.setTimeout(resolve, 20))
-    }
-    lanesAtWork--
-  }
-  process.turn('writes', () => {
-    for (; lanesAtWork < LANES; lanesAtWork++) void write(lanesAtWork)
-  })
-  await world.run(world.now + cutAfterMs, () => false)
-  for (const [a, b] of pairs) network.cut(`machine-${a}`, `machine-${b}`)
-  await world.run(world.now + CUT_MS, () => false)
-  isOver = true
-  await until('all writes end', () => lanesAtWork === 0)
-  return longestMs
-}
