@@ -17,9 +17,13 @@ export function fileLines(name, { passed, failed, skipped }, { remarks, failures
   ]
 }
 
-/** Once all files have run. @param failed of each file with a failure: its name, `remarks` and `failures` */
-export function summaryLines(failed) {
-  return failed.flatMap(({ name: file, remarks, failures }) =>
+/**
+ * Once all has run.
+ * @param failedSteps names of what comes before the tests
+ * @param failedFiles of each file with a failure: its name, `remarks` and `failures`
+ */
+export function summaryLines(failedSteps, failedFiles) {
+  const ofTests = failedFiles.flatMap(({ name: file, remarks, failures }) =>
     failures
       .filter(({ isOnlyOutput }) => !isOnlyOutput)
       .flatMap(({ name, error }) => [
@@ -28,6 +32,7 @@ export function summaryLines(failed) {
         (error ?? '').slice(0, SHORT_ERROR_CHARS).trimEnd().replace(/^/gm, '    '),
       ]),
   )
+  return [...failedSteps.map((name) => `✖ ${name}`), ...ofTests]
 }
 
 /** The name of a test stands above all that it says. */

@@ -38,8 +38,10 @@ delete process.env.NODE_TEST_CONTEXT // set when a test starts this script, and 
 process.on('exit', cleanUp)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
 
-if (!prepare()) total.failed++
-if (total.failed === 0 && wantsChecks() && (await check()).length > 0) total.failed++
+const failedSteps = prepare() ? [] : ['install and build']
+if (failedSteps.length === 0 && wantsChecks())
+  for (const name of await check()) failedSteps.push(`check: ${name}`)
+total.failed += failedSteps.length
 const { unit, light, loaded } = select(testFiles())
 await runAll(unit, UNIT_FILES_AT_ONCE)
 await runAll(light, LIGHT_FILES_AT_ONCE)
@@ -50,7 +52,7 @@ if (total.passed + total.failed === 0) {
   process.exitCode = 1
 }
 if (total.failed > 0) process.exitCode = 1
-for (const line of summaryLines(failedFiles)) console.log(line)
+for (const line of summaryLines(failedSteps, failedFiles)) console.log(line)
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
 

@@ -77,7 +77,7 @@ it('it stands under the line of the file, before the failures', async () => {
 
 it('failures come once more in the end, with what their tests said, and without all that the file printed', async () => {
   const { summaryLines } = (await import(new URL('test-lines.mjs', scripts).href)) as {
-    summaryLines: (failed: object[]) => string[]
+    summaryLines: (failedSteps: string[], failedFiles: object[]) => string[]
   }
   const remarks = [
     { name: 'a server dies', remark: 'the longest call took 211 ms' },
@@ -87,10 +87,14 @@ it('failures come once more in the end, with what their tests said, and without 
     { name: 'all is lost', error: `Error: lost\n  at x\n${'y'.repeat(10_000)}` },
     { name: 'what it printed', error: 'much', isOnlyOutput: true },
   ]
-  const lines = summaryLines([{ name: 'faults/a.test.ts', remarks, failures }])
-  assert.deepEqual(lines.slice(0, 2), ['✖ faults/a.test.ts › all is lost', '    the longest call took 5 s'])
-  assert.match(lines[2]!, /^ {4}Error: lost\n {6}at x\n {4}y{1900,2000}$/)
-  assert.equal(lines.length, 3)
+  const lines = summaryLines(['check: lint'], [{ name: 'faults/a.test.ts', remarks, failures }])
+  assert.deepEqual(lines.slice(0, 3), [
+    '✖ check: lint',
+    '✖ faults/a.test.ts › all is lost',
+    '    the longest call took 5 s',
+  ])
+  assert.match(lines[3]!, /^ {4}Error: lost\n {6}at x\n {4}y{1900,2000}$/)
+  assert.equal(lines.length, 4)
 })
 
 /** What the reporter writes of a test file. */
