@@ -210,7 +210,7 @@ class Pair {
       budgetBytes: 4 * 1024 * 1024,
       slotCount: SLOTS,
       toMaster: () => undefined,
-      flushSoon: () => this.#wires.queue.push(() => core.flush(0)),
+      flushSoon: () => this.#wires.queue.push(() => core.flush(() => 0)),
       followed: () => undefined,
       termBegan: () => undefined,
       reconnect: () => undefined,

@@ -120,7 +120,7 @@ describe('an audit', () => {
     b.core.store.remove(slot, '{key}2')
     falsify('{key}extra', 'old', 1)
     begin(slot)
-    a.core.flush(0)
+    a.core.flush(() => 0)
     a.set('{key}1', 'newest')
     a.command(CommandCode.DELETE, '{key}2')
     a.set('{key}extra', 'newest')
@@ -166,7 +166,7 @@ describe('an audit', () => {
 
   it('passes over a slot that moves meanwhile', () => {
     begin(slot, other)
-    a.core.flush(0)
+    a.core.flush(() => 0)
     for (const { core } of [a, b, c]) core.adopt(topologyOf(2, 1, 0), 0)
     wires.run()
     assert.deepEqual(master.sent, [told([])])
@@ -174,7 +174,7 @@ describe('an audit', () => {
 
   it('passes over a slot whose backup is another one meanwhile', () => {
     begin(slot)
-    a.core.flush(0)
+    a.core.flush(() => 0)
     for (const { core } of [a, b, c]) core.adopt(topologyOf(2, 0, 2), 0)
     wires.run()
     assert.deepEqual(master.sent, [told([])])
@@ -182,7 +182,7 @@ describe('an audit', () => {
 
   it('passes over a slot when the link breaks', () => {
     begin(slot)
-    a.core.flush(0)
+    a.core.flush(() => 0)
     a.disconnect(b)
     a.core.peerLost(b.core.id)
     wires.run()
@@ -209,7 +209,7 @@ describe('an audit', () => {
 
   it('is over when another one is asked for', () => {
     begin(slot)
-    a.core.flush(0)
+    a.core.flush(() => 0)
     a.core.masterMessage(master, auditSlotsMessage({ epoch: 3, number: 8, slots: [other] }), 0)
     wires.run()
     assert.deepEqual(master.sent, [[MessageType.SLOTS_AUDITED, 3, 8, [other], 0, 0, 0, 0]])
@@ -218,7 +218,7 @@ describe('an audit', () => {
   it('goes on when what an earlier master had asked for comes late', () => {
     const late = new RecordingPort()
     begin(slot)
-    a.core.flush(0)
+    a.core.flush(() => 0)
     a.core.masterMessage(late, auditSlotsMessage({ epoch: 2, number: 9, slots: [other] }), 0)
     wires.run()
     assert.deepEqual(master.sent, [told([slot])])

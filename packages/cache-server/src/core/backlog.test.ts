@@ -80,7 +80,7 @@ describe('a backlog of commands', () => {
   const turn = (): number => {
     const before = core.runner.commandsRun
     isFlushDue = false
-    core.flush(0)
+    core.flush(() => 0)
     return core.runner.commandsRun - before
   }
 

@@ -326,13 +326,15 @@ export class CacheServerCore {
   /** Whether a flush may have something to do, though no input came. */
   get #isAnythingUnderWay(): boolean {
     return (
-      this.#copier.isAtWork ||
-      this.#mender.isAtWork ||
-      this.auditor.isAtWork ||
+      this.#isCopying ||
       this.runner.longWrites.bytes > 0 ||
       this.#dirtyClients.length > 0 ||
       this.#dirtyChannels.length > 0
     )
+  }
+
+  get #isCopying(): boolean {
+    return this.#copier.isAtWork || this.#mender.isAtWork || this.auditor.isAtWork
   }
 
   /** Bytes on their way to backups. */
@@ -477,22 +479,29 @@ export class CacheServerCore {
     this.#options.followed(topology)
   }
 
-  /** Sends what the inputs since the last time caused: at most one message to each peer. */
-  flush(now: number): void {
+  /**
+   * Sends what the inputs since the last time caused: at most one message to each peer.
+   * @param now asked only where there is more to do than that: it costs as much as a small command
+   */
+  flush(now: () => number): void {
     if (this.#ending) return this.#options.ended(this.#ending)
     this.#isFlushDue = false
     this.#tellTopology()
+    this.runner.endTurn()
+    if (this.runner.hasMore || this.#isCopying) this.#goOn(now())
+    for (let next = this.#dirtyChannels.shift(); next; next = this.#dirtyChannels.shift()) next.flush()
+    if (this.#intake.flush()) this.#dirty()
+    this.#flushClients()
+  }
+
+  /** With what takes more than one turn. */
+  #goOn(now: number): void {
+    for (const channel of this.#channels.values()) channel.elapse(now)
     this.runner.runLongWrites(now)
     if (this.runner.runBacklog(now)) this.#dirty()
     this.#mender.advance(now)
     if (this.#copier.advance(now)) this.#dirty()
     if (this.auditor.advance(now)) this.#dirty()
-    for (let next = this.#dirtyChannels.shift(); next; next = this.#dirtyChannels.shift()) {
-      next.elapse(now)
-      next.flush()
-    }
-    if (this.#intake.flush()) this.#dirty()
-    this.#flushClients()
   }
 
   #flushClients(): void {

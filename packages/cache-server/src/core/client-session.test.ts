@@ -118,13 +118,13 @@ describe('answers to a client', () => {
     run(1, 2, ...Array.from({ length: 30 }, () => [CommandCode.GET, 'k']).flat())
     run(31, 2, REPEAT, 1, ...set(Buffer.from('never carried out')), ...set(Buffer.from('b')))
     renewLease(core, 0)
-    for (let turns = 0; turns < 5; turns++) core.flush(0)
+    for (let turns = 0; turns < 5; turns++) core.flush(() => 0)
     assert.ok(client.isFull && sent.flatMap(resultsOf).length < 30)
     run(33, 3, CommandCode.GET, 'k')
     for (let rounds = 0; client.isFull || client.suspended.length > 0; rounds++) {
       flow.unsentBytes = 0
       core.clientAdvanced(client)
-      core.flush(0)
+      core.flush(() => 0)
       assert.ok(rounds < 100)
     }
     assert.equal(port.staging.length, 0)
@@ -175,11 +175,11 @@ describe('answers to a client', () => {
     const client = core.openClient(port, '', flow)
     const run = (id: number, ...commands: unknown[]): void => {
       core.clientData(client, dataOf([MessageType.COMMANDS, 1, 1, id, 0, 0, ...commands]), 0)
-      core.flush(0)
+      core.flush(() => 0)
     }
     const advance = (): void => {
       core.clientAdvanced(client)
-      core.flush(0)
+      core.flush(() => 0)
     }
     const answers = (): number => sent.flatMap(resultsOf).length
 

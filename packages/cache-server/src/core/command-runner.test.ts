@@ -157,6 +157,7 @@ describe('what runs commands', () => {
         runner.runFrame(each, frame(0, Array.from({ length: SLICE }, () => get()).flat()), 0)
     })
     assert.ok(all > 1.4 * SLICE && all <= 1.5 * SLICE, String(all))
+    runner.endTurn()
     runner.runBacklog(0)
     for (const { session: each } of large.slice(0, 5)) runner.runFrame(each, frame(SLICE, get()), 0)
     const small = client('small')

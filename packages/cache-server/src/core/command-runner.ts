@@ -148,10 +148,19 @@ export class CommandRunner implements CommandContext {
     this.#command.ahead = undefined
   }
 
+  /** What comes from here on comes in another turn. */
+  endTurn(): void {
+    this.#leftForFrames = FRAMES_SLICE
+  }
+
+  /** Whether `runLongWrites` or `runBacklog` may have something to do. */
+  get hasMore(): boolean {
+    return this.#backlog.size > 0 || this.longWrites.bytes > 0
+  }
+
   /** Once a turn: runs some of what waited and need not any more. True when more is left. */
   runBacklog(now: number): boolean {
     this.now = now
-    this.#leftForFrames = FRAMES_SLICE
     if (this.#backlog.size === 0) return false
     this.#until = this.clock.now() + SLICE_MS
     for (let left = SLICE; left > 0 && this.#backlog.size > 0;) {

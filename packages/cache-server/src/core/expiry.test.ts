@@ -27,7 +27,7 @@ describe('time to live', () => {
 
   const run = (now: number, ...command: unknown[]): unknown => {
     core.clientData(client, dataOf([MessageType.COMMANDS, 1, 1, 1, 0, 0, ...command]), now)
-    core.flush(now)
+    core.flush(() => now)
     return resultsOf(answers.sent.pop()!)[0]![1]
   }
 

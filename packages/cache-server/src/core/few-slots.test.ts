@@ -113,7 +113,7 @@ class Cluster {
     this.topology = { ...this.topology, ...change, version: this.topology.version + 1 }
     for (const { core } of this.members) {
       core.adopt(this.topology, 0)
-      core.flush(0)
+      core.flush(() => 0)
       core.work(0)
     }
     this.wires.run()

@@ -167,7 +167,7 @@ describe('a long write', () => {
   it('waits for the lease that is over when its value has come', () => {
     const long = setLong(a, 'key')
     slow.shift()!()
-    a.core.flush(2 * LEASE_MS)
+    a.core.flush(() => 2 * LEASE_MS)
     assert.equal(a.results.has(long), false)
     assert.equal(stored(a, 'key'), undefined)
     renewLease(a.core, 2 * LEASE_MS)

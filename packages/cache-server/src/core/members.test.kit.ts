@@ -74,7 +74,7 @@ export class Member {
       budgetBytes,
       slotCount,
       toMaster: (message) => this.toMaster.push(message),
-      flushSoon: () => wires.queue.push(() => this.core.flush(this.#now)),
+      flushSoon: () => wires.queue.push(() => this.core.flush(() => this.#now)),
       followed: () => undefined,
       termBegan: () => this.termsBegun++,
       reconnect: (serverId) => this.reconnects.push(serverId),

@@ -53,14 +53,14 @@ describe('a complete backup that lacks a write', () => {
       assert.ok(steps < 1000, 'it never came to that')
       wires.step()
       // The primary goes on in turns of its own.
-      a.core.flush(0)
+      a.core.flush(() => 0)
     }
   }
 
   it('gets all it should have, and no write is acknowledged before', () => {
     lose()
     const ids = [a.set('{key}7', 'new'), a.command(CommandCode.DELETE, '{key}8'), a.set('{key}7', 'newer')]
-    a.core.flush(0)
+    a.core.flush(() => 0)
     let steps = 0
     for (; wires.queue.length > 0; steps++) {
       if (ids.some((id) => a.results.has(id))) assert.deepEqual(contents(b), contents(a))
@@ -86,7 +86,7 @@ describe('a complete backup that lacks a write', () => {
   it('costs the other slots nothing', () => {
     lose()
     const [other, written] = [a.set('other', 'value'), a.set('{key}7', 'new')]
-    a.core.flush(0)
+    a.core.flush(() => 0)
     until(() => a.results.has(other))
     assert.equal(a.results.has(written), false)
     wires.run()
@@ -98,7 +98,7 @@ describe('a complete backup that lacks a write', () => {
     lose()
     b.core.store.remove(slot, `{key}${KEYS - 1}`)
     a.set('{key}new', 'new')
-    a.core.flush(0)
+    a.core.flush(() => 0)
     until(() => b.core.store.peek(slot, '{key}3') !== undefined)
     assert.equal(b.core.store.peek(slot, `{key}${KEYS - 1}`), undefined)
   }
@@ -148,7 +148,7 @@ describe('a complete backup that lacks a write', () => {
     const transitions = transitionsOf([[slot, { to: 1, intent: 'primary', since: 2 } as const]])
     adopt({ ...topologyOf(2, 0, 1), transitions }, b)
     a.core.adopt({ ...topologyOf(2, 0, 1), transitions }, 0)
-    a.core.flush(0)
+    a.core.flush(() => 0)
     until(() => a.toMaster.some(([type]) => type === MessageType.SLOTS_HANDED_OFF))
     assert.deepEqual(contents(b), contents(a))
   })
@@ -162,11 +162,11 @@ describe('a complete backup that lacks a write', () => {
     const transitions = transitionsOf([[slot, { to: 1, intent: 'primary', since: 1 } as const]])
     a.core.adopt({ ...topologyOf(2, 0, 1), transitions }, 0)
     const isReported = (): boolean => a.toMaster.some(([type]) => type === MessageType.SLOTS_HANDED_OFF)
-    a.core.flush(0)
+    a.core.flush(() => 0)
     for (let next = port.sent.shift(); next; next = port.sent.shift()) {
       assert.equal(isReported(), false)
       answer(next[3])
-      a.core.flush(0)
+      a.core.flush(() => 0)
     }
     assert.ok(isReported())
   })
@@ -207,7 +207,7 @@ describe('a complete backup that lacks a write', () => {
     lose()
     a.numbered(500, 0, CommandCode.SET, '{key}7', 'new', 1, 0, 0)
     const again = a.numbered(0, 0, REPEAT, 500, CommandCode.SET, '{key}7', 'new', 1, 0, 0)
-    a.core.flush(0)
+    a.core.flush(() => 0)
     for (; wires.queue.length > 0; wires.step())
       if (a.results.has(again)) assert.deepEqual(contents(b), contents(a))
     assert.equal(a.results.get(again), true)
@@ -225,7 +225,7 @@ describe('a complete backup that lacks a write', () => {
       dataOf([MessageType.KEY_VALUE_RESPONCE_BACK, 1, 2, 1, ReplicaOp.MEND, slot, 0]),
       0,
     )
-    c.core.flush(0)
+    c.core.flush(() => 0)
     assert.deepEqual(port.sent, [[MessageType.BACK_ACK, 1, 1, 2, [slot]]])
   })
 })
@@ -238,7 +238,7 @@ it('a mending whose first batch has a refused write begins anew with the newer t
   wires.run()
   b.core.slots.seq[slot]!--
   a.set('{key}2', 'y')
-  a.core.flush(0)
+  a.core.flush(() => 0)
   // All that the slot has fits into one batch, and in each turn a write goes with it.
   for (let turn = 0; a.mended.length === 0; turn++) {
     assert.ok(turn < 50)
@@ -248,7 +248,7 @@ it('a mending whose first batch has a refused write begins anew with the newer t
   b.core.adopt(topologyOf(2, 0, 1), 0)
   wires.run()
   for (const { core } of [a, c]) core.adopt(topologyOf(2, 0, 1), 0)
-  a.core.flush(0)
+  a.core.flush(() => 0)
   wires.run()
   assert.equal(a.ask(CommandCode.SET, '{key}4', 'later', 1, 0, 0), true)
   assert.ok(a.core.ledger.isEmpty)
@@ -261,7 +261,7 @@ it('what is refused of an earlier time as the primary is no reason to mend', () 
   wires.run()
   // It is on its way while the roles change twice.
   a.set('{key}1', 'x')
-  a.core.flush(0)
+  a.core.flush(() => 0)
   const held = wires.queue.splice(0)
   for (const topology of [topologyOf(2, 1, 0), topologyOf(3, 0, 1)])
     for (const { core } of [a, b, c]) core.adopt(topology, 0)
@@ -279,7 +279,7 @@ it('what a backup with a newer topology refused is no reason to mend in a versio
   const port = new RecordingPort()
   a.core.peerConnected(b.core.id, port)
   a.set('{key}1', 'x')
-  a.core.flush(0)
+  a.core.flush(() => 0)
   a.core.peerData(b.core.id, port, dataOf([MessageType.BACK_ACK, port.sent[0]![3], 1, 3, [slot]]), 0)
   a.core.adopt(topologyOf(2, 0, 1, { to: 2, intent: 'backup', since: 2 }), 0)
   assert.deepEqual(a.mended, [])

@@ -32,7 +32,7 @@ describe('batches that wait for a topology', () => {
     const ids = []
     for (let i = from; i < from + count; i++) {
       ids.push(a.set(`{key}${i}`, String(i).padEnd(MIB / 4)))
-      a.core.flush(0)
+      a.core.flush(() => 0)
       wires.step()
     }
     return ids
@@ -45,7 +45,7 @@ describe('batches that wait for a topology', () => {
 
   const learn = (): void => {
     b.core.adopt(next, 0)
-    b.core.flush(0)
+    b.core.flush(() => 0)
     wires.run()
   }
 

@@ -84,6 +84,7 @@ export class Incarnation {
   /** By the id of the server that opened it. */
   readonly #primaries = new Map<string, Link>()
   readonly #runtime: Runtime
+  readonly #now: () => number
   readonly #workTimer: Timer
   #heartbeatTimer: Timer | undefined
   #stopped = false
@@ -91,6 +92,7 @@ export class Incarnation {
   constructor(runtime: Runtime, options: IncarnationOptions) {
     this.#options = options
     this.#runtime = runtime
+    this.#now = () => runtime.now()
     this.id = runtime.newId()
     const toMaster = (message: Message): void => this.#masters.send(message)
     const mendLog = new MendLog(runtime, options.logger)
@@ -278,7 +280,7 @@ export class Incarnation {
   /** After every input, and so after each that may have brought backups forward, or made them fewer. */
   readonly #flush = (): void => {
     if (this.#stopped) return
-    this.core.flush(this.#runtime.now())
+    this.core.flush(this.#now)
     this.#clients.backupsAdvanced()
   }
 

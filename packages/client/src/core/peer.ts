@@ -170,9 +170,8 @@ export class Peer {
   }
 
   /** A message of the server arrived: it is not silent. */
-  heard(nowMs: number): void {
-    this.#waitingSinceMs = nowMs
-    this.#isAsked = false
+  heard(): void {
+    this.progressed()
     this.movedAtMs = undefined
     this.#pace.heard()
   }

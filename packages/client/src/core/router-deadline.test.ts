@@ -301,3 +301,27 @@ test('closing fails everything that is pending', () => {
   for (const { error } of [sent, queued, parked]) assert.equal(error!.code, 'CLOSED')
   assert.equal(harness.router.pendingCount, 0)
 })
+
+test('calls of one turn of the event loop begin together: the clock is looked at once', () => {
+  let looks = 0
+  const harness = twoServers({ clock: { now: () => ++looks } })
+  looks = 0
+  for (let i = 0; i < 100; i++) harness.get(`k${i}`)
+  harness.flush()
+  assert.equal(looks, 1)
+})
+
+test('calls that nothing is flushed for begin when they are made', () => {
+  const harness = twoServers()
+  harness.follow(['a', 'b'], nobody)
+  harness.get('k', 1000)
+  harness.nowMs += 10
+  const later = harness.get('k', 1000)
+  harness.nowMs += 985
+  const last = harness.get('k', 1000)
+  harness.advance(14)
+  assert.equal(later.settled, false)
+  harness.advance(20)
+  assert.equal(later.error!.code, 'TIMEOUT')
+  assert.equal(last.settled, false)
+})

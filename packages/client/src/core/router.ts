@@ -68,6 +68,10 @@ export class Router {
   readonly #parking = new Parking()
   readonly #standstill = new Standstill()
   readonly #inquiry: Inquiry
+  /** That were requested: they come in this turn of the event loop. */
+  #flushesDue = 0
+  /** The time, while flushes are due: a look at the clock for each call would cost as much as putting it into a frame. */
+  #turnMs: number | undefined
   /** No call ends before this. */
   #nextDeadlineMs = Infinity
   readonly #shell: RouterShell
@@ -87,7 +91,7 @@ export class Router {
 
   /** Takes a call on; its promise settles in time, whatever happens. The caller has checked the bounds. */
   submit(call: PendingCall): void {
-    const nowMs = this.#options.clock.now()
+    const nowMs = (this.#turnMs ??= this.#options.clock.now())
     call.deadlineMs = nowMs + call.timeoutMs
     if (call.deadlineMs < this.#nextDeadlineMs) this.#nextDeadlineMs = call.deadlineMs
     this.pendingBytes += call.bytes
@@ -96,6 +100,7 @@ export class Router {
       this.#shell.startSweeping()
     }
     this.#route(call)
+    if (this.#flushesDue === 0) this.#turnMs = undefined
   }
 
   abort(call: PendingCall, reason: unknown): void {
@@ -142,14 +147,15 @@ export class Router {
   }
 
   flush(peer: Peer): void {
-    peer.flush(this.#options.clock.now())
+    peer.flush((this.#turnMs ??= this.#options.clock.now()))
+    if (--this.#flushesDue === 0) this.#turnMs = undefined
   }
 
   /** @throws IcfError PROTOCOL when the frame is malformed */
   receive(peer: Peer, frame: FrameReader): void {
     if (frame.type !== MessageType.RESULTS)
       throw new IcfError('PROTOCOL', `a server can not send message ${frame.type}`)
-    peer.heard(this.#options.clock.now())
+    peer.heard()
     for (let left = limits.maxResultsPerFrame; !frame.isAtEnd;) {
       const firstId = frame.countTo(ID_END - 1, 'first id of a run in RESULTS')
       const count = frame.fixed32()
@@ -205,6 +211,7 @@ export class Router {
   #requestFlush(peer: Peer): void {
     if (peer.flushRequested || peer.blocked || peer.isPaced) return
     peer.flushRequested = true
+    this.#flushesDue++
     this.#shell.flushSoon(peer)
   }
 

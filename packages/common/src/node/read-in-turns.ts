@@ -25,23 +25,24 @@ export function readInTurns(socket: WebSocket, tcp: TcpSocket, turns: ReadingTur
       if (!socket.isPaused) socket.resume()
     },
   }
-  const emit = tcp.emit.bind(tcp) as (name: string | symbol, ...args: unknown[]) => boolean
-  tcp.emit = (name: string | symbol, ...args: unknown[]): boolean => {
-    if (name !== 'data') return emit(name, ...args)
-    const piece = args[0] as Buffer
-    if (turns.admit(reading, piece.length)) {
-      if (piece.length >= LARGE_PIECE_BYTES) {
-        if (heldBytes === 0) socket.once('message', completed)
-        hold(heldBytes + piece.length)
-      }
-      emit(name, piece)
-      turns.handled()
-    } else {
+  const handle = tcp.listeners('data')[0] as (this: TcpSocket, piece: Buffer) => void
+  const inTurn = (piece: Buffer): void => {
+    if (!turns.admit(reading, piece.length)) {
       tcp.pause()
       tcp.unshift(piece)
+      return
     }
-    return true
+    if (piece.length >= LARGE_PIECE_BYTES) {
+      if (heldBytes === 0) socket.once('message', completed)
+      hold(heldBytes + piece.length)
+    }
+    handle.call(tcp, piece)
+    turns.handled()
   }
+  // As of `once`: whoever takes `handle` off the connection takes this off.
+  inTurn.listener = handle
+  tcp.off('data', handle)
+  tcp.on('data', inTurn)
   tcp.once('close', () => {
     hold(0)
     turns.leave(reading)

@@ -5,6 +5,10 @@ import { ReadingTurns, type Reading } from './reading-turns.js'
 /** As much as is read at once. */
 const PIECE_BYTES = 65_536
 
+/** So much that it is timed, also when it comes first in its turn; and so little that it is not. */
+const SOME_BYTES = 5000
+const LITTLE_BYTES = 100
+
 /** Of a turn. */
 const MOST_BYTES = 1024 ** 2
 
@@ -72,6 +76,25 @@ describe('reading in turns', () => {
     assert.equal(loop.handled.length, 30)
   })
 
+  it('does not look at the clock for the little that comes alone', () => {
+    const loop = new Loop()
+    const a = loop.connection('a', 1)
+    for (let round = 0; round < 3; round++) {
+      a.comes(LITTLE_BYTES)
+      loop.turn()
+    }
+    assert.equal(loop.looksAtClock, 0)
+  })
+
+  it('times all that comes after the first', () => {
+    const loop = new Loop()
+    const [a, b, c] = [loop.connection('a', 1), loop.connection('b', 6), loop.connection('c', 1)]
+    for (const each of [a, b, c]) each.comes(LITTLE_BYTES)
+    assert.deepEqual(loop.handled, ['a', 'b'])
+    loop.turn()
+    assert.deepEqual(loop.handled, ['a', 'b', 'c'])
+  })
+
   it('lets wait what comes after many bytes, however little time they took', () => {
     const loop = new Loop()
     const all = Array.from({ length: 100 }, (_, i) => loop.connection(`${i}`, 0))
@@ -125,7 +148,14 @@ describe('reading in turns', () => {
 /** An event loop of which time passes only where something is handled. */
 class Loop {
   readonly handled: string[] = []
-  readonly turns = new ReadingTurns({ now: () => this.#now, setImmediate: (run) => this.#due.push(run) })
+  looksAtClock = 0
+  readonly turns = new ReadingTurns({
+    now: () => {
+      this.looksAtClock++
+      return this.#now
+    },
+    setImmediate: (run) => this.#due.push(run),
+  })
   #now = 0
   #due: (() => void)[] = []
 
@@ -157,7 +187,7 @@ class Loop {
     const reading = {
       heldBytes,
       // One that waits is not read.
-      comes(bytes = 1) {
+      comes(bytes = SOME_BYTES) {
         if (kept === undefined) come(bytes)
       },
       goOn() {

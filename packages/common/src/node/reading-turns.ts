@@ -6,9 +6,8 @@ const TURN_MS = 5
 /** The same in bytes: a frame that is complete counts with all that was held of it, since that is put together then. */
 const TURN_BYTES = 1024 * 1024
 
-/** Turns that take less than this together are not told apart. */
-const SHORT_MS = 1
-const SHORT_BYTES = 256 * 1024
+/** What comes first in a turn and is no longer than this, in bytes, is not timed: most turns bring nothing else, and a look at the clock costs as much as a small command. */
+const UNTIMED_BYTES = 4096
 
 /** While frames that have begun to come hold more than this, in bytes, few of them go on: they are complete the sooner. */
 const CROWDED_BYTES = 16 * 1024 * 1024
@@ -32,12 +31,12 @@ export interface Reading {
  * others waits for the next turn, in which those that wait come before what is new, in their order.
  */
 export class ReadingTurns {
-  /** What is read in this turn has taken so long. */
+  /** When what is timed of this turn began. */
+  #timedFrom: number | undefined
   #takenMs = 0
-  #handledFrom = 0
   #handledBytes = 0
-  /** This turn ends after what the sockets that are readable now bring. */
-  #isEnding = false
+  /** It has brought something, and ends after what the sockets that are readable now bring. */
+  #isTurnBegun = false
   #heldBytes = 0
   /** How much has come of each. */
   readonly #waiting = new Map<Reading, number>()
@@ -52,18 +51,19 @@ export class ReadingTurns {
   admit(reading: Reading, bytes: number): boolean {
     const isNext = this.#waiting.size === 0 && !this.#isOver
     if (reading === this.#current || (isNext && !(this.#isCrowded && bytes >= LARGE_PIECE_BYTES))) {
-      this.#handledFrom = this.runtime.now()
+      if (this.#isTurnBegun || bytes > UNTIMED_BYTES) this.#timedFrom ??= this.runtime.now()
       this.#handledBytes += bytes
       return true
     }
     this.#waiting.set(reading, bytes)
-    this.#endSoon()
+    this.#beginTurn()
     return false
   }
 
   handled(): void {
-    this.#takenMs += this.runtime.now() - this.#handledFrom
-    if (this.#takenMs >= SHORT_MS || this.#handledBytes >= SHORT_BYTES) this.#endSoon()
+    // Not before: what handling it leaves for the end of the turn comes before what waits.
+    this.#beginTurn()
+    if (this.#timedFrom !== undefined) this.#takenMs = this.runtime.now() - this.#timedFrom
   }
 
   /** A connection holds so much more; or so much less, because a frame is complete. */
@@ -85,18 +85,19 @@ export class ReadingTurns {
     return this.#heldBytes > CROWDED_BYTES
   }
 
-  #endSoon(): void {
-    if (this.#isEnding) return
-    this.#isEnding = true
+  #beginTurn(): void {
+    if (this.#isTurnBegun) return
+    this.#isTurnBegun = true
     this.runtime.setImmediate(this.#next)
   }
 
   readonly #next = (): void => {
-    this.#isEnding = false
+    this.#isTurnBegun = false
+    this.#timedFrom = undefined
     this.#takenMs = 0
     this.#handledBytes = 0
     if (this.#waiting.size === 0) return
-    this.#endSoon()
+    this.#beginTurn()
     const large = this.#isCrowded ? this.#fullest() : undefined
     for (const [reading, bytes] of this.#waiting) {
       if (large && bytes >= LARGE_PIECE_BYTES && !large.includes(reading)) continue
