@@ -29,8 +29,8 @@ import { MendLog } from './mend-log.js'
 import { PeerLinks } from './peer-links.js'
 import { probe } from './probe.js'
 
-/** Expired and dropped entries are freed this often, in ms, and in one go while there are more. */
-const WORK_INTERVAL_MS = 25
+/** So long after something came, in ms, expired and dropped entries are freed, in one go while there are more. An idle process sleeps: to be woken costs more than most of what it is woken for. */
+const WORK_DELAY_MS = 25
 
 /** Share of the budget for long values that clients are sending; at least one of the largest fits. */
 const CLIENT_VALUES_SHARE = 1 / 8
@@ -85,7 +85,7 @@ export class Incarnation {
   readonly #primaries = new Map<string, Link>()
   readonly #runtime: Runtime
   readonly #now: () => number
-  readonly #workTimer: Timer
+  #workTimer: Timer | undefined
   #heartbeatTimer: Timer | undefined
   #stopped = false
 
@@ -133,7 +133,6 @@ export class Incarnation {
       failed: (_where, error, isNews) => this.#masterFailed(error, isNews),
       message: (message, link) => this.#masterMessage(message, link),
     })
-    this.#workTimer = runtime.setInterval(() => this.#work(), WORK_INTERVAL_MS)
   }
 
   get isMember(): boolean {
@@ -282,6 +281,12 @@ export class Incarnation {
     if (this.#stopped) return
     this.core.flush(this.#now)
     this.#clients.backupsAdvanced()
+    this.#workTimer ??= this.#runtime.setTimeout(this.#workNow, WORK_DELAY_MS)
+  }
+
+  readonly #workNow = (): void => {
+    this.#workTimer = undefined
+    this.#work()
   }
 
   readonly #work = (): void => {

@@ -44,6 +44,15 @@ export interface Snapshot {
   readonly servers: readonly ServerSnapshot[]
 }
 
+interface Counts {
+  readonly primarySlots: Uint32Array
+  readonly backupSlots: Uint32Array
+  readonly together: Together
+}
+
+/** Whoever watches a cluster asks twice a second: what all slots are counted for is kept. */
+const knownCounts = new WeakMap<Topology, Counts>()
+
 export function takeSnapshot(
   now: number,
   { effective: { topology, outlook }, isPending }: Pick<Versions, 'effective' | 'isPending'>,
@@ -52,8 +61,7 @@ export function takeSnapshot(
   counters: Counters,
   audit: Audit,
 ): Snapshot {
-  const primarySlots = countBySeat(topology.primary, topology.servers.length)
-  const backupSlots = countBySeat(topology.backup, topology.servers.length)
+  const { primarySlots, backupSlots, together } = countsOf(topology)
   const servers: ServerSnapshot[] = []
   let slotsServed = 0
   topology.servers.forEach((info, seat) => {
@@ -81,7 +89,7 @@ export function takeSnapshot(
     slotsServed,
     movesPending: outlook.movesPending,
     transitions: topology.transitions.size,
-    together: countTogether(topology),
+    together,
     unreachable: membership.reachability.pairs,
     progress: progress.current(outlook.movesPending, now),
     totals: progress.totals,
@@ -90,4 +98,18 @@ export function takeSnapshot(
     audit: audit.status(now),
     servers,
   }
+}
+
+function countsOf(topology: Topology): Counts {
+  let counts = knownCounts.get(topology)
+  if (!counts) {
+    const { primary, backup, servers } = topology
+    counts = {
+      primarySlots: countBySeat(primary, servers.length),
+      backupSlots: countBySeat(backup, servers.length),
+      together: countTogether(topology),
+    }
+    knownCounts.set(topology, counts)
+  }
+  return counts
 }

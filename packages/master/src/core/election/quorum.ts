@@ -11,9 +11,15 @@ export function isQuorum(electorate: Electorate, agrees: (id: string) => boolean
   })
 }
 
-/** All that are to be asked. */
-export function electors(electorate: Electorate): Set<string> {
-  return new Set(councils(electorate).flatMap(({ voters }) => voters))
+const knownElectors = new WeakMap<Electorate, ReadonlySet<string>>()
+
+/** All that are to be asked. Asked with every word of an active master to each of them, and with every answer. */
+export function electors(electorate: Electorate): ReadonlySet<string> {
+  const known = knownElectors.get(electorate)
+  if (known) return known
+  const ids = new Set(councils(electorate).flatMap(({ voters }) => voters))
+  knownElectors.set(electorate, ids)
+  return ids
 }
 
 /** Whether nobody else has a say. */
