@@ -105,6 +105,8 @@ export class CacheServerCore {
   /** When a client sent something. */
   #servedAt = -Infinity
   #isFlushDue = false
+  /** Clients or primaries sent something since the last `work`. */
+  #hasServed = false
   /** Of values that are being received. */
   #incomingBytes = 0
   #leaving: Leaving = Leaving.NO
@@ -170,6 +172,7 @@ export class CacheServerCore {
   clientData(client: ClientSession, frame: FrameReader, now: number): void {
     if (frame.type !== MessageType.COMMANDS) throw unexpected('client', frame.type)
     this.#servedAt = now
+    this.#hasServed = true
     this.runner.runFrame(client, frame, now)
     this.#dirty()
   }
@@ -244,6 +247,7 @@ export class CacheServerCore {
   /** @throws IcfError PROTOCOL */
   primaryData(serverId: string, port: LinkPort, frame: FrameReader, now: number): void {
     if (frame.type !== MessageType.KEY_VALUE_RESPONCE_BACK) throw unexpected('primary', frame.type)
+    this.#hasServed = true
     this.#intake.receive(serverId, port, frame, now)
     this.#dirty()
   }
@@ -315,12 +319,18 @@ export class CacheServerCore {
 
   /** A slice of work that nobody waits for; true when more is left. */
   work(now: number): boolean {
+    this.#hasServed = false
     this.store.work(SLICE_ENTRIES)
     this.store.history.forget(now)
     for (const channel of this.#channels.values()) channel.elapse(now)
     const more = this.#sweeper.sweep(SLICE_ENTRIES, now)
     if (this.#isAnythingUnderWay) this.#dirty()
     return more || this.store.hasBackgroundWork
+  }
+
+  /** Whether `work` may have something to do before the next heartbeat. */
+  get isBusy(): boolean {
+    return this.#hasServed || this.#isAnythingUnderWay || this.store.hasBackgroundWork
   }
 
   /** Whether a flush may have something to do, though no input came. */

@@ -22,6 +22,7 @@ import type { Logger } from 'pino'
 import { CacheServerCore, type Ending } from '../core/cache-server-core.js'
 import { Voter } from '../core/voter.js'
 import { ClientLinks } from './client-links.js'
+import { Heartbeat } from './heartbeat.js'
 import { MasterLinks } from './master-links.js'
 import type { ProcessMemory } from './memory.js'
 import { AuditLog } from './audit-log.js'
@@ -29,7 +30,7 @@ import { MendLog } from './mend-log.js'
 import { PeerLinks } from './peer-links.js'
 import { probe } from './probe.js'
 
-/** So long after something came, in ms, expired and dropped entries are freed, in one go while there are more. An idle process sleeps: to be woken costs more than most of what it is woken for. */
+/** So long after something came to be done, in ms, and with each heartbeat, expired and dropped entries are freed, in one go while there are more. */
 const WORK_DELAY_MS = 25
 
 /** Share of the budget for long values that clients are sending; at least one of the largest fits. */
@@ -86,7 +87,7 @@ export class Incarnation {
   readonly #runtime: Runtime
   readonly #now: () => number
   #workTimer: Timer | undefined
-  #heartbeatTimer: Timer | undefined
+  readonly #heartbeats: Heartbeat
   #stopped = false
 
   constructor(runtime: Runtime, options: IncarnationOptions) {
@@ -115,6 +116,7 @@ export class Incarnation {
       differs: (serverId, slot, differences) => auditLog.differs(serverId, slot, differences),
       ended: (why) => this.#ended(why),
     })
+    this.#heartbeats = new Heartbeat(runtime, () => this.#heartbeat())
     this.#clients = new ClientLinks(runtime, this.core)
     const reserve = (): void =>
       this.core.reserve(this.#clientValues.receivedBytes + this.#peerValues.receivedBytes)
@@ -187,7 +189,7 @@ export class Incarnation {
     if (this.#stopped) return
     this.#stopped = true
     this.#runtime.clear(this.#workTimer)
-    this.#runtime.clear(this.#heartbeatTimer)
+    this.#heartbeats.stop()
     this.#peers.stop()
     this.#masters.stop()
     for (const link of this.#links) link.terminate()
@@ -215,12 +217,10 @@ export class Incarnation {
 
   #masterConnected(where: string, timing: Timing): void {
     this.#options.logger.info({ id: this.id, master: where }, 'connected to a master')
-    this.#runtime.clear(this.#heartbeatTimer)
-    this.#heartbeatTimer = this.#runtime.setInterval(() => this.#heartbeat(), timing.heartbeatIntervalMs)
     this.#voter.learn(timing)
     this.core.masterConnected(timing.leaseMs)
     this.#peers.tellMaster()
-    this.#heartbeat()
+    this.#heartbeats.start(timing.heartbeatIntervalMs)
   }
 
   #masterLost(where: string): void {
@@ -255,8 +255,10 @@ export class Incarnation {
   }
 
   #vote(message: Message, link: Link): void {
-    const answer = this.#voter.answer(this.#runtime.now(), readQuestion(message), link.remote.id)
+    const question = readQuestion(message)
+    const answer = this.#voter.answer(this.#runtime.now(), question, link.remote.id)
     link.send(answerMessage(answer))
+    if (question.type === 'beat') this.#heartbeats.along()
   }
 
   #probe(message: Message, asker: Link): void {
@@ -273,7 +275,9 @@ export class Incarnation {
   }
 
   #heartbeat(): void {
-    if (!this.#stopped) this.core.heartbeat(this.#options.memory.residentBytes(), this.#runtime.now())
+    if (this.#stopped) return
+    this.core.heartbeat(this.#options.memory.residentBytes(), this.#runtime.now())
+    if (!this.#workTimer) this.#work()
   }
 
   /** After every input, and so after each that may have brought backups forward, or made them fewer. */
@@ -281,7 +285,7 @@ export class Incarnation {
     if (this.#stopped) return
     this.core.flush(this.#now)
     this.#clients.backupsAdvanced()
-    this.#workTimer ??= this.#runtime.setTimeout(this.#workNow, WORK_DELAY_MS)
+    if (this.core.isBusy) this.#workTimer ??= this.#runtime.setTimeout(this.#workNow, WORK_DELAY_MS)
   }
 
   readonly #workNow = (): void => {

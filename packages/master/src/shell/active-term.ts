@@ -1,4 +1,4 @@
-import { IcfError, type LoggedEvent, type Runtime, type Timer } from '@icf/common'
+import { IcfError, type LoggedEvent, type Runtime } from '@icf/common'
 import type { Logger } from 'pino'
 import type { Effect, MasterCore, MasterEvent } from '../core/index.js'
 import type { AuditSchedule } from './audit-schedule.js'
@@ -9,6 +9,7 @@ import type { EventLog } from './event-log.js'
 import type { Links } from './links.js'
 import { Orders } from './orders.js'
 import { probe } from './probe.js'
+import { Ticker } from './ticker.js'
 
 /** Nothing is decided by it, only looked at: deadlines are exact to this much. */
 const TICK_INTERVAL_MS = 25
@@ -38,7 +39,7 @@ export class ActiveTerm {
   readonly #commits: CommitPump
   readonly #orders = new Orders()
   readonly #queue: MasterEvent[] = []
-  #ticker: Timer | undefined
+  readonly #ticker: Ticker
   #auditTimer: AuditTimer | undefined
   #isDraining = false
   #hasBegun = false
@@ -49,6 +50,7 @@ export class ActiveTerm {
     this.core = core
     this.#runtime = runtime
     this.#options = options
+    this.#ticker = new Ticker(runtime, TICK_INTERVAL_MS, () => this.dispatch({ type: 'tick' }))
     this.#commits = new CommitPump(runtime, term, eventLog, {
       persisted: (version, events) => this.#persisted(version, events),
       unsaved: (version, error) => options.unsaved(version, error),
@@ -73,7 +75,7 @@ export class ActiveTerm {
   begin(): void {
     const { term, eventLog, links, auditSchedule } = this.#options
     eventLog.goOnFrom(term.stored?.events ?? [])
-    this.#ticker = this.#runtime.setInterval(() => this.dispatch({ type: 'tick' }), TICK_INTERVAL_MS)
+    this.#ticker.start()
     if (auditSchedule)
       this.#auditTimer = new AuditTimer(this.#runtime, auditSchedule, this.core, (until) =>
         this.dispatch({ type: 'audit', until }),
@@ -113,7 +115,7 @@ export class ActiveTerm {
   end(why: IcfError): Promise<void> {
     this.#hasEnded = true
     this.#queue.length = 0
-    this.#runtime.clear(this.#ticker)
+    this.#ticker.stop()
     this.#auditTimer?.stop()
     this.#orders.end(why)
     return this.#commits.end()
@@ -131,7 +133,9 @@ export class ActiveTerm {
 
   #step(event: MasterEvent): void {
     const { term, began } = this.#options
-    for (const effect of this.core.step(this.#runtime.now(), event, term.validUntil)) this.#perform(effect)
+    const now = this.#runtime.now()
+    for (const effect of this.core.step(now, event, term.validUntil)) this.#perform(effect)
+    this.#ticker.poke(now)
     if (this.#hasBegun || !this.core.isActive) return
     this.#hasBegun = true
     began()

@@ -16,7 +16,6 @@ import {
   type Message,
   type Question,
   type Runtime,
-  type Timer,
   type Timing,
   type Topology,
 } from '@icf/common'
@@ -26,6 +25,7 @@ import { Election, isAlone, type ElectionEffect, type ElectionEvent } from '../.
 import type { Coordination, Peers, ServerVotes, Term } from '../coordination.js'
 import { chooseForgotten, everybody, standby } from '../known-masters.js'
 import { encodeState, type StoredState } from '../state-file.js'
+import { Ticker } from '../ticker.js'
 import { chooseHeir } from './choose-heir.js'
 import { CouncilKeeper } from './council-keeper.js'
 import { DurableBallot } from './durable-ballot.js'
@@ -70,7 +70,7 @@ export class VotingCoordination implements Coordination, Peers, ServerVotes {
   #mastersChanged: () => void = () => undefined
   #own: DurableBallot | undefined
   #election!: Election<KeptState>
-  #ticker: Timer | undefined
+  readonly #ticker: Ticker
   #term: VotedTerm | undefined
   /** The newest that was proposed in this term, or with which it began. */
   #newest: KeptState | undefined
@@ -94,6 +94,7 @@ export class VotingCoordination implements Coordination, Peers, ServerVotes {
       options.timing.deadAfterMs,
       (id) => id === this.#id || this.#voters.has(id),
     )
+    this.#ticker = new Ticker(runtime, TICK_INTERVAL_MS, () => this.#tick())
     this.#others = new MasterPeers(runtime, {
       self: () => this.#id,
       introduce: () => ({
@@ -161,7 +162,7 @@ export class VotingCoordination implements Coordination, Peers, ServerVotes {
     const { accepted } = this.#own!.ballot
     if (accepted) this.#learn(accepted)
     this.#step({ type: 'connected', voter: this.#id, isMaster: true })
-    this.#ticker = this.#runtime.setInterval(() => this.#tick(), TICK_INTERVAL_MS)
+    this.#ticker.start()
     this.#tick()
   }
 
@@ -191,7 +192,7 @@ export class VotingCoordination implements Coordination, Peers, ServerVotes {
   stop(): void {
     this.#hasEnded = true
     this.#handOver?.failed('now, as this master ends')
-    this.#runtime.clear(this.#ticker)
+    this.#ticker.stop()
     this.#others.stop()
     this.#givenUp.end()
     this.#term?.end()
@@ -262,9 +263,10 @@ export class VotingCoordination implements Coordination, Peers, ServerVotes {
   }
 
   serverMessage(link: Link, message: Message): boolean {
-    if (message[0] !== MessageType.VOTED) return false
-    this.#answered(link.remote.id, link, message)
-    return true
+    const isVote = message[0] === MessageType.VOTED
+    if (isVote) this.#answered(link.remote.id, link, message)
+    this.#ticker.poke(this.#runtime.now())
+    return isVote
   }
 
   get #isFounded(): boolean {
