@@ -4,6 +4,7 @@ import { IcfError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Address, Socket, SocketServer } from '../runtime.js'
 import { formatAddress, HOST, unreachable } from './address.js'
+import { sendInOnePiece } from './one-piece.js'
 import { readInTurns } from './read-in-turns.js'
 import type { ReadingTurns } from './reading-turns.js'
 
@@ -29,7 +30,10 @@ export function connect(address: Address): Socket {
       // Masking protects web proxies from scripts in browsers; between our processes it would only cost time.
       generateMask: (mask) => mask.fill(0),
     })
-    socket.once('upgrade', (response) => response.socket.setKeepAlive(true, KEEP_ALIVE_MS))
+    socket.once('upgrade', ({ socket: tcp }) => {
+      tcp.setKeepAlive(true, KEEP_ALIVE_MS)
+      sendInOnePiece(socket, tcp, true)
+    })
     return socket
   } catch (cause) {
     throw unreachable(where, cause as Error)
@@ -63,6 +67,7 @@ export async function listenForSockets(address: Address, turns: ReadingTurns): P
   server.on('connection', (socket, request) => {
     request.socket.setKeepAlive(true, KEEP_ALIVE_MS)
     readInTurns(socket, request.socket, turns)
+    sendInOnePiece(socket, request.socket, false)
     sockets.onConnection(socket, request.socket.remoteAddress ?? '')
   })
   return sockets
