@@ -2,7 +2,7 @@ import { IcfError } from './errors.js'
 
 /** The settings of failure detection, all in milliseconds. The master tells them to every server at WELCOME. */
 export interface Timing {
-  /** A cache server sends KEEP_ALIVE this often. */
+  /** A cache server sends KEEP_ALIVE about this often: up to a quarter sooner or later, where that saves waking a process. */
   readonly heartbeatIntervalMs: number
   /** A cache server may serve this long after it sent a KEEP_ALIVE that the active master answered. */
   readonly leaseMs: number
