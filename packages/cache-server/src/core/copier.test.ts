@@ -145,6 +145,13 @@ describe('a copier', () => {
       assert.ok(channel.fillBytesInFlight >= MOST_BYTES)
     })
 
+    it('does not while it reaches nothing of a backup', () => {
+      slots.backup[2] = new ReplicaChannel('cut off', 2, [], copier)
+      slots.topology = { ...slots.topology, version: 2 }
+      turn(1)
+      assert.ok(channel.fillBytesInFlight >= MOST_BYTES)
+    })
+
     it('does not while a server waits until it may go', () => {
       slots.topology = {
         ...slots.topology,

@@ -69,6 +69,8 @@ export class Copier implements Fills {
   /** Whether copies can not wait, by this topology. */
   #isUrgent = false
   #judged: Topology | undefined
+  /** By that, on their channels. */
+  #backups: ReadonlySet<ReplicaChannel> = new Set()
 
   constructor(
     private readonly slots: SlotTable,
@@ -234,8 +236,15 @@ export class Copier implements Fills {
     if (this.#judged !== topology) {
       this.#judged = topology
       this.#isUrgent = isUrgent(topology)
+      this.#backups = new Set(this.slots.backup.filter((backup) => backup !== undefined))
     }
-    return !this.#isUrgent && this.ports.isAnyoneServed(now)
+    return !this.#isUrgent && this.ports.isAnyoneServed(now) && !this.#isBackupGone
+  }
+
+  /** Copies may be on their way that take the place of one that nothing reaches any more: until then writes of its slots wait. */
+  get #isBackupGone(): boolean {
+    for (const { port } of this.#backups) if (port === undefined) return true
+    return false
   }
 
   /** @param bound bytes of entries on their way, at most about */
