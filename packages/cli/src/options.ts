@@ -69,7 +69,7 @@ export function logLevelOption(): Option {
 export function addTimingOptions(command: Command): Command {
   return command
     .addOption(
-      option('--heartbeat-interval <duration>', 'cache servers send a heartbeat this often')
+      option('--heartbeat-interval <duration>', 'cache servers send a heartbeat about this often')
         .argParser(timerDuration)
         .default(100, '100ms'),
     )
