@@ -162,9 +162,9 @@ export const cacheServerMutants: readonly Mutant[] = [
   {
     name: 'removal-answered-before-the-backup-has-it',
     file: `${CORE}/writer.js`,
-    find: `const write = new PendingWrite(slot, key, undefined, client, id, true);
+    find: `const write = new PendingWrite(slot, key, false, client, id, true);
         if (!this.#tellCopies`,
-    replace: `const write = new PendingWrite(slot, key, undefined, undefined, id, true);
+    replace: `const write = new PendingWrite(slot, key, false, undefined, id, true);
         client?.reply(id, true);
         if (!this.#tellCopies`,
     breaks: 'an acknowledged write has two copies',

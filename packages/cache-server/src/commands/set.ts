@@ -1,5 +1,5 @@
 import { IcfError, limits, ValueKind } from '@icf/common'
-import { ownedValue, storedValue } from '../core/stored-value.js'
+import { arrivedValue } from '../core/stored-value.js'
 import type { Command } from './command.js'
 
 /** SET key, value, kind, ttlMs (0: none), ackPrimary → true. */
@@ -15,7 +15,7 @@ export const set: Command = (context, client, id, slot, key, command, frame) => 
       'VALUE_TOO_LARGE',
       `the largest value here is ${maxValueBytes} bytes, this one has ${valueBytes}`,
     )
-  const value = ahead ? ownedValue(ahead) : storedValue(frame.bytes, valueAt, valueBytes)
+  const value = arrivedValue(frame.bytes, valueAt, valueBytes, ahead)
   const expiresAt = ttlMs === 0 ? 0 : now + ttlMs
   context.writer.put(
     client,

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test'
 import { entryCost } from './entry-cost.js'
 import { Entry } from './entry.js'
 import { Records } from './records.js'
-import { ownedValue } from './stored-value.js'
 
 const MIB = 1024 * 1024
 const KEY = 'k'.repeat(20)
@@ -59,7 +58,7 @@ describe('an entry is charged', () => {
         let charged = 0
         let apart = 0
         for (let i = 0; i < count; i++) {
-          const entry = new Entry(KEY, 0, i, ownedValue(Buffer.alloc(valueBytes)), 0, 0)
+          const entry = new Entry(KEY, 0, i, Buffer.alloc(valueBytes), 0, 0)
           const handle = records.add(entry)
           assert.equal(records.costBytes(handle), entry.costBytes)
           charged += entry.costBytes

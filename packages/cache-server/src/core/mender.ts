@@ -124,7 +124,7 @@ export class Mender {
 
   /** Something waits for the backup until it is whole: so the slot does not count as drained. */
   #keepUndrained(slot: number, channel: ReplicaChannel): void {
-    const write = new PendingWrite(slot, '', undefined, undefined, 0, true)
+    const write = new PendingWrite(slot, '', false, undefined, 0, true)
     this.ledger.confirms(write)
     write.sent()
     channel.hold(write)

@@ -1,5 +1,4 @@
 import type { ClientSession, Reply } from './client-session.js'
-import type { Entry } from './entry.js'
 
 interface Reader {
   readonly client: ClientSession
@@ -21,8 +20,8 @@ export class PendingWrite {
   constructor(
     readonly slot: number,
     readonly key: string,
-    /** What it stored; undefined for a removal. */
-    readonly entry: Entry | undefined,
+    /** Whether it stored something, which is at `handle` while it is there. */
+    readonly isPut: boolean,
     readonly client: ClientSession | undefined,
     readonly id: number,
     readonly result: Reply,

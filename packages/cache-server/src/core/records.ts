@@ -2,7 +2,7 @@ import type { Key } from '@icf/common'
 import { RECORD_HEADER_BYTES, entryCost } from './entry-cost.js'
 import { Entry } from './entry.js'
 import { Slabs } from './slabs.js'
-import { storedValue, type StoredValue } from './stored-value.js'
+import { keptBytes, storedValue, type StoredValue } from './stored-value.js'
 
 /**
  * A record is one chunk: what the store knows of an entry, its key, and its value, so that who looks for it finds all in
@@ -279,7 +279,7 @@ export class Records {
     writeText(bytes, at + KEY, key)
     if (this.#isTooLong(key, value)) {
       bytes[at + FLAGS]! |= LARGE
-      this.#large.set(handle, typeof value === 'string' ? Buffer.from(value, 'latin1') : value)
+      this.#large.set(handle, keptBytes(value))
     } else if (typeof value === 'string') writeText(bytes, at + KEY + key.length, value)
     else bytes.set(value, at + KEY + key.length)
   }

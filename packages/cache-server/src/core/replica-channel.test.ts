@@ -34,7 +34,7 @@ function arityOf(op: unknown): number {
 }
 
 function pending(): PendingWrite {
-  return new PendingWrite(5, 'k', undefined, undefined, 0, true)
+  return new PendingWrite(5, 'k', false, undefined, 0, true)
 }
 
 describe('a replica channel', () => {
@@ -76,7 +76,7 @@ describe('a replica channel', () => {
   /** With something that has no operation of its own. */
   const beginFill = (slot: number, written: readonly WrittenBy[] = []): void => {
     wantFill(slot, written)
-    channel.expect(new PendingWrite(slot, 'k', undefined, undefined, 0, true))
+    channel.expect(new PendingWrite(slot, 'k', false, undefined, 0, true))
   }
 
   it('begins a copy with what comes first for its slot', () => {
@@ -472,7 +472,7 @@ describe('a replica channel', () => {
   it('holds with a refused write what waits for all that was put in before it', () => {
     channel.connected(port)
     const write = put(1)
-    const [repetition, other] = [pending(), new PendingWrite(6, 'k', undefined, undefined, 0, true)]
+    const [repetition, other] = [pending(), new PendingWrite(6, 'k', false, undefined, 0, true)]
     channel.expect(repetition)
     channel.expect(other)
     channel.flush()

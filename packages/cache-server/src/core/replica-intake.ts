@@ -25,7 +25,7 @@ import type { Origin } from './origin.js'
 import type { LinkPort } from './ports.js'
 import { Held, type SlotTable } from './slot-table.js'
 import type { Store } from './store.js'
-import { ownBytes, ownedValue, storedValue } from './stored-value.js'
+import { arrivedValue, ownBytes } from './stored-value.js'
 
 interface Waiting {
   readonly header: BatchHeader
@@ -331,7 +331,7 @@ export class ReplicaIntake {
   #readEntry(frame: FrameReader, operation: Operation, now: number): Entry {
     const { slot, seq, kind, ttlMs, valueAt, valueBytes, ahead } = operation
     const key = this.#readKey(frame, operation)
-    const value = ahead ? ownedValue(ahead) : storedValue(frame.bytes, valueAt, valueBytes)
+    const value = arrivedValue(frame.bytes, valueAt, valueBytes, ahead)
     return new Entry(key, slot, seq, value, kind, ttlMs === 0 ? 0 : now + ttlMs)
   }
 

@@ -277,8 +277,7 @@ describe('the store', () => {
     })
 
     it('knows which writes are pending', () => {
-      const write = (i: number): PendingWrite =>
-        new PendingWrite(slot, name(i), store.peek(slot, name(i)), undefined, 0, true)
+      const write = (i: number): PendingWrite => new PendingWrite(slot, name(i), true, undefined, 0, true)
       const writes = [0, 9000, 19_950].map(write)
       const [first, second, last] = writes as [PendingWrite, PendingWrite, PendingWrite]
       for (const each of writes) store.pend(store.find(slot, each.key), each)
@@ -294,7 +293,7 @@ describe('the store', () => {
       store.put(new Entry(second.key, slot, 1, 'again', 1, 0))
       store.remove(slot, last.key)
       assert.deepEqual(writes.map(pendingOf), [undefined, undefined, undefined])
-      assert.deepEqual(writes.map((each) => store.holds(each)), [false, false, false]) // prettier-ignore
+      assert.deepEqual(writes.map((each) => store.entryOf(each)), [undefined, undefined, undefined]) // prettier-ignore
       store.settled(second)
       store.settled(last)
     })

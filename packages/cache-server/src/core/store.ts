@@ -281,9 +281,9 @@ export class Store {
     return this.records.isPending(handle) ? this.#pending.get(handle) : undefined
   }
 
-  /** Whether what the write brought is still there. */
-  holds({ slot, handle }: PendingWrite): boolean {
-    return handle !== 0 && !this.#isDead(slot, handle)
+  /** A copy of the entry that the write brought, if that is still there. */
+  entryOf({ slot, handle }: PendingWrite): Entry | undefined {
+    return handle !== 0 && !this.#isDead(slot, handle) ? this.records.entry(handle) : undefined
   }
 
   #isPatienceOver(moreBytes: number): boolean {

@@ -1,8 +1,9 @@
+import { limits } from '@icf/common'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { entryCost } from './entry-cost.js'
 import { costOf } from './entry.js'
-import { ownBytes, ownedValue, storedValue } from './stored-value.js'
+import { arrivedValue, keptBytes, ownBytes, storedValue } from './stored-value.js'
 
 /** The longest that is stored as text. */
 const SHORT = 4096
@@ -50,21 +51,40 @@ describe('a value that stands in a frame is stored', () => {
   })
 })
 
-describe('a value that was sent ahead is stored', () => {
-  it('as a text of its bytes when it is short', () => {
-    for (const length of [0, 256, SHORT]) {
-      const stored = ownedValue(bytesOf(length))
-      assert.ok(typeof stored === 'string')
-      assert.deepEqual(Buffer.from(stored, 'latin1'), bytesOf(length))
+describe('a value that has come', () => {
+  const LONG = limits.chunkBytes + 1
+
+  it('is where it stands, in the frame', () => {
+    for (const length of [0, 256, limits.chunkBytes]) {
+      const frame = frameWith(bytesOf(length))
+      const value = arrivedValue(frame, AT, length, undefined)
+      assert.deepEqual([value.buffer, value.byteOffset], [frame.buffer, frame.byteOffset + AT])
+      assert.deepEqual(value, bytesOf(length))
     }
-    // Also when it is a part of something.
-    assert.equal(ownedValue(frameWith(Buffer.from('abc')).subarray(AT, AT + 3)), 'abc')
-    assert.equal(ownedValue(new Uint8Array([0x61, 0xff])), 'a\xff')
   })
 
-  it('as it came when it is long', () => {
-    const bytes = bytesOf(SHORT + 1)
-    assert.equal(ownedValue(bytes), bytes)
+  it('is in memory of its own when it is long', () => {
+    const frame = frameWith(bytesOf(LONG))
+    const value = arrivedValue(frame, AT, LONG, undefined)
+    frame.fill(0)
+    assert.deepEqual(value, bytesOf(LONG))
+  })
+
+  it('is what was sent ahead', () => {
+    const ahead = bytesOf(10)
+    assert.equal(arrivedValue(frameWith(Buffer.alloc(0)), 0, 0, ahead), ahead)
+  })
+
+  it('is kept as a copy, unless it has memory of its own', () => {
+    for (const length of [0, 256, limits.chunkBytes]) {
+      const frame = frameWith(bytesOf(length))
+      const kept = keptBytes(arrivedValue(frame, AT, length, undefined))
+      frame.fill(0)
+      assert.deepEqual(kept, bytesOf(length))
+    }
+    const long = bytesOf(LONG)
+    assert.equal(keptBytes(long), long)
+    assert.deepEqual(keptBytes('a\xff'), Buffer.from([0x61, 0xff]))
   })
 })
 

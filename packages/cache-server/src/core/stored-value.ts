@@ -1,3 +1,5 @@
+import { limits } from '@icf/common'
+
 /**
  * The bytes of a value, which nothing else refers to: up to `MAX_TEXT_BYTES` as a text of one character for each byte, which V8
  * keeps as so many bytes, beyond as bytes.
@@ -5,7 +7,7 @@
 export type StoredValue = string | Uint8Array
 
 /** Bytes in a memory of their own cost some 350 bytes and a microsecond more than a text, but leave V8's heap alone. */
-export const MAX_TEXT_BYTES = 4096
+const MAX_TEXT_BYTES = 4096
 
 /** A value that stands in a frame, whose memory it must not keep. */
 export function storedValue(frame: Buffer, at: number, length: number): StoredValue {
@@ -14,9 +16,26 @@ export function storedValue(frame: Buffer, at: number, length: number): StoredVa
     : ownBytes(frame.subarray(at, at + length))
 }
 
-/** A value that came in memory of its own. */
-export function ownedValue(bytes: Uint8Array): StoredValue {
-  return bytes.length <= MAX_TEXT_BYTES ? Buffer.from(bytes).toString('latin1') : bytes
+/**
+ * A value that has just come. It is passed on where it stands, which for one of up to `limits.chunkBytes` is a frame, whose
+ * memory others will use: who keeps it makes it its own by `keptBytes`.
+ * @param ahead it, when it was sent ahead of the frame, in memory of its own
+ */
+export function arrivedValue(
+  frame: Buffer,
+  at: number,
+  length: number,
+  ahead: Uint8Array | undefined,
+): Uint8Array {
+  if (ahead) return ahead
+  const bytes = frame.subarray(at, at + length)
+  return length > limits.chunkBytes ? ownBytes(bytes) : bytes
+}
+
+/** A value's bytes, to which nothing else refers that could change them. */
+export function keptBytes(value: StoredValue): Uint8Array {
+  if (typeof value === 'string') return Buffer.from(value, 'latin1')
+  return value.length > limits.chunkBytes ? value : ownBytes(value)
 }
 
 /** A copy in memory of its own. Not Buffer.from: that cuts short ones from a common piece, which the last of them would keep. */

@@ -23,7 +23,7 @@ describe('a channel whose long values go ahead', () => {
   const long = (): Buffer => Buffer.alloc(limits.chunkBytes + 1)
   const put = (value: string | Buffer): void => {
     const entry = new Entry('k', 5, ++seq, value, 1, 0)
-    channel.put(entry, 0, new PendingWrite(5, 'k', entry, undefined, 0, true), undefined, 0)
+    channel.put(entry, 0, new PendingWrite(5, 'k', true, undefined, 0, true), undefined, 0)
     channel.flush()
   }
   const batch = (number: number, ...operations: unknown[]): unknown[] => [

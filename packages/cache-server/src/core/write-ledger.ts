@@ -119,8 +119,8 @@ export class WriteLedger {
   }
 
   #waitFor(copy: ReplicaChannel, write: PendingWrite, now: number): void {
-    const { entry } = write
-    if (entry && this.#store.holds(write)) copy.fill(entry, now, write)
+    const entry = write.isPut ? this.#store.entryOf(write) : undefined
+    if (entry) copy.fill(entry, now, write)
     else copy.expect(write)
   }
 
@@ -133,7 +133,7 @@ export class WriteLedger {
   #settle(write: PendingWrite): void {
     this.#waitingReaders -= write.readerCount
     this.#counts[write.slot]!--
-    if (write.entry) this.#store.settled(write)
+    if (write.isPut) this.#store.settled(write)
     else if (this.#removals.get(write.key) === write) this.#removals.delete(write.key)
   }
 }

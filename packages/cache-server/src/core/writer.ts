@@ -50,7 +50,7 @@ export class Writer {
     const copy = slots.copy[slot]
     if (ackPrimary || (!backup && !copy)) client.reply(id, true)
     if (backup || copy) {
-      const write = new PendingWrite(slot, key, entry, ackPrimary ? undefined : client, id, true)
+      const write = new PendingWrite(slot, key, true, ackPrimary ? undefined : client, id, true)
       this.ledger.put(write, handle)
       backup?.put(entry, now, write, client.origin, number)
       copy?.put(entry, now, write, client.origin, number)
@@ -61,7 +61,7 @@ export class Writer {
   remove(slot: number, key: string, client?: ClientSession, id = 0, number = 0): void {
     this.store.remove(slot, key)
     this.store.history.note(slot, client?.origin, number)
-    const write = new PendingWrite(slot, key, undefined, client, id, true)
+    const write = new PendingWrite(slot, key, false, client, id, true)
     if (!this.#tellCopies(write, client?.origin, number)) write.answer()
   }
 
@@ -72,7 +72,7 @@ export class Writer {
     const handle = this.store.put(entry)
     const [backup, copy] = [slots.backup[slot], slots.copy[slot]]
     if (!backup && !copy) return
-    const write = new PendingWrite(slot, key, entry, undefined, 0, true)
+    const write = new PendingWrite(slot, key, true, undefined, 0, true)
     this.ledger.put(write, handle)
     backup?.put(entry, now, write, undefined, 0)
     copy?.put(entry, now, write, undefined, 0)
@@ -81,7 +81,7 @@ export class Writer {
   /** A repetition of a write that is done: answered when all that came before it is safe. */
   confirm(client: ClientSession, id: number, slot: number, key: string): void {
     const { slots } = this
-    const write = new PendingWrite(slot, key, undefined, client, id, true)
+    const write = new PendingWrite(slot, key, false, client, id, true)
     const backup = slots.backup[slot]
     const copy = slots.copy[slot]
     if (!backup && !copy) return write.answer()
@@ -149,7 +149,7 @@ export class Writer {
 
   /** What is not here (any more) goes from the copies, too; who asks for it waits for that. */
   removeFromCopies(slot: number, key: string): void {
-    this.#tellCopies(new PendingWrite(slot, key, undefined, undefined, 0, true))
+    this.#tellCopies(new PendingWrite(slot, key, false, undefined, 0, true))
   }
 
   /** Sends a removal to the copies; false when there are none. */
