@@ -34,8 +34,8 @@ export class SteadyLoad {
 }
 
 /** All rounds, and the one in the middle. */
-export function printRounds(what: string, figures: readonly number[]): void {
+export function printRounds(what: string, figures: readonly number[], unit = 'ms'): void {
   const sorted = figures.toSorted((a, b) => a - b)
-  const all = sorted.map((ms) => ms.toFixed(0)).join(', ')
-  console.log(`${what}, of each round, ms: ${all}; median ${sorted[sorted.length >> 1]!.toFixed(0)}`)
+  const all = sorted.map((figure) => figure.toFixed(0)).join(', ')
+  console.log(`${what}, of each round, ${unit}: ${all}; median ${sorted[sorted.length >> 1]!.toFixed(0)}`)
 }

@@ -6,6 +6,7 @@ import {
   SLOT_COUNT,
   toVersion1,
   type Clock,
+  type FrameReader,
   type Message,
   type ServerInfo,
   type Topology,
@@ -43,6 +44,11 @@ export const DEAF: LinkPort = { send: () => undefined, sendData: () => undefined
 /** A heartbeat is sent and answered. */
 export function renewLease(core: CacheServerCore, now: number): void {
   core.masterMessage(DEAF, [MessageType.KEEP_ALIVE, core.lease.beat(now)], now)
+}
+
+/** Others use the memory of a frame that was read: what was kept must have been copied. */
+function giveBack(frame: FrameReader): void {
+  frame.bytes.fill(0xee)
 }
 
 export class Member {
@@ -108,7 +114,9 @@ export class Member {
   numbered(number: number, settledBelow: number, ...commands: unknown[]): number {
     const { epoch, version } = this.core.slots.topology
     const header = [MessageType.COMMANDS, epoch, version, ++this.#id, number, settledBelow]
-    this.core.clientData(this.client, dataOf([...header, ...commands]), 0)
+    const frame = dataOf([...header, ...commands])
+    this.core.clientData(this.client, frame, 0)
+    if (this.client.suspended.length === 0) giveBack(frame)
     return this.#id
   }
 
@@ -149,7 +157,10 @@ export class Member {
   ): void {
     const forward = this.wires.port({
       message: (message) => other.core.primaryMessage(this.core.id, back, message, 0),
-      data: (frame) => other.core.primaryData(this.core.id, back, frame, 0),
+      data: (frame) => {
+        other.core.primaryData(this.core.id, back, frame, 0)
+        giveBack(frame)
+      },
     })
     const back = this.wires.port({
       message: (message) => asked(forward, message),

@@ -51,7 +51,7 @@ export class WantedCopies {
 
   /** To whom the slot is to be copied, if it is. */
   channelOf(slot: number): ReplicaChannel | undefined {
-    return this.#channels[slot]
+    return this.#count === 0 ? undefined : this.#channels[slot]
   }
 
   /** The version that asks for the copy of the slot, if any does. */
