@@ -11,6 +11,7 @@ export class Entry {
     readonly slot: number,
     /** Position in the slot's history of writes. */
     readonly seq: number,
+    /** Of one that is about to be stored it may still stand in a frame (`arrivedValue`). */
     readonly value: StoredValue,
     readonly kind: number,
     /** By this process's clock, in ms; 0: never. */

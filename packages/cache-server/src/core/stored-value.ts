@@ -9,16 +9,16 @@ export type StoredValue = string | Uint8Array
 /** Bytes in a memory of their own cost some 350 bytes and a microsecond more than a text, but leave V8's heap alone. */
 const MAX_TEXT_BYTES = 4096
 
-/** A value that stands in a frame, whose memory it must not keep. */
-export function storedValue(frame: Buffer, at: number, length: number): StoredValue {
+/** A copy of a value that stands in memory which it must not keep. */
+export function storedValue(memory: Buffer, at: number, length: number): StoredValue {
   return length <= MAX_TEXT_BYTES
-    ? frame.toString('latin1', at, at + length)
-    : ownBytes(frame.subarray(at, at + length))
+    ? memory.toString('latin1', at, at + length)
+    : ownBytes(memory.subarray(at, at + length))
 }
 
 /**
- * A value that has just come. It is passed on where it stands, which for one of up to `limits.chunkBytes` is a frame, whose
- * memory others will use: who keeps it makes it its own by `keptBytes`.
+ * A value that has just come, for an entry that is about to be stored. Up to `limits.chunkBytes` it is passed on where it
+ * stands in the frame, whose memory it must not keep: who wants it for longer takes its `keptBytes`.
  * @param ahead it, when it was sent ahead of the frame, in memory of its own
  */
 export function arrivedValue(
