@@ -299,6 +299,20 @@ describe('a cache server', () => {
     assert.equal(c.core.store.peek(keySlot('key'), 'key')?.value, 'value')
   })
 
+  it('puts such a write before the rest of its slot, and answers when the new backup has it', () => {
+    adopt(topologyOf(1, 0, 1), ...all())
+    for (let i = 0; i < 40; i++) a.ask(CommandCode.SET, `{key}${i}`, 'x'.repeat(100_000), 1, 0, 0)
+    a.core.peerLost(b.core.id)
+    const id = a.set('key', 'value')
+    wires.run()
+    for (const { core } of [c, a])
+      core.adopt(topologyOf(2, 0, NONE, { to: 2, intent: 'backup', since: 2 }), 0)
+    while (!a.results.has(id)) wires.queue.shift()!()
+    const { store } = c.core
+    assert.equal(store.peek(keySlot('key'), 'key')?.value, 'value')
+    assert.ok(store.countOf(keySlot('key')) < 41)
+  })
+
   it('refuses bad arguments without disturbing the commands beside them', () => {
     adopt(topologyOf(1, 0, NONE), a)
     const writer = new FrameWriter()
