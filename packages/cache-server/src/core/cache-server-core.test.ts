@@ -19,12 +19,12 @@ import {
 } from '@icf/common'
 import { dataOf } from '@icf/testkit/frames'
 import { RecordingPort } from '@icf/testkit/recording-port'
-import type { Wires } from '@icf/testkit/wires'
+import { Wires } from '@icf/testkit/wires'
 import { transitionsOf } from '@icf/testkit/topologies'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { REPORT_INTERVAL_MS } from './copier.js'
-import { renewLease, threeMembers, topologyOf, type Member } from './members.test.kit.js'
+import { Member, renewLease, threeMembers, topologyOf } from './members.test.kit.js'
 
 describe('a cache server', () => {
   let wires: Wires
@@ -297,6 +297,26 @@ describe('a cache server', () => {
     adopt(topologyOf(2, 0, NONE, { to: 2, intent: 'backup', since: 2 }), a, c)
     assert.equal(a.results.get(id), true)
     assert.equal(c.core.store.peek(keySlot('key'), 'key')?.value, 'value')
+  })
+
+  it('keeps nothing of the memory in which a value came, nor does its backup', () => {
+    // With little memory, what is long stands apart from its record.
+    for (const budgetBytes of [4, 64].map((mib) => mib * 1024 * 1024)) {
+      const links = new Wires()
+      const [primary, backup] = ['a', 'b'].map((name) => new Member(name, links, budgetBytes)) as [
+        Member,
+        Member,
+      ]
+      primary.connect(backup)
+      for (const { core } of [primary, backup]) core.adopt(topologyOf(1, 0, 1), 0)
+      for (const length of [0, 10, 100, 5000, 20_000, limits.chunkBytes]) {
+        const value = 'x'.repeat(length)
+        assert.equal(primary.ask(CommandCode.SET, 'key', value, 1, 0, 0), true)
+        assert.equal(primary.get('key'), value)
+        const stored = backup.core.store.peek(keySlot('key'), 'key')!.value
+        assert.ok(String(stored) === value, `${length} bytes`)
+      }
+    }
   })
 
   it('puts such a write before the rest of its slot, and answers when the new backup has it', () => {

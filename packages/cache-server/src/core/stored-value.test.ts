@@ -5,7 +5,7 @@ import { entryCost } from './entry-cost.js'
 import { costOf } from './entry.js'
 import { arrivedValue, keptBytes, ownBytes, storedValue } from './stored-value.js'
 
-/** The longest that is stored as text. */
+/** The longest that is copied as text. */
 const SHORT = 4096
 const AT = 100
 
@@ -19,7 +19,7 @@ function frameWith(value: Uint8Array): Buffer {
   return Buffer.concat([Buffer.alloc(AT, 0xaa), value, Buffer.alloc(AT, 0xbb)])
 }
 
-/** Stored from a frame that is used again for something else. */
+/** From a frame that is used again for something else. */
 function storedFrom(value: Uint8Array): string | Uint8Array {
   const frame = frameWith(value)
   const stored = storedValue(frame, AT, value.length)
@@ -27,23 +27,23 @@ function storedFrom(value: Uint8Array): string | Uint8Array {
   return stored
 }
 
-describe('a value that stands in a frame is stored', () => {
+describe('a copy of a value that stands in memory of others', () => {
   for (const length of [0, 1, 256, SHORT])
-    it(`as a text of its bytes when it has ${length} of them`, () => {
+    it(`is a text of its bytes when it has ${length} of them`, () => {
       const stored = storedFrom(bytesOf(length))
       assert.ok(typeof stored === 'string')
       assert.equal(stored.length, length)
       assert.deepEqual(Buffer.from(stored, 'latin1'), bytesOf(length))
     })
 
-  it('as bytes in a memory of its own, of their length, when it has more', () => {
+  it('is bytes in a memory of its own, of their length, when it has more', () => {
     const stored = storedFrom(bytesOf(SHORT + 1))
     assert.ok(stored instanceof Uint8Array)
     assert.equal(stored.buffer.byteLength, SHORT + 1)
     assert.deepEqual(stored, bytesOf(SHORT + 1))
   })
 
-  it('and costs its bytes, whatever characters they are of', () => {
+  it('costs its bytes, whatever characters they are of', () => {
     for (const text of ['x'.repeat(300), 'é'.repeat(150), '漢'.repeat(100), '😀'.repeat(75)])
       assert.equal(costOf('k', storedFrom(Buffer.from(text))), entryCost(1, 300))
     const more = costOf('k', storedFrom(bytesOf(50_000))) - costOf('k', storedFrom(bytesOf(40_000)))
