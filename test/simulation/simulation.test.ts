@@ -11,7 +11,10 @@ const TIMELESS_SEEDS = 28
 
 /** Seeds that showed a bug once, of the cluster or of a checker, with the simulator as it was then, by the number of masters. */
 const REGRESSIONS: Readonly<Record<number, readonly number[]>> = {
-  1: [7, 30, 49, 118, 835, 961, 1150, 10273, 20003, 20070, 20225, 48385, 66080, 1000580, 10025704, 30000167],
+  1: [
+    7, 30, 49, 118, 835, 961, 1150, 10273, 20003, 20070, 20225, 48385, 66080, 73695, 1000580, 10025704,
+    30000167,
+  ],
   2: [140, 603, 51567, 66720, 66976, 5000823],
   3: [15030, 30004531],
 }

@@ -1,6 +1,8 @@
+import type { Topology } from '@icf/common'
+
 /** What a restart must know of the servers that are on their way out. */
 export interface DeparturesState {
-  /** Ids of those that leave by the wish of their own process. */
+  /** Ids of those that leave, or wait to leave, by the wish of their own process. */
   readonly byThemselves: readonly string[]
   /** Somebody died since the first of them was told to leave. */
   readonly hasAnyoneDied: boolean
@@ -21,13 +23,20 @@ export class Departures {
     this.#hasAnyoneDied = hasAnyoneDied
   }
 
-  /** @param isFirst nobody else is leaving */
-  began(ids: readonly string[], isByThemselves: boolean, isFirst: boolean): void {
-    if (isFirst) {
+  /** @param servers all, before these are marked as leaving */
+  began(ids: readonly string[], isByThemselves: boolean, servers: Topology['servers']): void {
+    if (!this.areUnderWay(servers)) {
       this.#byThemselves.clear()
       this.#hasAnyoneDied = false
     }
     if (isByThemselves) for (const id of ids) this.#byThemselves.add(id)
+  }
+
+  /** Whether one of these leaves, or was told to and waits for somebody who can take its slots. */
+  areUnderWay(servers: Topology['servers']): boolean {
+    return servers.some(
+      (server) => server && (server.state === 'leaving' || this.#byThemselves.has(server.id)),
+    )
   }
 
   somebodyDied(): void {

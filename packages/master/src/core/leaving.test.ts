@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { defaultTiming, NONE, type IcfError } from '@icf/common'
+import { defaultTiming, Leaving, NONE, type IcfError } from '@icf/common'
 import { ids, loads, settled, type FakeServer, type Harness, SLOTS } from './harness.test.kit.js'
 import { VERSION_INTERVAL_MS } from './versions.js'
 
@@ -149,6 +149,41 @@ test('the last server keeps its data when the others died, unless its operator k
   assert.equal(servers[0]!.isReleased, false)
   harness.beat(servers[0]!, 2)
   assert.ok(servers[0]!.isReleased)
+})
+
+test('the last one that is there takes nothing along while others are silent that were not told to end', () => {
+  for (const wish of [Leaving.HAND_OVER, Leaving.GIVE_UP]) {
+    const { harness, servers } = settled(4)
+    const [last, returning] = servers as [FakeServer, FakeServer]
+    const isThere = (server: FakeServer): boolean => server === last || server === returning
+    harness.pass(1600, (server) => server === last)
+    harness.beat(last, wish)
+    harness.pass(100, isThere)
+    harness.beat(returning, Leaving.HAND_OVER)
+    harness.beat(last, wish)
+    harness.pass(100, isThere)
+    assert.ok(!last.isReleased && !returning.isReleased)
+    harness.pass(100)
+    harness.beat(last, wish)
+    harness.settle()
+    assert.ok(last.isReleased && returning.isReleased)
+    assert.ok(!harness.events.some(({ type }) => type === 'DATA_LOST'))
+  }
+})
+
+test('who waited for silent ones that died is not the last by wish', () => {
+  const { harness, servers } = settled(3)
+  const [last, returning, dying] = servers as [FakeServer, FakeServer, FakeServer]
+  harness.pass(1600, (server) => server === last)
+  harness.beat(last, Leaving.HAND_OVER)
+  harness.pass(100, (server) => server !== dying)
+  harness.kill(dying)
+  harness.beat(returning, Leaving.HAND_OVER)
+  harness.beat(last, Leaving.HAND_OVER)
+  harness.settle()
+  assert.ok(!last.isReleased && returning.isReleased)
+  assert.ok(harness.topology.primary.every((seat) => seat === last.seat))
+  assert.ok(!harness.events.some(({ type }) => type === 'DATA_LOST'))
 })
 
 test('a leaving server that outlives all others keeps the data', () => {

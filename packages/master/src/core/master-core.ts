@@ -35,7 +35,7 @@ import { DEFAULT_FORGET_AFTER_MS, DEFAULT_MAX_TRANSITIONS_PER_SERVER, type Maste
 import { preview } from './preview.js'
 import { Progress } from './progress.js'
 import { Publisher } from './publisher.js'
-import { isAnyoneLeaving, Reconciler } from './reconciler.js'
+import { canHold, Reconciler } from './reconciler.js'
 import { checkRole } from './role.js'
 import { complete, onlyCopies, sharesSlots } from './slots.js'
 import { type Snapshot, takeSnapshot } from './snapshot.js'
@@ -436,21 +436,25 @@ export class MasterCore {
   }
 
   #leave(ids: readonly string[], reason: LeaveReason): void {
-    const isFirst = !isAnyoneLeaving(this.#versions.changes.draft.servers)
-    this.#membership.leave(ids, reason, this.#versions.changes)
-    this.#departures.began(ids, reason === 'its own wish', isFirst)
+    const { changes } = this.#versions
+    this.#membership.checkSpare(ids, changes)
+    this.#departures.began(ids, reason === 'its own wish', changes.draft.servers)
+    this.#membership.leave(ids, reason, changes)
     this.#replan('shrink')
   }
 
   /**
-   * Its own operator wants it gone. When nobody can take its slots, they go with it only if that is meant: it knew, or
-   * all others were told to end as well. If it is the last because another one died, it stays until somebody joins.
+   * Its own operator wants it gone. When nobody is there who can take its slots, it waits for those that are silent. When there is
+   * nobody else, they go with it only if that is meant: it knew, or all others were told to end as well. If it is the last because
+   * another one died, it stays until somebody joins.
    */
   #leaveByItself(id: string, isGivingUp: boolean): void {
     const { changes } = this.#versions
     const { servers } = changes.draft
     if (servers[seatOf(changes.draft, id)]?.state === 'leaving') return
     if (this.#membership.canSpare([id], changes)) return this.#leave([id], 'its own wish')
+    this.#departures.began([id], true, servers)
+    if (servers.some((server) => canHold(server) && server!.id !== id)) return
     const leaving = servers.filter((server) => server?.state === 'leaving').map((server) => server!.id)
     if (!isGivingUp && !this.#departures.areAllMeant(leaving)) return
     for (const gone of this.#membership.abandon(id, changes)) this.#detector.clear(gone)
@@ -524,7 +528,7 @@ export class MasterCore {
   #bury(death: Death | undefined): void {
     if (!death || this.#admission.isWaiting) return
     const { ids, reason } = death
-    if (isAnyoneLeaving(this.#versions.changes.draft.servers)) this.#departures.somebodyDied()
+    if (this.#departures.areUnderWay(this.#versions.changes.draft.servers)) this.#departures.somebodyDied()
     const burial = this.#membership.die(ids, reason, this.#versions.changes, this.#now)
     this.#counters.died(reason, ids.length, burial)
     this.#replan('restore')

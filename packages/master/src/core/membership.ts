@@ -259,13 +259,9 @@ export class Membership {
     )
   }
 
-  /**
-   * Marks servers as leaving.
-   * @throws IcfError LAST_SERVER when nobody would be left to take their slots
-   */
+  /** Marks servers as leaving. */
   leave(ids: readonly string[], reason: LeaveReason, changes: Changes): void {
     const { draft } = changes
-    this.checkSpare(ids, changes)
     for (const id of ids) {
       const seat = seatOf(draft, id)
       const server = draft.servers[seat]!
