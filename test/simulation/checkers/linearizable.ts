@@ -35,7 +35,7 @@ const MAX_PENDING = 30
  * A key that may be evicted can vanish at any time; what it never may is come back.
  */
 export class LinearizableKey {
-  #possible: Possibility[] = [{ value: undefined, done: 0, found: 0, seen: [] }]
+  #possible: readonly Possibility[] = [{ value: undefined, done: 0, found: 0, seen: [] }]
   readonly #pending: (Pending | undefined)[] = []
   #abandoned = 0
 
@@ -61,10 +61,7 @@ export class LinearizableKey {
     if (bit >= MAX_PENDING) throw new RangeError(`more than ${MAX_PENDING} calls of ${this.name} are pending`)
     this.#pending[bit] = { operation, isAbandoned: false }
     if (isRead(operation))
-      this.#possible = this.#possible.map((possible) => ({
-        ...possible,
-        seen: replaced(possible.seen, bit, [possible.value]),
-      }))
+      this.#possible = this.#possible.map((possible) => withSeen(possible, bit, [possible.value]))
     return bit
   }
 
@@ -85,7 +82,7 @@ export class LinearizableKey {
     const { operation } = this.#pending[call]!
     const possible = this.#possible
       .filter(({ done }) => (done & bit) === 0)
-      .map((each) => ({ ...each, seen: replaced(each.seen, call, undefined) }))
+      .map((each) => withSeen(each, call, undefined))
     this.#pending[call] = undefined
     if (possible.length === 0)
       throw new Violation(
@@ -112,7 +109,7 @@ export class LinearizableKey {
   }
 
   /** All that can have happened by now: what is possible, with pending writes that took effect after it. */
-  #closure(call: number, result: Result): Iterable<Possibility> {
+  #closure(call: number, result: Result): readonly Possibility[] {
     const { operation } = this.#pending[call]!
     const reached = new Possibilities()
     const queue: Possibility[] = []
@@ -184,6 +181,14 @@ function became(from: Possibility, value: string | undefined, done: number, foun
   return { value, done, found, seen }
 }
 
+function withSeen(
+  { value, done, found, seen }: Possibility,
+  call: number,
+  values: readonly (string | undefined)[] | undefined,
+): Possibility {
+  return { value, done, found, seen: replaced(seen, call, values) }
+}
+
 function replaced<T>(list: readonly T[], at: number, item: T): T[] {
   const next = [...list]
   next[at] = item
@@ -192,21 +197,24 @@ function replaced<T>(list: readonly T[], at: number, item: T): T[] {
 
 /** By value and pending writes: of those that differ only in what reads may have seen, the ones that allow most. */
 class Possibilities {
-  readonly #groups = new Map<string, Possibility[]>()
+  #all: Possibility[] = []
 
   /** False when one that allows as much is there already. */
   add(possible: Possibility): boolean {
-    const { done, found, value } = possible
-    const key = `${done} ${found} ${value ?? ''}`
-    const group = this.#groups.get(key) ?? []
-    if (group.some((other) => allowsAll(other, possible))) return false
-    this.#groups.set(key, [...group.filter((other) => !allowsAll(possible, other)), possible])
+    for (const other of this.#all) if (isAlike(other, possible) && allowsAll(other, possible)) return false
+    const isNeeded = (other: Possibility): boolean => !isAlike(other, possible) || !allowsAll(possible, other)
+    if (!this.#all.every(isNeeded)) this.#all = this.#all.filter(isNeeded)
+    this.#all.push(possible)
     return true
   }
 
-  all(): Possibility[] {
-    return [...this.#groups.values()].flat()
+  all(): readonly Possibility[] {
+    return this.#all
   }
+}
+
+function isAlike(one: Possibility, other: Possibility): boolean {
+  return one.done === other.done && one.found === other.found && one.value === other.value
 }
 
 /** Whether every pending read may have seen with `one` what it may have with `other`. */
