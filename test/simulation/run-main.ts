@@ -10,9 +10,15 @@ export interface MainRun {
   readonly output: string
 }
 
+/**
+ * A simulated cluster's functions live as short as it does: compiled in the background, many are no more when they are
+ * ready. In one thread two processes on two cores ran 200 seeds each in 53 s instead of 68 s (Node 20).
+ */
+const FLAGS: readonly string[] = ['--single-threaded']
+
 /** Simulates in a process of its own. @param timeoutMs after which it is killed; undefined: never */
 export function runMain(args: readonly string[], timeoutMs?: number): Promise<MainRun> {
-  return runNode([MAIN, ...args], timeoutMs)
+  return runNode([...FLAGS, MAIN, ...args], timeoutMs)
 }
 
 /** @param args a file, and what it is given */
