@@ -152,7 +152,7 @@ export class ClientSession {
 
   /** False when its commands still have to wait. */
   makeRoom(): boolean {
-    if (this.#heldBytes <= limits.linkHighWaterBytes) this.isFull = false
+    if (this.#heldBytes() <= limits.linkHighWaterBytes) this.isFull = false
     return !this.isFull
   }
 
@@ -171,12 +171,12 @@ export class ClientSession {
     else this.#noteFull()
   }
 
-  get #heldBytes(): number {
+  #heldBytes(): number {
     return this.outstandingBytes + this.#owedBytes
   }
 
   #noteFull(): void {
-    if (this.isFull || this.#heldBytes <= limits.linkHighWaterBytes) return
+    if (this.isFull || this.#heldBytes() <= limits.linkHighWaterBytes) return
     this.isFull = true
     this.flow.filled()
   }

@@ -168,7 +168,7 @@ export class CommandRunner implements CommandContext {
       this.#backlog.delete(client)
       if (client.closed || !client.makeRoom()) continue
       left -= this.#runPortion(client, Math.min(left, BACKLOG_PORTION))
-      if (this.#isTimeOver) break
+      if (this.#isTimeOver()) break
     }
     return this.#backlog.size > 0
   }
@@ -193,7 +193,7 @@ export class CommandRunner implements CommandContext {
     let work = 0
     while (work < count && !client.isFull && client.suspended.length > 0) {
       work += this.#runFrom(client, client.suspended.shift()!, count - work)
-      if (this.#isTimeOver) break
+      if (this.#isTimeOver()) break
     }
     return work
   }
@@ -207,7 +207,7 @@ export class CommandRunner implements CommandContext {
     for (let lookAt = LOOK_EVERY; !frame.isAtEnd; id++) {
       const work = this.#workUntil(client, id) - before
       const isToLook = work >= lookAt
-      if (client.isFull || work >= count || (isToLook && this.#isTimeOver)) {
+      if (client.isFull || work >= count || (isToLook && this.#isTimeOver())) {
         client.suspended.prepend([{ header, frame, id, nextNumber }])
         break
       }
@@ -223,7 +223,7 @@ export class CommandRunner implements CommandContext {
     return this.#workUntil(client, id) - before
   }
 
-  get #isTimeOver(): boolean {
+  #isTimeOver(): boolean {
     return this.clock.now() >= this.#until
   }
 

@@ -139,11 +139,11 @@ export class Slabs {
 
   /** Whether a page is being emptied, or should be. */
   get isWasteful(): boolean {
-    return this.#leaving !== undefined || this.#isTooMuchFree
+    return this.#leaving !== undefined || this.#isTooMuchFree()
   }
 
   /** Then some class has more than a page of it. */
-  get #isTooMuchFree(): boolean {
+  #isTooMuchFree(): boolean {
     return this.#freeBytes > MAX_WASTE * this.#usedBytes + this.#classesInUse * this.#pageBytes
   }
 
@@ -180,7 +180,7 @@ export class Slabs {
 
   /** Of the class with most that is free. */
   #leastUsed(): { page: Page; unit: number } | undefined {
-    if (!this.#isTooMuchFree) return undefined
+    if (!this.#isTooMuchFree()) return undefined
     let most = this.#classes[0]!
     for (const kind of this.#classes) if (kind.free * kind.units > most.free * most.units) most = kind
     const page = most.withRoom.reduce((least, each) => (each.used < least.used ? each : least))

@@ -49,8 +49,8 @@ export class ReadingTurns {
    * read, until `goOn` is called.
    */
   admit(reading: Reading, bytes: number): boolean {
-    const isNext = this.#waiting.size === 0 && !this.#isOver
-    if (reading === this.#current || (isNext && !(this.#isCrowded && bytes >= LARGE_PIECE_BYTES))) {
+    const isNext = this.#waiting.size === 0 && !this.#isOver()
+    if (reading === this.#current || (isNext && !(this.#isCrowded() && bytes >= LARGE_PIECE_BYTES))) {
       if (this.#isTurnBegun || bytes > UNTIMED_BYTES) this.#timedFrom ??= this.runtime.now()
       this.#handledBytes += bytes
       return true
@@ -77,11 +77,11 @@ export class ReadingTurns {
     this.#waiting.delete(reading)
   }
 
-  get #isOver(): boolean {
+  #isOver(): boolean {
     return this.#takenMs >= TURN_MS || this.#handledBytes >= TURN_BYTES
   }
 
-  get #isCrowded(): boolean {
+  #isCrowded(): boolean {
     return this.#heldBytes > CROWDED_BYTES
   }
 
@@ -98,14 +98,14 @@ export class ReadingTurns {
     this.#handledBytes = 0
     if (this.#waiting.size === 0) return
     this.#beginTurn()
-    const large = this.#isCrowded ? this.#fullest() : undefined
+    const large = this.#isCrowded() ? this.#fullest() : undefined
     for (const [reading, bytes] of this.#waiting) {
       if (large && bytes >= LARGE_PIECE_BYTES && !large.includes(reading)) continue
       this.#waiting.delete(reading)
       this.#current = reading
       reading.goOn()
       this.#current = undefined
-      if (this.#isOver) return
+      if (this.#isOver()) return
     }
   }
 

@@ -3,6 +3,7 @@ import { malformed } from '../checks.js'
 
 /** Up to here bits can be shifted; above it they are multiplied. */
 const MAX_SHIFT = 21
+const FIRST_SCALE = 2 ** (MAX_SHIFT + 7)
 
 /**
  * Reads a frame of the data path from its front to its end. What is read may refer to the frame's memory, which the next frames
@@ -114,13 +115,12 @@ export class FrameReader {
   #longCount(): number {
     const { bytes } = this
     let value = 0
-    let shift = 0
-    for (; shift <= MAX_SHIFT; shift += 7) {
+    for (let shift = 0; shift <= MAX_SHIFT; shift += 7) {
       const byte = this.byte()
       value |= (byte & 0x7f) << shift
       if (byte < 0x80) return value
     }
-    for (let scale = 2 ** shift; ; scale *= 128) {
+    for (let scale = FIRST_SCALE; ; scale *= 128) {
       const byte = bytes[this.#at++]
       if (byte === undefined) throw this.#tooShort()
       value += (byte & 0x7f) * scale
