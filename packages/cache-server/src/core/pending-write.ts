@@ -16,6 +16,8 @@ export class PendingWrite {
   #readers: Reader[] | undefined
   /** Where what it stored is; 0: it is not there any more, or need not be waited for. The store's own. */
   handle = 0
+  /** In the chain of `PendingWrites`. */
+  next: PendingWrite | undefined
 
   constructor(
     readonly slot: number,

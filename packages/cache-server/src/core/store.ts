@@ -4,6 +4,7 @@ import { ExpiryIndex } from './expiry-index.js'
 import { hashOf } from './key-hash.js'
 import { KeyIndex } from './key-index.js'
 import type { PendingWrite } from './pending-write.js'
+import { PendingWrites } from './pending-writes.js'
 import { LAST_END, Recency } from './recency.js'
 import { Records } from './records.js'
 import { SlotOrder } from './slot-order.js'
@@ -35,8 +36,8 @@ export class Store {
   readonly #recency: Recency
   readonly #index: KeyIndex
   readonly #order: SlotOrder
-  /** By handle: the write that brought it, while some copy has not stored that. */
-  readonly #pending = new Map<number, PendingWrite>()
+  /** That brought an entry which some copy has not stored. */
+  readonly #pending = new PendingWrites()
   /** By side. */
   readonly #keys = [0, 0]
   readonly #bytes = [0, 0]
@@ -219,15 +220,15 @@ export class Store {
 
   /** Share of the budget that is in use. */
   get fill(): number {
-    return this.#usedBytes / this.maxBytes
+    return this.#usedBytes() / this.maxBytes
   }
 
   /** Whether the budget would be exceeded with so many bytes more. */
   isOverBudget(moreBytes: number): boolean {
-    return this.#usedBytes + moreBytes > this.maxBytes
+    return this.#usedBytes() + moreBytes > this.maxBytes
   }
 
-  get #usedBytes(): number {
+  #usedBytes(): number {
     return this.#bytes[PRIMARY]! + this.#bytes[BACKUP]! + this.reservedBytes
   }
 
@@ -267,7 +268,7 @@ export class Store {
   /** Until `settled`, who reads the entry has to wait for this write, which brought it. */
   pend(handle: number, write: PendingWrite): void {
     write.handle = handle
-    this.#pending.set(handle, write)
+    this.#pending.add(write)
     this.records.setPending(handle, true)
   }
 
@@ -278,7 +279,7 @@ export class Store {
 
   /** The write that brought the entry, if some copy has not stored that. */
   pendingAt(handle: number): PendingWrite | undefined {
-    return this.records.isPending(handle) ? this.#pending.get(handle) : undefined
+    return this.records.isPending(handle) ? this.#pending.at(handle) : undefined
   }
 
   /** A copy of the entry that the write brought, if that is still there. */
@@ -287,7 +288,7 @@ export class Store {
   }
 
   #isPatienceOver(moreBytes: number): boolean {
-    return this.#usedBytes + moreBytes > (1 + BACKUP_PATIENCE) * this.maxBytes
+    return this.#usedBytes() + moreBytes > (1 + BACKUP_PATIENCE) * this.maxBytes
   }
 
   counts(): { primaryKeys: number; primaryBytes: number; backupKeys: number; backupBytes: number } {
@@ -355,8 +356,8 @@ export class Store {
   #unpend(handle: number): void {
     const write = this.pendingAt(handle)
     if (!write) return
+    this.#pending.remove(write)
     write.handle = 0
-    this.#pending.delete(handle)
     this.records.setPending(handle, false)
   }
 
