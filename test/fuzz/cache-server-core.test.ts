@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict'
 import { memoryUsage } from 'node:process'
 import { test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { CacheServerCore, type LinkPort } from '@icf/cache-server/core'
 import {
   CommandCode,
@@ -21,6 +19,7 @@ import {
   type Message,
 } from '@icf/common'
 import { decodeFrame } from '@icf/common/node'
+import { collectGarbage } from '@icf/testkit/collect-garbage'
 import { dataOf, resultsOf } from '@icf/testkit/frames'
 import { serverInfo, topologyWith, transitionsOf } from '@icf/testkit/topologies'
 import { Wires, type Receiver } from '@icf/testkit/wires'
@@ -321,9 +320,6 @@ function isHarmless({ face, frame }: Sent): boolean {
   pair.receive(face, frame)
   return !pair.hasMoved
 }
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 function heldBytes(): number {
   collectGarbage()

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { PendingWrite } from './pending-write.js'
 import { PendingWrites } from './pending-writes.js'
 
-/** Above those of the largest budgets, and enough of them that many share a chain. */
+/** Near one another, as those of one page, and up to the last that there can be. */
 const handles = fc.oneof(fc.integer({ min: 1, max: 20_000 }), fc.integer({ min: 1, max: 2 ** 32 - 1 }))
 
 it('finds each write at its handle, until it is removed', () => {
@@ -27,7 +27,8 @@ it('finds each write at its handle, until it is removed', () => {
         look()
         for (const [handle, write] of expected)
           if (goes.next().value) {
-            pending.remove(write)
+            assert.equal(pending.take(handle), write)
+            assert.equal(pending.take(handle), undefined)
             expected.delete(handle)
           }
         look()
@@ -38,15 +39,15 @@ it('finds each write at its handle, until it is removed', () => {
 })
 
 it('finds the others of a chain, whichever of it goes', () => {
-  const writes = Array.from({ length: 20_000 }, (_, i) => {
+  const writes = Array.from({ length: 60_000 }, (_, i) => {
     const write = new PendingWrite(0, '', true, undefined, i, 0 as never)
     write.handle = 1 + i
     return write
   })
   const pending = new PendingWrites()
   for (const write of writes) pending.add(write)
-  for (const write of writes) if (write.id % 3 === 1) pending.remove(write)
+  for (const write of writes) if (write.id % 3 === 1) pending.take(write.handle)
   for (const write of writes) assert.equal(pending.at(write.handle), write.id % 3 === 1 ? undefined : write)
-  for (const write of writes) if (write.id % 3 !== 1) pending.remove(write)
+  for (const write of writes) if (write.id % 3 !== 1) assert.equal(pending.take(write.handle), write)
   for (const write of writes) assert.equal(pending.at(write.handle), undefined)
 })

@@ -1,6 +1,8 @@
 import { keySlot } from '@icf/common'
+import { collectGarbage } from '@icf/testkit/collect-garbage'
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { costOf, Entry } from './entry.js'
 import { PendingWrite } from './pending-write.js'
 import { Store } from './store.js'
@@ -47,6 +49,26 @@ describe('the store', () => {
   const workAll = (): void => {
     while (store.hasBackgroundWork) store.work(1)
   }
+
+  it('keeps nothing of writes that are safe, or whose entries are gone', async () => {
+    put(0, 3, 'primary')
+    const pend = (i: number): WeakRef<PendingWrite> => {
+      const slot = keySlot(key(i))
+      const write = new PendingWrite(slot, key(i), true, undefined, 0, true)
+      store.pend(store.find(slot, key(i)), write)
+      if (i === 0) store.settled(write)
+      else if (i === 1) store.put(entry(key(i)))
+      else store.remove(slot, key(i))
+      return new WeakRef(write)
+    }
+    const writes = [0, 1, 2].map(pend)
+    await setImmediate()
+    collectGarbage()
+    assert.deepEqual(
+      writes.map((write) => write.deref()),
+      [undefined, undefined, undefined],
+    )
+  })
 
   it('counts what entries cost, and counts a replaced one once', () => {
     put(0, 3, 'primary')

@@ -353,20 +353,20 @@ export class Store {
     records.free(handle)
   }
 
-  #unpend(handle: number): void {
-    const write = this.pendingAt(handle)
-    if (!write) return
-    this.#pending.remove(write)
+  /** Nobody has to wait for the write any more that brought the entry, if some copy had not stored that. */
+  #unpend(handle: number): PendingWrite | undefined {
+    const write = this.records.isPending(handle) ? this.#pending.take(handle) : undefined
+    if (!write) return undefined
     write.handle = 0
     this.records.setPending(handle, false)
+    return write
   }
 
   /** Empties pages of which little is used. */
   #evacuate(count: number): void {
     this.records.evacuate(count, (handle) => {
       const to = this.records.copy(handle)
-      const write = this.pendingAt(handle)
-      this.#unpend(handle)
+      const write = this.#unpend(handle)
       this.#move(handle, to, this.#hashAt(to))
       if (write) this.pend(to, write)
     })
