@@ -21,8 +21,11 @@ export const TURN_BYTES = 64 * 1024
 /** Slots parked at once: bounds how many keys wait while the master commits new primaries. */
 export const MAX_PARKED_SLOTS = 256
 
-/** Fewer of them are parked only this far apart, in ms: each time costs a version, which every server has to follow. */
-export const PARK_INTERVAL_MS = 50
+/**
+ * Fewer of them are parked only this far apart, in ms: each time costs a version, which every server has to follow. They are served
+ * here until then.
+ */
+export const PARK_INTERVAL_MS = 200
 
 /** What is copied is reported this far apart, in ms, unless a slot that is parked is reported: for a backup nobody waits. */
 export const REPORT_INTERVAL_MS = 25
@@ -236,7 +239,7 @@ export class Copier implements Fills {
     if (this.#judged !== topology) {
       this.#judged = topology
       this.#isUrgent = isUrgent(topology)
-      this.#backups = new Set(this.slots.backup.filter((backup) => backup !== undefined))
+      this.#backups = distinct(this.slots.backup)
     }
     return !this.#isUrgent && this.ports.isAnyoneServed(now) && !this.#isBackupGone
   }
@@ -320,6 +323,19 @@ export class Copier implements Fills {
   #isCurrent(task: CopyTask): boolean {
     return this.#tasks.get(task.slot) === task && this.slots.serving[task.slot] !== Serving.NO
   }
+}
+
+/** Of each slot, thousands, with every version: hence a loop. Those of slots that follow each other are often the same. */
+function distinct(backups: SlotTable['backup']): Set<ReplicaChannel> {
+  const found = new Set<ReplicaChannel>()
+  let last: ReplicaChannel | undefined
+  for (let slot = 0; slot < backups.length; slot++) {
+    const backup = backups[slot]
+    if (backup === last || backup === undefined) continue
+    found.add(backup)
+    last = backup
+  }
+  return found
 }
 
 /** Some slot has no second copy, or a server waits until it may go. */

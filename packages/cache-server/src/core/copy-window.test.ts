@@ -32,7 +32,7 @@ describe('a copy window', () => {
     acknowledged(1, 1)
     acknowledged(1, 100)
     assert.equal(bytes(), MOST_BYTES / 2)
-    acknowledged(3, 100)
+    acknowledged(1, 100)
     assert.equal(bytes(), LEAST_BYTES)
     acknowledged(20, 1)
     assert.equal(bytes(), MOST_BYTES)
@@ -61,7 +61,7 @@ describe('a copy window', () => {
   it('stays as it is when they take just what they are to take longer', () => {
     acknowledged(1, 1)
     acknowledged(1, 100)
-    acknowledged(100, 2)
+    acknowledged(100, 3)
     assert.equal(bytes(), MOST_BYTES / 2)
   })
 

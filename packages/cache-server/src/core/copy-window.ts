@@ -1,7 +1,7 @@
 /** Copied entries on their way to one server: enough to keep it busy … */
 export const MOST_BYTES = 256 * 1024
-/** … and so many at once at least: with fewer, frames and turns would cost more than what is in them. */
-export const LEAST_BYTES = 16 * 1024
+/** … and so many at once at least: with fewer, frames, acknowledgements and turns cost more than what is in them. */
+export const LEAST_BYTES = 64 * 1024
 
 /** How small the window gets: copies rest for three times as long as one takes to be acknowledged … */
 const SMALLEST_BYTES = LEAST_BYTES / 4
@@ -9,7 +9,7 @@ const SMALLEST_BYTES = LEAST_BYTES / 4
 const MAX_REST_MS = 25
 
 /** How much longer than at its shortest an acknowledgement is to take, in ms. */
-const DELAY_MS = 1
+const DELAY_MS = 2
 
 /** For how long, in ms, the shortest one counts at most, and half as long at least: the way may have become longer. */
 const MEMORY_MS = 20_000

@@ -32,7 +32,7 @@ const OPERATION_BYTES = 64
 const KEY_BYTES = 8
 
 /** What beginning and ending a slot's copy counts for, by the work it makes: so that empty slots do not come all at once. */
-const SLOT_BYTES = 2048
+const SLOT_BYTES = 512
 
 /** Writes leave once they are this share of those that the backup has not acknowledged … */
 const LEAST_SHARE = 1 / 2

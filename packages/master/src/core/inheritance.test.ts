@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultTiming, isNewer, MessageType, type Topology } from '@icf/common'
 import { FakeServer, Harness, ids, settled, SLOTS } from './harness.test.kit.js'
+import { VERSION_INTERVAL_MS } from './versions.js'
 
 const WINDOW_MS = 500
 /** How long a master that knows no server waits. */
@@ -232,8 +233,8 @@ test('a master with its whole state lets servers in when all are there, or after
 test('a master that knows no server gives nothing away before the leases of an unknown predecessor are over', () => {
   const harness = new Harness({ returnWindowMs: WINDOW_MS })
   harness.join()
-  harness.pass(BLANK_MS - 100)
+  harness.pass(BLANK_MS - 2 * VERSION_INTERVAL_MS)
   assert.deepEqual(ids(harness), [])
-  harness.pass(100)
+  harness.pass(2 * VERSION_INTERVAL_MS)
   assert.equal(ids(harness).length, 1)
 })

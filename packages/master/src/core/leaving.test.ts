@@ -55,7 +55,7 @@ test('a leaving server keeps what it handed over to one that was dead by then', 
     harness.report(b, b.tasks())
     while (a.tasks().length > 0) {
       harness.report(a, a.tasks())
-      harness.pass(2 * VERSION_INTERVAL_MS, (server) => server !== b)
+      harness.pass(VERSION_INTERVAL_MS, (server) => server !== b)
     }
     die(harness, b)
     assert.ok(!a.isReleased)
@@ -70,7 +70,7 @@ test('a leaving server gives its copy up when who has the other one follows the 
   harness.shutdown(a)
   while (a.tasks().length > 0) {
     harness.report(a, a.tasks())
-    harness.pass(2 * VERSION_INTERVAL_MS, (server) => server !== b)
+    harness.pass(VERSION_INTERVAL_MS, (server) => server !== b)
   }
   const handedOver = harness.topology.version
   assert.deepEqual(loads(harness), [[0, SLOTS], [SLOTS, 0]]) // prettier-ignore

@@ -9,7 +9,7 @@ import { isComplete, type Outlook, type Reconciler } from './reconciler.js'
 const UNHEARD_OF_TERMS = 1000
 
 /** Versions for which nobody waits begin at least this far apart, in ms: each costs every server, and some every client. */
-export const VERSION_INTERVAL_MS = 50
+export const VERSION_INTERVAL_MS = 100
 
 /** A version that is on its way, and what it brings about. */
 export interface Frozen {
