@@ -136,7 +136,7 @@ export const masterMutants: readonly Mutant[] = [
     replace: `member.link = undefined;`,
     breaks:
       'the last copy stays until the one that stays has said that it follows, over a connection that still stands',
-    // It has to die within the 50 ms until the version after that.
+    // It has to die within the 100 ms until the version after that.
     test: `${CORE}/leaving.test.js`,
   },
   {
